@@ -1,0 +1,1 @@
+"""Open-vocabulary 3D instance segmentation for robots."""

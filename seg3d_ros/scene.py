@@ -1,0 +1,114 @@
+"""The three things that flow: Frame into the map, Scene out of it, Instances from a segmenter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+UInt8 = npt.NDArray[np.uint8]
+Bool = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Pinhole intrinsics, pixels; the optical frame is x right, y down, z forward."""
+
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One measurement of a depth sensor.
+
+    Attributes:
+        points: (N, 3) float32, sensor frame, metres, NaN where nothing was measured. May be a
+            strided view of a message; never written to.
+        colors: (N, 3) uint8 RGB, may be a strided view.
+        stamp_ns: time of the measurement, nanoseconds of ROS time.
+        map_from_sensor: (4, 4) float64 rigid transform at that time.
+        grid: (height, width) when the points are an image, row by row; None otherwise.
+        camera: intrinsics the points were measured with, where known; None otherwise.
+    """
+
+    points: Float32
+    colors: UInt8
+    stamp_ns: int
+    map_from_sensor: Float64
+    grid: tuple[int, int] | None = None
+    camera: Camera | None = None
+
+    def __post_init__(self) -> None:
+        if self.points.ndim != 2 or self.points.shape[1] != 3:
+            raise ValueError(f"points have shape {self.points.shape}, expected (N, 3)")
+        if self.colors.shape != self.points.shape:
+            raise ValueError(
+                f"colors have shape {self.colors.shape}, points {self.points.shape}: one colour a point"
+            )
+        if self.map_from_sensor.shape != (4, 4):
+            raise ValueError(
+                f"map_from_sensor has shape {self.map_from_sensor.shape}, expected (4, 4)"
+            )
+        if self.grid is not None and self.grid[0] * self.grid[1] != len(self.points):
+            raise ValueError(f"grid {self.grid} does not hold {len(self.points)} points")
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A still picture of the map: one point a voxel.
+
+    Attributes:
+        points: (N, 3) float32, map frame, metres.
+        colors: (N, 3) float32 RGB in [0, 1].
+        voxel_keys: (N,) int64, unique; the same voxel keeps its key between snapshots.
+        voxel_size: edge of a voxel, metres.
+        stamp_ns: stamp of the newest frame in it.
+        normals: (N, 3) float32 unit vectors, or None where nobody has computed them.
+    """
+
+    points: Float32
+    colors: Float32
+    voxel_keys: Int64
+    voxel_size: float
+    stamp_ns: int = 0
+    normals: Float32 | None = None
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+
+@dataclass(frozen=True, eq=False)
+class Instances:
+    """What a segmenter returns for a scene of N points.
+
+    Attributes:
+        masks: (M, N) bool over the scene's points, in its order; masks may overlap.
+        scores: (M,) float32 confidence in [0, 1].
+        embeddings: (M, D) float32 unit vectors in the space of a text encoder, or None.
+    """
+
+    masks: Bool
+    scores: Float32
+    embeddings: Float32 | None = None
+
+    def __post_init__(self) -> None:
+        count = len(self.masks)
+        if self.masks.ndim != 2 or self.scores.shape != (count,):
+            raise ValueError(
+                f"masks {self.masks.shape} and scores {self.scores.shape} do not fit together: "
+                "expected (M, N) and (M,)"
+            )
+        if self.embeddings is not None and len(self.embeddings) != count:
+            raise ValueError(f"{len(self.embeddings)} embeddings for {count} masks")
+
+    def __len__(self) -> int:
+        return len(self.masks)

@@ -1,0 +1,1 @@
+"""Sparse voxel grids: keys, hash index."""
