@@ -1,0 +1,104 @@
+"""What arrives from a sensor, before it is decoded, and what became of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from seg3d_ros.scene import Camera, Float32, UInt8
+
+RATE_WINDOW = 60  # arrivals that the input rate is taken over
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """Decoded points of one arrival; see `scene.Frame` for the fields."""
+
+    points: Float32
+    colors: UInt8
+    grid: tuple[int, int] | None
+    camera: Camera | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Arrival:
+    """One undecoded measurement.
+
+    Attributes:
+        source: topic or camera it came from.
+        frame_id: coordinate frame of its points.
+        stamp_ns: its own stamp, nanoseconds.
+        read: decodes it; raises ValueError with the reason when it is malformed.
+        received_s: monotonic clock when it came in.
+    """
+
+    source: str
+    frame_id: str
+    stamp_ns: int
+    read: Callable[[], Measurement]
+    received_s: float = field(default_factory=time.monotonic)
+
+
+class SourceRecord:
+    """Counters of one source. Thread-safe.
+
+    Attributes:
+        waiting: what the source waits for in words, empty when nothing.
+    """
+
+    def __init__(self) -> None:
+        self.waiting = ""
+        self._lock = threading.Lock()
+        self._received = 0
+        self._integrated = 0
+        self._dropped: Counter[str] = Counter()
+        self._times: deque[float] = deque(maxlen=RATE_WINDOW)
+
+    def count_received(self) -> None:
+        """A message has come in."""
+        with self._lock:
+            self._received += 1
+            self._times.append(time.monotonic())
+
+    def count_integrated(self) -> None:
+        """Its points are in the map."""
+        with self._lock:
+            self._integrated += 1
+            self.waiting = ""
+
+    def count_dropped(self, reason: str, count: int = 1) -> None:
+        """It was given up, for a reason in one or two words."""
+        with self._lock:
+            self._dropped[reason] += count
+
+    @property
+    def received(self) -> int:
+        return self._received
+
+    @property
+    def integrated(self) -> int:
+        return self._integrated
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Count of dropped messages by reason."""
+        with self._lock:
+            return dict(self._dropped)
+
+    @property
+    def silence_s(self) -> float:
+        """Seconds since the last message; infinite before the first."""
+        with self._lock:
+            return time.monotonic() - self._times[-1] if self._times else float("inf")
+
+    @property
+    def rate_hz(self) -> float:
+        """Messages a second over the newest RATE_WINDOW, 0 before the second one."""
+        with self._lock:
+            if len(self._times) < 2:
+                return 0.0
+            span = self._times[-1] - self._times[0]
+            return (len(self._times) - 1) / span if span > 0 else 0.0

@@ -1,0 +1,207 @@
+"""Messages ↔ arrays: the only place that knows how ROS lays data out."""
+
+from __future__ import annotations
+
+import array
+import math
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
+from std_msgs.msg import Header
+
+from seg3d_ros.mapping.cloud_decoder import Cloud, CloudField, CloudLayout, decode_cloud
+from seg3d_ros.mapping.image_decoder import ImageError, decode_color, decode_depth
+from seg3d_ros.mapping.transforms import matrix_from_pose
+from seg3d_ros.msg import Instance
+from seg3d_ros.objects.map_object import Box, MapObject
+from seg3d_ros.scene import Camera, Float32, Float64, UInt8
+
+NO_INSTANCE = 0  # instance_id of points that belong to no object
+NANOSECONDS = 1_000_000_000
+
+_CLOUD_DTYPE = np.dtype(
+    [("xyz", "<f4", 3), ("rgb", "<u4"), ("instance_id", "<u4"), ("score", "<f4")]
+)
+_CLOUD_FIELDS = [
+    PointField(name=name, offset=4 * i, datatype=datatype, count=1)
+    for i, (name, datatype) in enumerate(
+        [
+            ("x", PointField.FLOAT32),
+            ("y", PointField.FLOAT32),
+            ("z", PointField.FLOAT32),
+            ("rgb", PointField.FLOAT32),  # the bits are 0x00RRGGBB, as RViz expects them
+            ("instance_id", PointField.UINT32),
+            ("score", PointField.FLOAT32),
+        ]
+    )
+]
+
+
+def stamp_ns(stamp: Time) -> int:
+    """Nanoseconds of a ROS time."""
+    return int(stamp.sec) * NANOSECONDS + int(stamp.nanosec)
+
+
+def time_msg(nanoseconds: int) -> Time:
+    """ROS time of (non-negative) nanoseconds."""
+    seconds, rest = divmod(max(nanoseconds, 0), NANOSECONDS)
+    return Time(sec=min(seconds, 2**31 - 1), nanosec=rest)
+
+
+def header_msg(frame_id: str, nanoseconds: int) -> Header:
+    """Header with frame and stamp."""
+    return Header(frame_id=frame_id, stamp=time_msg(nanoseconds))
+
+
+def cloud_from_msg(msg: PointCloud2) -> Cloud:
+    """Views of a cloud's points and colours.
+
+    Raises:
+        CloudError: see `decode_cloud`.
+    """
+    fields = tuple(CloudField(f.name, f.offset, f.datatype, f.count) for f in msg.fields)
+    layout = CloudLayout(
+        height=msg.height,
+        width=msg.width,
+        point_step=msg.point_step,
+        row_step=msg.row_step,
+        fields=fields,
+        is_bigendian=msg.is_bigendian,
+    )
+    return decode_cloud(layout, msg.data)
+
+
+def camera_from_msg(msg: CameraInfo) -> Camera:
+    """Pinhole intrinsics of a camera.
+
+    Raises:
+        ImageError: the camera is not calibrated.
+    """
+    fx, fy, cx, cy = msg.k[0], msg.k[4], msg.k[2], msg.k[5]
+    if not (all(map(math.isfinite, (fx, fy, cx, cy))) and fx and fy):
+        raise ImageError(f"camera_info holds no calibration: k = {[float(v) for v in msg.k]}")
+    return Camera(msg.width, msg.height, fx, fy, cx, cy)
+
+
+def color_from_msg(msg: Image) -> UInt8:
+    """(H, W, 3) uint8 RGB; see `decode_color` for the errors."""
+    return decode_color(msg.encoding, msg.height, msg.width, msg.step, msg.data)
+
+
+def depth_from_msg(msg: Image) -> tuple[Any, float]:
+    """(H, W) depth and the metres of one unit; see `decode_depth` for the errors."""
+    return decode_depth(
+        msg.encoding,
+        msg.height,
+        msg.width,
+        msg.step,
+        msg.data,
+        is_bigendian=bool(msg.is_bigendian),
+    )
+
+
+def matrix_from_transform(transform: Any) -> Float64:
+    """(4, 4) of a geometry_msgs/Transform.
+
+    Raises:
+        ValueError: a value is not finite or the quaternion is zero.
+    """
+    t, q = transform.translation, transform.rotation
+    return matrix_from_pose((t.x, t.y, t.z), (q.x, q.y, q.z, q.w))
+
+
+def point_msg(xyz: Any) -> Point:
+    """geometry_msgs/Point of three numbers."""
+    return Point(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))
+
+
+def box_pose_msg(box: Box) -> Pose:
+    """Centre and yaw of an upright box."""
+    half = 0.5 * box.yaw
+    return Pose(
+        position=point_msg(box.center),
+        orientation=Quaternion(x=0.0, y=0.0, z=math.sin(half), w=math.cos(half)),
+    )
+
+
+def vector_msg(xyz: Any) -> Vector3:
+    """geometry_msgs/Vector3 of three numbers."""
+    return Vector3(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))
+
+
+def instance_msg(item: MapObject) -> Instance:
+    """One object as a message."""
+    return Instance(
+        id=item.id,
+        label=item.label,
+        score=float(item.score),
+        candidate_labels=[candidate.label for candidate in item.candidates],
+        candidate_scores=[float(candidate.probability) for candidate in item.candidates],
+        pose=box_pose_msg(item.box),
+        size=vector_msg(item.box.size),
+        centroid=point_msg(item.centroid),
+        point_count=len(item.voxel_keys),
+        first_seen=time_msg(item.first_seen_ns),
+        last_seen=time_msg(item.last_seen_ns),
+    )
+
+
+def instance_cloud_msg(
+    header: Header, points: Float32, colors: Float32, ids: Any, scores: Any
+) -> PointCloud2:
+    """Cloud with the fields x, y, z, rgb, instance_id, score.
+
+    Args:
+        header: frame and stamp.
+        points: (N, 3) float32, metres.
+        colors: (N, 3) float32 RGB in [0, 1].
+        ids: (N,) uint32 or one number; NO_INSTANCE for points of no object.
+        scores: (N,) float32 or one number.
+    """
+    rows = np.empty(len(points), _CLOUD_DTYPE)
+    rows["xyz"] = points
+    rows["rgb"] = packed_rgb(colors)
+    rows["instance_id"] = ids
+    rows["score"] = scores
+    return cloud_msg(header, _CLOUD_FIELDS, rows)
+
+
+def map_cloud_msg(header: Header, points: Float32, colors: Float32) -> PointCloud2:
+    """Cloud with the fields x, y, z, rgb of (N, 3) points and colours in [0, 1]."""
+    rows = np.empty(len(points), np.dtype([("xyz", "<f4", 3), ("rgb", "<u4")]))
+    rows["xyz"] = points
+    rows["rgb"] = packed_rgb(colors)
+    return cloud_msg(header, _CLOUD_FIELDS[:4], rows)
+
+
+def cloud_msg(header: Header, fields: list[PointField], rows: Any) -> PointCloud2:
+    """PointCloud2 of a structured (N,) or (H, W) array whose points are all finite."""
+    height, width = rows.shape if rows.ndim == 2 else (1, len(rows))
+    msg = PointCloud2(
+        header=header,
+        height=height,
+        width=width,
+        fields=fields,
+        is_bigendian=False,
+        point_step=rows.itemsize,
+        row_step=rows.itemsize * width,
+        is_dense=True,
+    )
+    msg.data = byte_array(rows)
+    return msg
+
+
+def byte_array(values: Any) -> array.array[int]:
+    """Bytes of a contiguous array in the one type that rclpy takes without checking each byte."""
+    data = array.array("B")
+    data.frombytes(np.ascontiguousarray(values).view(np.uint8).reshape(-1).data)
+    return data
+
+
+def packed_rgb(colors: Float32) -> Any:
+    """(N,) uint32 0x00RRGGBB of (N, 3) colours in [0, 1]."""
+    r, g, b = np.rint(np.clip(colors, 0, 1) * 255).astype(np.uint32).T
+    return (r << 16) | (g << 8) | b

@@ -1,0 +1,163 @@
+"""The integration thread: arrivals wait for their transform, are decoded and join the map."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from seg3d_ros.mapping.transform_buffer import ExtrapolationError, TransformError
+from seg3d_ros.node.arrival import Arrival, SourceRecord
+from seg3d_ros.node.throttle import Throttle
+from seg3d_ros.node.transform_source import TransformSource
+from seg3d_ros.pipeline import Perception
+from seg3d_ros.scene import Float64, Frame
+
+log = logging.getLogger(__name__)
+
+PENDING = 8  # arrivals a source that may wait for a transform or the integration
+POLL_S = 0.01  # how often a waiting arrival asks for its transform
+JUMP_NS = 1_000_000_000  # a stamp this much before its predecessor means that time went back
+
+
+class Integrator:
+    """Feeds a perception from arrivals in one thread of its own.
+
+    `offer` may be called from any thread and never blocks: when a source has PENDING arrivals
+    waiting, its oldest one is dropped and counted.
+    """
+
+    def __init__(
+        self,
+        perception: Perception,
+        transforms: TransformSource,
+        *,
+        fixed_frame: str,
+        tf_timeout: float,
+        on_time_jump: Callable[[], None],
+    ) -> None:
+        self.tf_timeout = tf_timeout
+        self._perception = perception
+        self._transforms = transforms
+        self._fixed_frame = fixed_frame
+        self._on_time_jump = on_time_jump
+        self._pending: dict[str, deque[Arrival]] = {}
+        self._records: dict[str, SourceRecord] = {}
+        self._newest: dict[str, int] = {}
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._throttle = Throttle(log)
+        self._thread = threading.Thread(target=self._run, name="integrator", daemon=True)
+
+    def start(self, records: dict[str, SourceRecord]) -> None:
+        """Begin; `records` are the counters of the sources."""
+        self._records = records
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; what is still waiting is dropped."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def offer(self, arrival: Arrival) -> None:
+        """Take an arrival in."""
+        with self._wake:
+            queue = self._pending.setdefault(arrival.source, deque())
+            if self._newest.get(arrival.source, 0) - arrival.stamp_ns > JUMP_NS:
+                self._time_went_back()
+            self._newest[arrival.source] = arrival.stamp_ns
+            if len(queue) >= PENDING:
+                dropped = queue.popleft()
+                self._records[dropped.source].count_dropped("overrun")
+            queue.append(arrival)
+            self._wake.notify()
+
+    def _time_went_back(self) -> None:
+        for source, queue in self._pending.items():
+            self._records[source].count_dropped("time went back", len(queue))
+            queue.clear()
+        self._newest.clear()
+        self._transforms.clear()
+        log.warning("time went back: waiting frames and moving transforms are forgotten")
+        self._on_time_jump()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                if self._stopping:
+                    return
+                fronts = [queue[0] for queue in self._pending.values() if queue]
+                if not fronts:
+                    self._wake.wait()
+                    continue
+            if not any([self._handle(arrival) for arrival in fronts]):
+                with self._wake:
+                    self._wake.wait(POLL_S)
+
+    def _handle(self, arrival: Arrival) -> bool:
+        """Integrate or drop an arrival; False when it has to wait."""
+        record = self._records[arrival.source]
+        try:
+            pose = self._transforms.lookup(self._fixed_frame, arrival.frame_id, arrival.stamp_ns)
+        except TransformError as error:
+            if not self._is_too_late(arrival, error):
+                return False
+            self._drop(arrival, record, "no transform", str(error))
+            record.waiting = f"transform {self._fixed_frame} → {arrival.frame_id}"
+            return True
+        try:
+            self._integrate(arrival, record, pose)
+        except ValueError as error:
+            self._drop(arrival, record, "malformed", str(error))
+        except Exception:
+            # One bad frame must not end the thread.
+            log.exception("integrating a frame of %s failed", arrival.source)
+            self._drop(arrival, record, "internal error", "")
+        return True
+
+    def _is_too_late(self, arrival: Arrival, error: TransformError) -> bool:
+        waited = time.monotonic() - arrival.received_s
+        from_the_past = isinstance(error, ExtrapolationError) and error.is_past
+        return from_the_past or waited > self.tf_timeout
+
+    def _integrate(self, arrival: Arrival, record: SourceRecord, pose: Float64) -> None:
+        with self._perception.timings.measure("decode"):
+            measured = arrival.read()
+        frame = Frame(
+            measured.points,
+            measured.colors,
+            arrival.stamp_ns,
+            pose,
+            grid=measured.grid,
+            camera=measured.camera,
+        )
+        report = self._perception.integrate(frame)
+        self._take(arrival)
+        if report.points_used:
+            record.count_integrated()
+        else:
+            record.count_dropped("no valid points")
+            self._throttle.warning(
+                arrival.source, "a frame of %s has no point within the limits", arrival.source
+            )
+        latency = time.monotonic() - arrival.received_s
+        self._perception.timings.record("arrival to map", latency)
+
+    def _drop(self, arrival: Arrival, record: SourceRecord, reason: str, why: str) -> None:
+        self._take(arrival)
+        record.count_dropped(reason)
+        self._throttle.warning(
+            arrival.source + reason, "frame of %s dropped: %s", arrival.source, why or reason
+        )
+
+    def _take(self, arrival: Arrival) -> None:
+        """Remove an arrival that is done; it may be gone already after an overrun."""
+        with self._wake:
+            queue = self._pending[arrival.source]
+            if queue and queue[0] is arrival:
+                queue.popleft()

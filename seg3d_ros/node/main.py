@@ -1,0 +1,50 @@
+"""Entry point of the executable `seg3d_node`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import TransitionCallbackReturn
+
+from seg3d_ros.node.seg3d_node import Seg3dNode
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until it is interrupted; returns the exit code of the process."""
+    rclpy.init(args=args)
+    try:
+        node = Seg3dNode()
+    except ValueError as error:
+        rclpy.logging.get_logger("seg3d").fatal(f"wrong parameter: {error}")
+        rclpy.try_shutdown()
+        return 2
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        if _started(node):
+            executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        # A second Ctrl-C while the node is taken down would leave its threads behind.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        executor.shutdown()
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+def _started(node: Seg3dNode) -> bool:
+    """Configure and activate, unless somebody else is to do it."""
+    if not node.settings.node.autostart:
+        node.get_logger().info("autostart is off: waiting for a lifecycle manager to configure me")
+        return True
+    succeeded = TransitionCallbackReturn.SUCCESS
+    return node.trigger_configure() == succeeded and node.trigger_activate() == succeeded
+
+
+if __name__ == "__main__":
+    sys.exit(main())

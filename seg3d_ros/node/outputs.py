@@ -1,0 +1,143 @@
+"""Publishers: objects as instances, clouds, markers and detections."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+import numpy as np
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import PointCloud2
+from std_msgs.msg import Header
+from visualization_msgs.msg import MarkerArray
+
+from seg3d_ros.msg import InstanceArray
+from seg3d_ros.msg import Vocabulary as VocabularyMsg
+from seg3d_ros.node.conversions import (
+    NO_INSTANCE,
+    header_msg,
+    instance_cloud_msg,
+    instance_msg,
+    map_cloud_msg,
+)
+from seg3d_ros.node.markers import MarkerBook
+from seg3d_ros.node.qos import LATCHED, STREAM
+from seg3d_ros.objects.map_object import MapObject, object_rows
+from seg3d_ros.pipeline import Segmentation
+from seg3d_ros.scene import Scene
+from seg3d_ros.text.vocabulary import Vocabulary
+from seg3d_ros.viewer.palette import color_of
+
+BACKGROUND_DIMMING = 0.35  # points of no object keep this much of their colour
+
+
+class Outputs:
+    """All publishers of results; made at configuration. Any thread may publish."""
+
+    def __init__(self, node: LifecycleNode, *, fixed_frame: str, model: str) -> None:
+        self._fixed_frame = fixed_frame
+        self._model = model
+        self._markers = MarkerBook()
+        self._publishers: list[Any] = []
+
+        def make(kind: Any, topic: str, qos: QoSProfile) -> Any:
+            self._publishers.append(node.create_lifecycle_publisher(kind, topic, qos))
+            return self._publishers[-1]
+
+        self._instances = make(InstanceArray, "~/instances", LATCHED)
+        self._marker_array = make(MarkerArray, "~/markers", LATCHED)
+        self._vocabulary = make(VocabularyMsg, "~/vocabulary", LATCHED)
+        self._instance_cloud = make(PointCloud2, "~/instance_cloud", STREAM)
+        self._map_cloud = make(PointCloud2, "~/map_cloud", STREAM)
+        self._detections = None
+        if importlib.util.find_spec("vision_msgs"):
+            from vision_msgs.msg import Detection3DArray
+
+            self._detections = make(Detection3DArray, "~/detections", LATCHED)
+        self._clouds_sent_of: dict[str, Scene] = {}
+
+    def close(self, node: LifecycleNode) -> None:
+        """Take the publishers down."""
+        for publisher in self._publishers:
+            node.destroy_lifecycle_publisher(publisher)
+        self._publishers.clear()
+
+    def publish_vocabulary(self, vocabulary: Vocabulary | None, text_model: str) -> None:
+        """Latch the words in force."""
+        msg = VocabularyMsg(text_model=text_model)
+        if vocabulary is not None:
+            msg.version = vocabulary.version
+            msg.labels = list(vocabulary.entries)
+            msg.prompt_templates = list(vocabulary.templates)
+        self._vocabulary.publish(msg)
+
+    def publish(self, segmentation: Segmentation, vocabulary: Vocabulary | None) -> None:
+        """Send everything that follows from a new state of the objects."""
+        header = header_msg(self._fixed_frame, segmentation.scene.stamp_ns)
+        self._publish_instances(header, segmentation.objects, vocabulary)
+        self._marker_array.publish(self._markers.update(header, segmentation.objects))
+        if self._detections is not None:
+            from seg3d_ros.node.detections import detections_msg
+
+            self._detections.publish(detections_msg(header, segmentation.objects))
+        self._clouds_sent_of.clear()
+        self.publish_clouds(segmentation)
+
+    def publish_clouds(self, segmentation: Segmentation) -> None:
+        """Send the clouds that somebody subscribes to and that were not sent of this scene yet."""
+        scene = segmentation.scene
+        header = header_msg(self._fixed_frame, scene.stamp_ns)
+        if self._is_due("instances", self._instance_cloud, scene):
+            self._instance_cloud.publish(colored_by_instance(header, segmentation))
+        if self._is_due("map", self._map_cloud, scene):
+            self._map_cloud.publish(map_cloud_msg(header, scene.points, scene.colors))
+
+    def publish_empty(self, stamp_ns: int, vocabulary: Vocabulary | None) -> None:
+        """Take everything back, after the map was cleared."""
+        header = header_msg(self._fixed_frame, stamp_ns)
+        self._publish_instances(header, (), vocabulary)
+        self._marker_array.publish(self._markers.update(header, ()))
+
+    def _publish_instances(
+        self, header: Header, objects: tuple[MapObject, ...], vocabulary: Vocabulary | None
+    ) -> None:
+        self._instances.publish(
+            InstanceArray(
+                header=header,
+                vocabulary_version=vocabulary.version if vocabulary else 0,
+                model=self._model,
+                instances=[instance_msg(item) for item in objects],
+            )
+        )
+
+    def _is_due(self, name: str, publisher: Any, scene: Scene) -> bool:
+        """Clouds are large: build one only for a subscriber, and once a scene."""
+        if not publisher.get_subscription_count():
+            self._clouds_sent_of.pop(name, None)
+            return False
+        due = self._clouds_sent_of.get(name) is not scene
+        self._clouds_sent_of[name] = scene
+        return due
+
+
+def colored_by_instance(header: Header, segmentation: Segmentation) -> PointCloud2:
+    """The scene with each object in its own colour and the rest dimmed."""
+    scene = segmentation.scene
+    colors = scene.colors * BACKGROUND_DIMMING
+    ids = np.full(len(scene), NO_INSTANCE, np.uint32)
+    scores = np.zeros(len(scene), np.float32)
+    for item in segmentation.objects:
+        rows = object_rows(scene, item)
+        colors[rows] = color_of(item.id) / 255.0
+        ids[rows] = item.id
+        scores[rows] = item.score
+    return instance_cloud_msg(header, scene.points, colors, ids, scores)
+
+
+def cloud_of_object(header: Header, scene: Scene, item: MapObject) -> PointCloud2:
+    """The points of one object in their own colours."""
+    rows = object_rows(scene, item)
+    return instance_cloud_msg(
+        header, scene.points[rows], scene.colors[rows], item.id, np.float32(item.score)
+    )

@@ -1,0 +1,244 @@
+"""The lifecycle node `seg3d`: a shell around `Perception`.
+
+Threads: the executor's thread runs callbacks and timers, which only hand things over; the
+integrator's thread decodes and fuses; the worker's thread segments and publishes; the services'
+thread answers requests.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+
+from seg3d_ros.node.diagnostics import Diagnostics
+from seg3d_ros.node.inputs import Inputs
+from seg3d_ros.node.integrator import Integrator
+from seg3d_ros.node.logging import forward_library_logs
+from seg3d_ros.node.outputs import Outputs
+from seg3d_ros.node.parameters import AllSettings, changed, declare_parameters
+from seg3d_ros.node.services import Services
+from seg3d_ros.node.transform_source import TransformSource, listen
+from seg3d_ros.node.worker import SegmentationWorker
+from seg3d_ros.pipeline import EmptyMapError, Perception
+
+Result = TransitionCallbackReturn
+
+
+class Seg3dNode(LifecycleNode):
+    """Frames in, objects out, over ROS.
+
+    configure loads the segmenter and makes publishers and services; activate compiles the
+    kernels, then listens to sensors and segments on a timer; deactivate stops both and keeps the
+    map; cleanup releases everything.
+    """
+
+    def __init__(self, name: str = "seg3d", **options: Any) -> None:
+        """Declare the parameters.
+
+        Args:
+            name: node name.
+            options: passed to `rclpy.lifecycle.LifecycleNode` (namespace, parameter_overrides …).
+
+        Raises:
+            ValueError: a parameter given at start has a value that is not allowed.
+        """
+        super().__init__(name, **options)
+        self._log_handler = forward_library_logs(self.get_logger())
+        self.settings: AllSettings = declare_parameters(self)
+        self._perception: Perception | None = None
+        self._transforms: TransformSource | None = None
+        self._outputs: Outputs | None = None
+        self._services: Services | None = None
+        self._running: _Running | None = None
+        self.add_on_set_parameters_callback(self._check_parameters)
+        self.add_post_set_parameters_callback(self._apply_parameters)
+
+    def on_configure(self, state: LifecycleState) -> Result:
+        """Load the segmenter, make publishers and services."""
+        try:
+            self._configure()
+        except Exception as error:
+            self.get_logger().error(f"cannot be configured: {error}")
+            self._release()
+            return Result.FAILURE
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> Result:
+        """Compile the kernels, listen to the sensors, start to segment."""
+        result = super().on_activate(state)  # publishers first: loading a map publishes
+        try:
+            self._activate()
+        except Exception as error:
+            self.get_logger().error(f"cannot be activated: {error}")
+            self._stop()
+            return Result.FAILURE
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> Result:
+        """Stop listening and segmenting; map and objects stay."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> Result:
+        """Release everything."""
+        self._release()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> Result:
+        """Stop and release everything, from any state."""
+        self._stop()
+        self._release()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> Result:
+        """Stop and release everything after a transition that raised."""
+        self._stop()
+        self._release()
+        return super().on_error(state)
+
+    def destroy_node(self) -> None:
+        """Stop the threads, then take the node down."""
+        self._stop()
+        self._release()
+        logging.getLogger("seg3d_ros").removeHandler(self._log_handler)
+        super().destroy_node()
+
+    def _configure(self) -> None:
+        settings = self.settings
+        perception = Perception(settings.perception)
+        if settings.node.vocabulary:
+            perception.set_vocabulary(settings.node.vocabulary)
+        frame = settings.node.fixed_frame
+        self._perception = perception
+        self._transforms = listen(self)
+        self._outputs = Outputs(self, fixed_frame=frame, model=perception.segmenter.name)
+        self._services = Services(
+            self,
+            perception,
+            self._outputs,
+            self._transforms,
+            fixed_frame=frame,
+            is_active=lambda: self._running is not None,
+        )
+        self.get_logger().info(
+            f"model {perception.segmenter.name}, voxels of {settings.perception.map.voxel_size} m, "
+            f"fixed frame {frame!r}, clouds {list(settings.node.point_cloud_topics)}, "
+            f"cameras {list(settings.node.cameras)}"
+        )
+
+    def _activate(self) -> None:
+        if not (self._perception and self._transforms and self._outputs):
+            raise RuntimeError("it is not configured")
+        self._perception.warm_up()
+        self._outputs.publish_vocabulary(self._perception.vocabulary, self._perception.text_model)
+        if self.settings.node.map_file and not len(self._perception.map):
+            objects, voxels = self._perception.load(self.settings.node.map_file)
+            self.get_logger().info(f"map loaded: {objects} objects, {voxels} voxels")
+        if self._perception.last is not None:
+            self._outputs.publish(self._perception.last, self._perception.vocabulary)
+        self._running = _Running(self, self._perception, self._transforms, self._outputs)
+        self.get_logger().info("active")
+
+    def _stop(self) -> None:
+        if self._running is not None:
+            self._running.close()
+            self._running = None
+
+    def _release(self) -> None:
+        if self._services is not None:
+            self._services.close()
+        if self._outputs is not None:
+            self._outputs.close(self)
+        if self._transforms is not None:
+            self._transforms.close()
+        self._perception = self._services = self._outputs = self._transforms = None
+
+    def _check_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
+        """Accept or refuse a change; touches nothing."""
+        try:
+            changed(self.settings, parameters)
+        except (ValueError, TypeError) as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def _apply_parameters(self, parameters: list[Parameter]) -> None:
+        self.settings = changed(self.settings, parameters)
+        if self._perception is not None:
+            self._perception.apply(self.settings.perception)
+        if self._running is not None:
+            self._running.apply(self.settings)
+
+
+class _Running:
+    """What exists only while the node is active: sensors, threads, timers."""
+
+    def __init__(
+        self,
+        node: Seg3dNode,
+        perception: Perception,
+        transforms: TransformSource,
+        outputs: Outputs,
+    ) -> None:
+        self._node = node
+        self._perception = perception
+        self._outputs = outputs
+        self._segmented_version = -1
+        settings = node.settings.node
+        self._worker = SegmentationWorker(self._segment)
+        self._integrator = Integrator(
+            perception,
+            transforms,
+            fixed_frame=settings.fixed_frame,
+            tf_timeout=settings.tf_timeout,
+            on_time_jump=self._on_time_jump,
+        )
+        self._inputs = Inputs(
+            node,
+            cloud_topics=settings.point_cloud_topics,
+            cameras=settings.cameras,
+            compressed_color=settings.compressed_color,
+            sync_slop=settings.sync_slop,
+            deliver=self._integrator.offer,
+        )
+        self._integrator.start(self._inputs.records)
+        self._diagnostics = Diagnostics(node, perception, self._inputs, self._worker)
+        self._timer = node.create_timer(settings.segment_period, self._tick)
+
+    def apply(self, settings: AllSettings) -> None:
+        """Take over what can change while the node runs."""
+        self._integrator.tf_timeout = settings.node.tf_timeout
+        self._timer.timer_period_ns = round(settings.node.segment_period * 1e9)
+
+    def close(self) -> None:
+        """Stop listening, then end the threads."""
+        self._node.destroy_timer(self._timer)
+        self._diagnostics.close()
+        self._inputs.close()
+        self._integrator.stop()
+        self._worker.stop()
+
+    def _tick(self) -> None:
+        """Segment if the map has changed; else serve clouds to those who came late."""
+        if self._perception.map.version != self._segmented_version:
+            self._worker.trigger()
+        elif self._perception.last is not None:
+            self._outputs.publish_clouds(self._perception.last)
+
+    def _segment(self) -> None:
+        version = self._perception.map.version
+        try:
+            result = self._perception.segment()
+        except EmptyMapError:
+            return
+        self._segmented_version = version
+        with self._perception.timings.measure("publish"):
+            self._outputs.publish(result, self._perception.vocabulary)
+
+    def _on_time_jump(self) -> None:
+        if self._node.settings.node.clear_on_time_jump:
+            self._perception.clear()
+            self._node.get_logger().warning("map and objects are forgotten (clear_on_time_jump)")

@@ -1,0 +1,291 @@
+"""Services: every request gets an answer with success, a code and a sentence."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import PointStamped
+from rclpy.node import Node
+from rclpy.task import Future
+from std_msgs.msg import Header
+from std_srvs.srv import Trigger
+
+from seg3d_ros.mapping.transform_buffer import TransformError
+from seg3d_ros.msg import ErrorCode
+from seg3d_ros.node.conversions import header_msg, instance_msg, stamp_ns
+from seg3d_ros.node.outputs import Outputs, cloud_of_object
+from seg3d_ros.node.transform_source import TransformSource
+from seg3d_ros.objects.query import NoEmbeddingsError, Query
+from seg3d_ros.objects.storage import MapFileError
+from seg3d_ros.pipeline import EmptyMapError, Perception, Prompted
+from seg3d_ros.scene import Bool, Float32
+from seg3d_ros.segmenters.segmenter import NothingThereError
+from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
+
+log = logging.getLogger(__name__)
+
+MAX_CLICKS = 100
+MAX_NAME = 200
+MAX_WAITING = 32  # requests that may wait for the worker; more are answered with BUSY
+
+
+class RequestError(Exception):
+    """A request that cannot be fulfilled: a code of ErrorCode.msg and a sentence."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+# How errors of the core read to a caller.
+_CODES: dict[type[Exception], int] = {
+    EmptyMapError: ErrorCode.EMPTY_MAP,
+    NothingThereError: ErrorCode.NOTHING_THERE,
+    NoEmbeddingsError: ErrorCode.NO_EMBEDDINGS,
+    MapFileError: ErrorCode.FILE_ERROR,
+    TransformError: ErrorCode.UNKNOWN_FRAME,
+    ValueError: ErrorCode.INVALID_ARGUMENT,
+}
+
+
+class Services:
+    """All services of the node.
+
+    A request is handed to one worker thread and the executor goes on with other callbacks until
+    the answer is there, so that a slow request never delays a frame.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        perception: Perception,
+        outputs: Outputs,
+        transforms: TransformSource,
+        *,
+        fixed_frame: str,
+        is_active: Callable[[], bool],
+    ) -> None:
+        self._node = node
+        self._perception = perception
+        self._outputs = outputs
+        self._transforms = transforms
+        self._fixed_frame = fixed_frame
+        self._is_active = is_active
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="requests")
+        self._waiting = threading.BoundedSemaphore(MAX_WAITING)
+        self._services = [
+            self._serve(SetVocabulary, "~/set_vocabulary", self._set_vocabulary),
+            self._serve(SegmentAtPoints, "~/segment_at_points", self._segment_at_points),
+            self._serve(QueryObjects, "~/query_objects", self._query_objects),
+            self._serve(GetObjectCloud, "~/get_object_cloud", self._get_object_cloud),
+            self._serve(Trigger, "~/segment_now", self._segment_now),
+            self._serve(Trigger, "~/clear_map", self._clear_map),
+            self._serve(MapFile, "~/save_map", self._save_map),
+            self._serve(MapFile, "~/load_map", self._load_map),
+        ]
+        self._clicks = node.create_subscription(
+            PointStamped, "clicked_point", self._on_clicked_point, 10
+        )
+
+    def close(self) -> None:
+        """Answer what is waiting and stop serving."""
+        for service in self._services:
+            self._node.destroy_service(service)
+        self._node.destroy_subscription(self._clicks)
+        self._pool.shutdown(cancel_futures=True)
+
+    # -- requests ------------------------------------------------------------------------------
+
+    def _set_vocabulary(self, request: Any, response: Any) -> None:
+        vocabulary = self._perception.set_vocabulary(request.labels, request.prompt_templates)
+        response.version = vocabulary.version
+        response.message = f"{len(vocabulary.labels)} labels, version {vocabulary.version}"
+        self._outputs.publish_vocabulary(vocabulary, self._perception.text_model)
+        self._publish_objects()
+
+    def _segment_at_points(self, request: Any, response: Any) -> None:
+        points = np.array([(p.x, p.y, p.z) for p in request.points], np.float64).reshape(-1, 3)
+        foreground = _checked_clicks(points, request.foreground, request.name)
+        points = self._to_fixed_frame(points, request.header)
+        found = self._prompt(points, foreground, request.name, request.refine_id)
+        header = header_msg(self._fixed_frame, found.scene.stamp_ns)
+        response.method = found.method
+        response.instance = instance_msg(found.object)
+        response.cloud = cloud_of_object(header, found.scene, found.object)
+        response.predicted_iou = (
+            float("nan") if found.predicted_iou is None else found.predicted_iou
+        )
+        response.message = (
+            f"object {found.object.id} ({found.object.label}) with "
+            f"{len(found.object.voxel_keys)} voxels, by {found.method}"
+        )
+
+    def _query_objects(self, request: Any, response: Any) -> None:
+        near = None
+        if request.radius:
+            at = request.near.point
+            near = self._to_fixed_frame(np.array([[at.x, at.y, at.z]]), request.near.header)[0]
+        query = Query(
+            text=request.text,
+            label=request.label,
+            ids=tuple(request.ids),
+            near=near,
+            radius=request.radius,
+            max_results=request.max_results,
+            min_score=request.min_score,
+        )
+        matches = self._perception.query(query)
+        stamp = self._perception.map.newest_stamp_ns
+        response.header = header_msg(self._fixed_frame, stamp)
+        response.instances = [instance_msg(match.object) for match in matches]
+        response.scores = [float(match.score) for match in matches]
+        response.message = f"{len(matches)} objects"
+
+    def _get_object_cloud(self, request: Any, response: Any) -> None:
+        item = self._perception.get(request.id)
+        if item is None:
+            raise _unknown_id(request.id)
+        scene = self._perception.map.snapshot()
+        header = header_msg(self._fixed_frame, scene.stamp_ns)
+        response.cloud = cloud_of_object(header, scene, item)
+        response.message = f"{response.cloud.width} points of object {item.id} ({item.label})"
+
+    def _segment_now(self, request: Any, response: Any) -> None:
+        result = self._perception.segment()
+        self._outputs.publish(result, self._perception.vocabulary)
+        response.message = f"{len(result.objects)} objects in {len(result.scene)} voxels"
+
+    def _clear_map(self, request: Any, response: Any) -> None:
+        stamp = self._perception.map.newest_stamp_ns
+        self._perception.clear()
+        self._outputs.publish_empty(stamp, self._perception.vocabulary)
+        response.message = "map and objects are forgotten"
+
+    def _save_map(self, request: Any, response: Any) -> None:
+        response.objects, response.voxels = self._perception.save(_checked_path(request.path))
+        response.message = f"saved {response.objects} objects and {response.voxels} voxels"
+
+    def _load_map(self, request: Any, response: Any) -> None:
+        response.objects, response.voxels = self._perception.load(_checked_path(request.path))
+        response.message = f"loaded {response.objects} objects and {response.voxels} voxels"
+        self._publish_objects()
+
+    def _on_clicked_point(self, msg: PointStamped) -> None:
+        """RViz's "Publish Point": segment there; the result shows up in the outputs."""
+        request = SegmentAtPoints.Request(header=msg.header, points=[msg.point])
+
+        def run() -> None:
+            answer = self._answer(self._segment_at_points, request, SegmentAtPoints.Response())
+            log.log(logging.INFO if answer.success else logging.WARNING, "click: %s", answer.message)
+
+        if self._waiting.acquire(blocking=False):
+            self._pool.submit(run).add_done_callback(lambda _: self._waiting.release())
+        else:
+            log.warning("click ignored: %d requests are waiting", MAX_WAITING)
+
+    # -- plumbing ------------------------------------------------------------------------------
+
+    def _serve(self, kind: Any, name: str, handler: Callable[[Any, Any], None]) -> Any:
+        async def answer(request: Any, response: Any) -> Any:
+            if not self._waiting.acquire(blocking=False):
+                message = f"{MAX_WAITING} requests are waiting; ask again later"
+                return _failed(response, ErrorCode.BUSY, message)
+            done: Future = Future(executor=self._node.executor)
+
+            def work() -> None:
+                try:
+                    done.set_result(self._answer(handler, request, response))
+                finally:
+                    self._waiting.release()
+
+            self._pool.submit(work)
+            return await done
+
+        return self._node.create_service(kind, name, answer)
+
+    def _answer(self, handler: Callable[[Any, Any], None], request: Any, response: Any) -> Any:
+        """Fill in a response; whatever goes wrong becomes a failure with a code and a sentence."""
+        try:
+            if not self._is_active():
+                raise RequestError(
+                    ErrorCode.NOT_ACTIVE, "the node is not active; activate it and ask again"
+                )
+            handler(request, response)
+            response.success = True
+            return response
+        except RequestError as error:
+            return _failed(response, error.code, str(error))
+        except Exception as error:
+            kinds = (code for kind, code in _CODES.items() if isinstance(error, kind))
+            code = next(kinds, ErrorCode.INTERNAL)
+            if code == ErrorCode.INTERNAL:
+                log.exception("a request failed")
+            return _failed(response, code, str(error) or type(error).__name__)
+
+    def _prompt(self, points: Float32, foreground: Bool, name: str, refine_id: int) -> Prompted:
+        try:
+            found = self._perception.segment_at(
+                points, foreground, name=name, refine_id=refine_id
+            )
+        except KeyError:
+            raise _unknown_id(refine_id) from None
+        self._publish_objects()
+        return found
+
+    def _publish_objects(self) -> None:
+        if self._perception.last is not None:
+            self._outputs.publish(self._perception.last, self._perception.vocabulary)
+
+    def _to_fixed_frame(self, points: Any, header: Header) -> Float32:
+        """(K, 3) points of a request in the fixed frame, float32."""
+        if not header.frame_id or header.frame_id == self._fixed_frame:
+            return np.asarray(points, np.float32)
+        pose = self._transforms.lookup(
+            self._fixed_frame, header.frame_id, stamp_ns(header.stamp)
+        )
+        moved = points @ pose[:3, :3].T + pose[:3, 3]
+        return np.asarray(moved, np.float32)
+
+
+def _failed(response: Any, code: int, message: str) -> Any:
+    """A failed response of the same kind, with nothing half filled in."""
+    response = type(response)()
+    response.success = False
+    response.message = message
+    if hasattr(response, "code"):
+        response.code = code
+    return response
+
+
+def _unknown_id(object_id: int) -> RequestError:
+    return RequestError(
+        ErrorCode.UNKNOWN_ID, f"no object has id {object_id}; see ~/instances for the known ones"
+    )
+
+
+def _checked_path(path: str) -> str:
+    if not path or "\0" in path:
+        raise ValueError("path is empty or holds a zero byte; name a file, for example ~/home.map")
+    return path
+
+
+def _checked_clicks(points: Any, foreground: Any, name: str) -> Bool:
+    """Foreground flags of the clicks, after checking that the request makes sense."""
+    count = len(points)
+    if not 1 <= count <= MAX_CLICKS:
+        raise ValueError(f"{count} points given; give 1 to {MAX_CLICKS}")
+    if not np.isfinite(points).all():
+        raise ValueError("a point holds NaN or infinity")
+    flags = np.array(foreground, bool) if len(foreground) else np.ones(count, bool)
+    if len(flags) != count:
+        raise ValueError(f"{len(flags)} foreground flags for {count} points; give one each or none")
+    if not flags.any():
+        raise ValueError("all points are background; at least one must be on the object")
+    if len(name) > MAX_NAME or (name and not name.isprintable()):
+        raise ValueError(f"name must be 1 to {MAX_NAME} printable characters")
+    return flags

@@ -1,0 +1,124 @@
+"""Transforms from /tf and /tf_static: tf2_ros where it is installed, else the built-in buffer."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from typing import Any, Protocol
+
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+
+from seg3d_ros.mapping.transform_buffer import (
+    ExtrapolationError,
+    NotConnectedError,
+    TransformBuffer,
+    TransformError,
+    UnknownFrameError,
+)
+from seg3d_ros.node.conversions import matrix_from_transform, stamp_ns
+from seg3d_ros.scene import Float64
+
+log = logging.getLogger(__name__)
+
+
+class TransformSource(Protocol):
+    """Where the pose of a sensor at a time comes from. Never blocks."""
+
+    def lookup(self, target: str, source: str, stamp_ns: int) -> Float64:
+        """(4, 4) target_from_source at that time; raises TransformError."""
+
+    def clear(self) -> None:
+        """Forget everything that moves, after time went back."""
+
+    def close(self) -> None:
+        """Stop listening."""
+
+
+def listen(node: Node) -> TransformSource:
+    """Start listening with the best means there is."""
+    if importlib.util.find_spec("tf2_ros"):
+        return Tf2Source(node)
+    return BuiltinSource(node)
+
+
+class Tf2Source:
+    """The tf2_ros buffer behind our lookup call."""
+
+    def __init__(self, node: Node) -> None:
+        import tf2_ros
+
+        self._tf2 = tf2_ros
+        self._buffer = tf2_ros.Buffer(node=node)
+        # The node's own executor feeds the buffer, and nobody waits in it.
+        self._listener = tf2_ros.TransformListener(self._buffer, node, spin_thread=False)
+
+    def lookup(self, target: str, source: str, stamp_ns: int) -> Float64:
+        from rclpy.time import Time
+
+        try:
+            time = Time(nanoseconds=stamp_ns)
+            found = self._buffer.lookup_transform(target, source, time)
+        except self._tf2.ExtrapolationException as error:
+            raise ExtrapolationError(str(error)) from error
+        except self._tf2.ConnectivityException as error:
+            raise NotConnectedError(str(error)) from error
+        except self._tf2.LookupException as error:
+            raise UnknownFrameError(str(error)) from error
+        except self._tf2.TransformException as error:
+            raise TransformError(str(error)) from error
+        return matrix_from_transform(found.transform)
+
+    def clear(self) -> None:
+        self._buffer.clear()
+
+    def close(self) -> None:
+        self._listener.unregister()
+
+
+class BuiltinSource:
+    """The built-in buffer, fed by two subscriptions."""
+
+    def __init__(self, node: Node) -> None:
+        from tf2_msgs.msg import TFMessage
+
+        self._node = node
+        self._buffer = TransformBuffer()
+        latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._subscriptions = [
+            node.create_subscription(TFMessage, "/tf", self._on_moving, QoSProfile(depth=100)),
+            node.create_subscription(TFMessage, "/tf_static", self._on_static, latched),
+        ]
+
+    def lookup(self, target: str, source: str, stamp_ns: int) -> Float64:
+        return self._buffer.lookup(target, source, stamp_ns)
+
+    def clear(self) -> None:
+        self._buffer.clear()
+
+    def close(self) -> None:
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions.clear()
+
+    def _on_moving(self, msg: Any) -> None:
+        self._store(msg, static=False)
+
+    def _on_static(self, msg: Any) -> None:
+        self._store(msg, static=True)
+
+    def _store(self, msg: Any, *, static: bool) -> None:
+        for item in msg.transforms:
+            try:
+                matrix = matrix_from_transform(item.transform)
+                parent, child = item.header.frame_id, item.child_frame_id
+                self._buffer.set_transform(
+                    parent, child, stamp_ns(item.header.stamp), matrix, static=static
+                )
+            except ValueError as error:
+                # One bad transform must not take the others of its message with it.
+                self._node.get_logger().warning(
+                    f"transform {item.header.frame_id!r} from {item.child_frame_id!r} "
+                    f"is ignored: {error}",
+                    throttle_duration_sec=10.0,
+                )

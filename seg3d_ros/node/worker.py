@@ -1,0 +1,68 @@
+"""One thread that segments, so that no callback ever waits for a network."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+
+class SegmentationWorker:
+    """Runs a job on demand, one at a time, in a thread of its own.
+
+    Nothing queues: a trigger that finds it busy is skipped and counted.
+
+    Attributes:
+        runs: jobs that ended well.
+        skipped: triggers that found the worker busy.
+        failures: jobs that raised.
+    """
+
+    def __init__(self, job: Callable[[], None]) -> None:
+        self.runs = 0
+        self.skipped = 0
+        self.failures = 0
+        self._job = job
+        self._wake = threading.Condition()
+        self._busy = False
+        self._stopping = False
+        self._thread = threading.Thread(target=self._loop, name="segmentation", daemon=True)
+        self._thread.start()
+
+    def trigger(self) -> bool:
+        """Start the job; False when the last one is still running."""
+        with self._wake:
+            if self._busy:
+                self.skipped += 1
+                return False
+            self._busy = True
+            self._wake.notify_all()
+            return True
+
+    def stop(self) -> None:
+        """Wait for the running job and end the thread."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify_all()
+        self._thread.join()
+
+    def _loop(self) -> None:
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._busy or self._stopping)
+                if self._stopping:
+                    return
+            self._run_once()
+            with self._wake:
+                self._busy = False
+
+    def _run_once(self) -> None:
+        try:
+            self._job()
+            self.runs += 1
+        except Exception:
+            # The next tick gets a new chance: one bad scene must not end the thread.
+            self.failures += 1
+            log.exception("segmentation failed")

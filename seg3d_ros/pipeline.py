@@ -1,0 +1,284 @@
+"""Perception: frames in, objects out.
+
+Camera frames are fused into a voxel map; a snapshot of the map is cut into instances; instances
+become objects that keep their identity; a vocabulary names them. The ROS node, the command line
+and the viewer are shells around this class.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from seg3d_ros.mapping.frame_filter import FrameFilter
+from seg3d_ros.mapping.voxel_map import IntegrationReport, MapSettings, VoxelMap
+from seg3d_ros.objects.map_object import MapObject
+from seg3d_ros.objects.object_map import ObjectMap, TrackingSettings
+from seg3d_ros.objects.query import Match, Query, run_query
+from seg3d_ros.objects.storage import load_map, save_map
+from seg3d_ros.scene import Bool, Float32, Frame, Scene
+from seg3d_ros.segmenters.registry import load_prompt_segmenter, load_segmenter
+from seg3d_ros.segmenters.segmenter import NothingThereError, PromptSegmenter, Segmenter
+from seg3d_ros.settings import check_settings, setting
+from seg3d_ros.text.cache import EmbeddingCache
+from seg3d_ros.text.encoder import load_text_encoder
+from seg3d_ros.text.vocabulary import Vocabulary
+from seg3d_ros.timings import StageTimings
+
+PROMPT_RADIUS_M = 3.0  # a clicked object lies within this distance of its clicks
+
+
+class EmptyMapError(RuntimeError):
+    """Nothing has been integrated yet."""
+
+    def __init__(self) -> None:
+        super().__init__("the map is empty: no frame has been integrated yet")
+
+
+@dataclass(frozen=True)
+class PerceptionSettings:
+    """Everything that shapes the result; sections belong to the component they are passed to."""
+
+    model: str = setting("geometric", "Segmenter that cuts the map into instances.")
+    prompt_model: str = setting("geometric", "Segmenter that answers clicks.")
+    segment_radius: float = setting(
+        0.0,
+        "Only voxels this near to the sensor are segmented, metres; 0: the whole map.",
+        low=0.0,
+        live=True,
+    )
+    filter: FrameFilter = field(default_factory=FrameFilter)
+    map: MapSettings = field(default_factory=MapSettings)
+    tracking: TrackingSettings = field(default_factory=TrackingSettings)
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """A consistent picture of the world: the scene that was segmented and the objects in it."""
+
+    scene: Scene
+    objects: tuple[MapObject, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Prompted:
+    """What a click found: the object, how, and the method's own estimate of its overlap."""
+
+    object: MapObject
+    scene: Scene
+    method: str
+    predicted_iou: float | None
+
+
+class Perception:
+    """Frames in, objects out.
+
+    Threads: all methods may be called from any thread. `integrate` is never blocked by
+    `segment`: they share only the map, whose lock is held for a copy. One lock guards the
+    objects and the vocabulary; it is not held while a network runs.
+    """
+
+    def __init__(self, settings: PerceptionSettings | None = None) -> None:
+        self.settings = settings or PerceptionSettings()
+        self.segmenter: Segmenter = load_segmenter(self.settings.model)
+        self.prompt_segmenter: PromptSegmenter = load_prompt_segmenter(self.settings.prompt_model)
+        space = self.segmenter.embedding_space
+        self._encoder = load_text_encoder(space) if space else None
+        self._embedding_cache = EmbeddingCache() if space else None
+        self.map = VoxelMap(self.settings.map, self.settings.filter)
+        self.timings = StageTimings()
+        self.vocabulary: Vocabulary | None = None
+        self._objects = ObjectMap(self.settings.tracking)
+        self._objects_lock = threading.RLock()
+        self._segment_lock = threading.Lock()
+        self._epoch = 0  # grows when the map is replaced; older segmentations are thrown away
+        self._sensor_position: Float32 | None = None
+        self._last: Segmentation | None = None
+
+    @property
+    def text_model(self) -> str:
+        """Name of the text encoder that labels and objects share; empty when there is none."""
+        return self.segmenter.embedding_space or ""
+
+    @property
+    def last(self) -> Segmentation | None:
+        """Result of the newest `segment`, relabelled since where the vocabulary changed."""
+        return self._last
+
+    def apply(self, settings: PerceptionSettings) -> None:
+        """Take over the settings that can change while frames flow (those marked `live`)."""
+        with self._objects_lock:
+            self.settings = settings
+            self.map.frame_filter = settings.filter
+            self.map.settings = settings.map
+            self._objects.settings = settings.tracking
+
+    def integrate(self, frame: Frame) -> IntegrationReport:
+        """Fuse one frame into the map."""
+        with self.timings.measure("integrate"):
+            report = self.map.integrate(frame)
+        self._sensor_position = frame.map_from_sensor[:3, 3].astype(np.float32)
+        return report
+
+    def segment(self) -> Segmentation:
+        """Segment a snapshot of the map and bring the objects up to date.
+
+        Runs one at a time; a second caller waits.
+
+        Raises:
+            EmptyMapError: nothing has been integrated yet.
+        """
+        with self._segment_lock:
+            epoch = self._epoch
+            with self.timings.measure("snapshot"):
+                scene = self._snapshot_around_sensor()
+            with self.timings.measure("segment"):
+                instances = self.segmenter.segment(scene)
+            with self._objects_lock, self.timings.measure("track"):
+                if epoch != self._epoch:
+                    raise EmptyMapError
+                self._objects.update(scene, instances)
+                self._objects.retire_carved(self.map.contains)
+                self._relabel()
+                self._last = Segmentation(scene, self._objects.confirmed())
+                return self._last
+
+    def set_vocabulary(self, labels: Sequence[str], templates: Sequence[str] = ()) -> Vocabulary:
+        """Name all objects, known and future, with these words; no network runs on the map.
+
+        Args:
+            labels: see `Vocabulary`.
+            templates: sentences around each word; empty: the defaults.
+
+        Raises:
+            ValueError: a label or template cannot be one; the old vocabulary stays in force.
+        """
+        version = self.vocabulary.version + 1 if self.vocabulary else 1
+        vocabulary = Vocabulary(
+            labels,
+            templates=templates,
+            encoder=self._encoder,
+            cache=self._embedding_cache,
+            version=version,
+        )
+        with self._objects_lock:
+            self.vocabulary = vocabulary
+            with self.timings.measure("relabel"):
+                self._relabel()
+            self._refresh_last()
+        return vocabulary
+
+    def query(self, query: Query) -> list[Match]:
+        """Rank the known objects; see `objects.query.run_query` for the errors."""
+        with self._objects_lock:
+            objects, vocabulary = self._objects.confirmed(), self.vocabulary
+        return run_query(objects, query, vocabulary)
+
+    def get(self, object_id: int) -> MapObject | None:
+        """The object with this id, or None."""
+        with self._objects_lock:
+            return self._objects.get(object_id)
+
+    def segment_at(
+        self, points: Float32, foreground: Bool, *, name: str = "", refine_id: int = 0
+    ) -> Prompted:
+        """Segment the object that was clicked and keep it.
+
+        Args:
+            points: (K, 3) float32, map frame, metres.
+            foreground: (K,) bool, True where a point is on the object.
+            name: label the object keeps; empty: named by the vocabulary.
+            refine_id: object to replace; 0: a new one.
+
+        Raises:
+            EmptyMapError: nothing has been integrated yet.
+            NothingThereError: no voxel near a foreground point.
+            KeyError: no object has the id `refine_id`.
+        """
+        if not len(self.map):
+            raise EmptyMapError
+        with self._objects_lock:
+            epoch = self._epoch
+            if refine_id and self._objects.get(refine_id) is None:
+                raise KeyError(refine_id)
+        center = points[foreground].mean(axis=0)
+        scene = self.map.snapshot(center=center, radius=PROMPT_RADIUS_M)
+        if not len(scene):
+            raise NothingThereError(
+                f"no voxel within {PROMPT_RADIUS_M} m of the clicked points; click on the map"
+            )
+        with self.timings.measure("prompt"):
+            found = self.prompt_segmenter.segment_at(scene, points, foreground)
+        with self._objects_lock:
+            if epoch != self._epoch:
+                raise EmptyMapError
+            made = self._objects.add_prompted(scene, found.mask, name=name, refine_id=refine_id)
+            self._relabel()
+            self._refresh_last()
+            made = self._objects.get(made.id) or made
+        return Prompted(made, scene, self.prompt_segmenter.name, found.predicted_iou)
+
+    def clear(self) -> None:
+        """Forget the map and all objects; ids are not used again."""
+        with self._objects_lock:
+            self._epoch += 1
+            self.map.clear()
+            self._objects.clear()
+            self._last = None
+
+    def save(self, path: str | Path) -> tuple[int, int]:
+        """Write voxels and objects to one file; returns how many (objects, voxels).
+
+        Raises:
+            MapFileError: the file cannot be written.
+        """
+        with self._objects_lock:
+            voxels, objects = self.map.to_arrays(), self._objects.to_arrays()
+            counts = len(self._objects.confirmed()), len(self.map)
+        save_map(path, voxels, objects)
+        return counts
+
+    def load(self, path: str | Path) -> tuple[int, int]:
+        """Replace voxels and objects by those of a file; returns how many (objects, voxels).
+
+        Raises:
+            MapFileError: the file cannot be read or does not fit; the map is left as it was.
+        """
+        voxels, objects = load_map(path)
+        new_map = VoxelMap(self.settings.map, self.settings.filter)
+        new_objects = ObjectMap(self.settings.tracking)
+        new_map.load_arrays(voxels)
+        new_objects.load_arrays(objects)
+        with self._objects_lock:
+            self._epoch += 1
+            self.map, self._objects = new_map, new_objects
+            self._relabel()
+            self._last = Segmentation(new_map.snapshot(), new_objects.confirmed())
+            return len(self._last.objects), len(new_map)
+
+    def warm_up(self) -> None:
+        """Compile the kernels and load the networks, so that the first frame is not late."""
+
+    def _snapshot_around_sensor(self) -> Scene:
+        radius = self.settings.segment_radius
+        if radius and self._sensor_position is not None:
+            scene = self.map.snapshot(center=self._sensor_position, radius=radius)
+        else:
+            scene = self.map.snapshot()
+        if not len(scene):
+            raise EmptyMapError
+        return scene
+
+    def _relabel(self) -> None:
+        self._objects.relabel(self.vocabulary)
+
+    def _refresh_last(self) -> None:
+        if self._last is not None:
+            self._last = replace(self._last, objects=self._objects.confirmed())
