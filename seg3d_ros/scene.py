@@ -52,7 +52,8 @@ class Frame:
             raise ValueError(f"points have shape {self.points.shape}, expected (N, 3)")
         if self.colors.shape != self.points.shape:
             raise ValueError(
-                f"colors have shape {self.colors.shape}, points {self.points.shape}: one colour a point"
+                f"colors have shape {self.colors.shape} and points {self.points.shape}; "
+                "give each point one colour"
             )
         if self.map_from_sensor.shape != (4, 4):
             raise ValueError(

@@ -122,12 +122,15 @@ class _Columns:
         self._fields = {field.name: field for field in layout.fields}
         # Rows without padding are one long row, which needs no copy when flattened.
         padded = layout.height > 1 and layout.row_step != layout.width * layout.point_step
-        self._shape = (layout.height, layout.width) if padded else (1, layout.height * layout.width)
+        self._shape = (
+            (layout.height, layout.width) if padded else (1, layout.height * layout.width)
+        )
 
     def positions(self) -> Float32:
         x, y, z = (self._typed("xyz", name, ("f4", "f8")) for name in "xyz")
         joined = self._joined([x, y, z])
-        return np.require(joined, np.float32, ["ALIGNED"])
+        with np.errstate(over="ignore", invalid="ignore"):  # too large a float64 becomes infinite
+            return np.require(joined, np.float32, ["ALIGNED"])
 
     def colors(self) -> UInt8:
         packed = self._fields.get("rgb") or self._fields.get("rgba")

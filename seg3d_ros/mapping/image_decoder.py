@@ -101,6 +101,4 @@ def _pixels(
     needed = (height - 1) * step + width * pixel
     if raw.size < needed:
         raise ImageError(f"data holds {raw.size} bytes; {width} x {height} needs {needed}")
-    return np.ndarray(
-        (height, width, channels), dtype, raw, 0, (step, pixel, dtype.itemsize)
-    )
+    return np.ndarray((height, width, channels), dtype, raw, 0, (step, pixel, dtype.itemsize))

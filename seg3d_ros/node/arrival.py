@@ -76,10 +76,12 @@ class SourceRecord:
 
     @property
     def received(self) -> int:
+        """Messages that came in."""
         return self._received
 
     @property
     def integrated(self) -> int:
+        """Messages whose points are in the map."""
         return self._integrated
 
     @property

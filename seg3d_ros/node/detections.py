@@ -1,4 +1,7 @@
-"""vision_msgs/Detection3DArray for tools that know it; imported only where vision_msgs is installed."""
+"""Objects as vision_msgs/Detection3DArray, for tools that know it.
+
+Imported only where vision_msgs is installed.
+"""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Iterable
+from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
@@ -55,7 +56,9 @@ class Diagnostics:
         level, message = self._judge(name, record)
         if level != DiagnosticStatus.OK:
             self._node.get_logger().warning(
-                f"{name}: {message}", throttle_duration_sec=10.0, throttle_time_source_type="STEADY"
+                f"{name}: {message}",
+                throttle_duration_sec=10.0,
+                throttle_time_source_type="STEADY",
             )
         values: dict[str, object] = {
             "rate_hz": f"{record.rate_hz:.1f}",
@@ -134,7 +137,7 @@ def _key_values(items: Iterable[tuple[str, object]]) -> Iterable[KeyValue]:
 def _resident_mb() -> float:
     """Memory held now; /proc is there on every Linux, the peak is the answer elsewhere."""
     try:
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * resource.getpagesize() / 1e6
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * resource.getpagesize() / 1e6
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3

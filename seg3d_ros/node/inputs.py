@@ -122,13 +122,16 @@ class CameraSource:
         self._camera_info: CameraInfo | None = None
 
     def on_color(self, msg: Image | CompressedImage) -> None:
+        """Take a colour image."""
         self._add(0, msg)
 
     def on_depth(self, msg: Image) -> None:
+        """Take a depth image; these are what is counted as input."""
         self._record.count_received()
         self._add(1, msg)
 
     def on_camera_info(self, msg: CameraInfo) -> None:
+        """Remember the newest calibration."""
         self._camera_info = msg
 
     def _add(self, side: int, msg: Any) -> None:

@@ -95,7 +95,8 @@ class Integrator:
                 if not fronts:
                     self._wake.wait()
                     continue
-            if not any([self._handle(arrival) for arrival in fronts]):
+            handled = [self._handle(arrival) for arrival in fronts]
+            if not any(handled):
                 with self._wake:
                     self._wake.wait(POLL_S)
 

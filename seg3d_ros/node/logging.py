@@ -21,6 +21,7 @@ class RosLogHandler(logging.Handler):
         ]
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Forward one record."""
         text = self.format(record)
         next(forward for level, forward in self._by_level if record.levelno >= level)(text)
 

@@ -20,7 +20,7 @@ _EDGES = [
     (a, b)
     for i, a in enumerate(_CORNERS)
     for b in _CORNERS[i + 1 :]
-    if sum(p != q for p, q in zip(a, b)) == 1
+    if sum(p != q for p, q in zip(a, b, strict=True)) == 1
 ]
 
 

@@ -1,4 +1,4 @@
-"""ROS parameters made from settings dataclasses: name, type, default, range and text come from there."""
+"""ROS parameters made from settings: name, type, default, range and text come from there."""
 
 from __future__ import annotations
 
@@ -78,12 +78,16 @@ def changed(settings: AllSettings, parameters: list[Parameter]) -> AllSettings:
     Raises:
         ValueError: a value is not allowed, or the setting cannot change while the node runs.
     """
-    known = {name: (value, info) for s in settings.sections() for name, value, info in settings_of(s)}
+    known = {
+        name: (value, info) for s in settings.sections() for name, value, info in settings_of(s)
+    }
     values = {p.name: _from_ros(p.value) for p in parameters if p.name in known}
     for name, value in values.items():
         current, info = known[name]
         if not info.live and value != current:
-            raise ValueError(f"{name} cannot change while the node runs; restart it with {value!r}")
+            raise ValueError(
+                f"{name} cannot change while the node runs; restart it with {value!r}"
+            )
     return settings.replace(values)
 
 

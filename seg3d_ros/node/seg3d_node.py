@@ -11,7 +11,8 @@ import logging
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleNode, LifecycleState
+from rclpy.lifecycle import TransitionCallbackReturn as Result
 from rclpy.parameter import Parameter
 
 from seg3d_ros.node.diagnostics import Diagnostics
@@ -24,8 +25,6 @@ from seg3d_ros.node.services import Services
 from seg3d_ros.node.transform_source import TransformSource, listen
 from seg3d_ros.node.worker import SegmentationWorker
 from seg3d_ros.pipeline import EmptyMapError, Perception
-
-Result = TransitionCallbackReturn
 
 
 class Seg3dNode(LifecycleNode):
@@ -125,7 +124,8 @@ class Seg3dNode(LifecycleNode):
             is_active=lambda: self._running is not None,
         )
         self.get_logger().info(
-            f"model {perception.segmenter.name}, voxels of {settings.perception.map.voxel_size} m, "
+            f"model {perception.segmenter.name}, "
+            f"voxels of {settings.perception.map.voxel_size} m, "
             f"fixed frame {frame!r}, clouds {list(settings.node.point_cloud_topics)}, "
             f"cameras {list(settings.node.cameras)}"
         )

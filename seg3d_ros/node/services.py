@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PointStamped
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future
 from std_msgs.msg import Header
@@ -78,6 +79,8 @@ class Services:
         self._is_active = is_active
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="requests")
         self._waiting = threading.BoundedSemaphore(MAX_WAITING)
+        # An answer that is awaited would block every other callback of an exclusive group.
+        self._group = ReentrantCallbackGroup()
         self._services = [
             self._serve(SetVocabulary, "~/set_vocabulary", self._set_vocabulary),
             self._serve(SegmentAtPoints, "~/segment_at_points", self._segment_at_points),
@@ -111,8 +114,8 @@ class Services:
     def _segment_at_points(self, request: Any, response: Any) -> None:
         points = np.array([(p.x, p.y, p.z) for p in request.points], np.float64).reshape(-1, 3)
         foreground = _checked_clicks(points, request.foreground, request.name)
-        points = self._to_fixed_frame(points, request.header)
-        found = self._prompt(points, foreground, request.name, request.refine_id)
+        clicks = self._to_fixed_frame(points, request.header)
+        found = self._prompt(clicks, foreground, request.name, request.refine_id)
         header = header_msg(self._fixed_frame, found.scene.stamp_ns)
         response.method = found.method
         response.instance = instance_msg(found.object)
@@ -181,7 +184,8 @@ class Services:
 
         def run() -> None:
             answer = self._answer(self._segment_at_points, request, SegmentAtPoints.Response())
-            log.log(logging.INFO if answer.success else logging.WARNING, "click: %s", answer.message)
+            level = logging.INFO if answer.success else logging.WARNING
+            log.log(level, "click: %s", answer.message)
 
         if self._waiting.acquire(blocking=False):
             self._pool.submit(run).add_done_callback(lambda _: self._waiting.release())
@@ -202,11 +206,12 @@ class Services:
                     done.set_result(self._answer(handler, request, response))
                 finally:
                     self._waiting.release()
+                    self._node.executor.wake()  # else the answer leaves with the next event
 
             self._pool.submit(work)
             return await done
 
-        return self._node.create_service(kind, name, answer)
+        return self._node.create_service(kind, name, answer, callback_group=self._group)
 
     def _answer(self, handler: Callable[[Any, Any], None], request: Any, response: Any) -> Any:
         """Fill in a response; whatever goes wrong becomes a failure with a code and a sentence."""
@@ -229,9 +234,7 @@ class Services:
 
     def _prompt(self, points: Float32, foreground: Bool, name: str, refine_id: int) -> Prompted:
         try:
-            found = self._perception.segment_at(
-                points, foreground, name=name, refine_id=refine_id
-            )
+            found = self._perception.segment_at(points, foreground, name=name, refine_id=refine_id)
         except KeyError:
             raise _unknown_id(refine_id) from None
         self._publish_objects()
@@ -245,9 +248,7 @@ class Services:
         """(K, 3) points of a request in the fixed frame, float32."""
         if not header.frame_id or header.frame_id == self._fixed_frame:
             return np.asarray(points, np.float32)
-        pose = self._transforms.lookup(
-            self._fixed_frame, header.frame_id, stamp_ns(header.stamp)
-        )
+        pose = self._transforms.lookup(self._fixed_frame, header.frame_id, stamp_ns(header.stamp))
         moved = points @ pose[:3, :3].T + pose[:3, 3]
         return np.asarray(moved, np.float32)
 
@@ -283,7 +284,9 @@ def _checked_clicks(points: Any, foreground: Any, name: str) -> Bool:
         raise ValueError("a point holds NaN or infinity")
     flags = np.array(foreground, bool) if len(foreground) else np.ones(count, bool)
     if len(flags) != count:
-        raise ValueError(f"{len(flags)} foreground flags for {count} points; give one each or none")
+        raise ValueError(
+            f"{len(flags)} foreground flags for {count} points; give one each or none"
+        )
     if not flags.any():
         raise ValueError("all points are background; at least one must be on the object")
     if len(name) > MAX_NAME or (name and not name.isprintable()):

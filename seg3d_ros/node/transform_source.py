@@ -54,6 +54,7 @@ class Tf2Source:
         self._listener = tf2_ros.TransformListener(self._buffer, node, spin_thread=False)
 
     def lookup(self, target: str, source: str, stamp_ns: int) -> Float64:
+        """See `TransformSource.lookup`."""
         from rclpy.time import Time
 
         try:
@@ -70,9 +71,11 @@ class Tf2Source:
         return matrix_from_transform(found.transform)
 
     def clear(self) -> None:
+        """See `TransformSource.clear`."""
         self._buffer.clear()
 
     def close(self) -> None:
+        """See `TransformSource.close`."""
         self._listener.unregister()
 
 
@@ -91,12 +94,15 @@ class BuiltinSource:
         ]
 
     def lookup(self, target: str, source: str, stamp_ns: int) -> Float64:
+        """See `TransformSource.lookup`."""
         return self._buffer.lookup(target, source, stamp_ns)
 
     def clear(self) -> None:
+        """See `TransformSource.clear`."""
         self._buffer.clear()
 
     def close(self) -> None:
+        """See `TransformSource.close`."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions.clear()
