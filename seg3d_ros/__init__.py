@@ -1,1 +1,6 @@
 """Open-vocabulary 3D instance segmentation for robots."""
+
+from pkgutil import extend_path
+
+# In a checkout the generated msg and srv lie in colcon's install folder, not beside this file.
+__path__ = extend_path(__path__, __name__)
