@@ -1,0 +1,1 @@
+"""The objects of the map: tracking, queries, map files."""

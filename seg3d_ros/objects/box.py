@@ -1,0 +1,142 @@
+"""Upright boxes: yaw from the smallest rectangle around the footprint, height from z.
+
+The smallest enclosing rectangle has a side on an edge of the convex hull (Freeman and Shapira,
+"Determining the minimum-area encasing rectangle for an arbitrary closed curve", 1975), so each
+hull edge is tried. The hull is Andrew's monotone chain, which needs points in order of (x, y):
+the order that sorted voxel keys have already, and which has no degenerate cases.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from seg3d_ros.scene import Float32, Float64, Int64
+from seg3d_ros.sparse.voxel_keys import unpack_columns
+
+_TIE = 1e-6  # relative; rectangles closer than this count as equal
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """An upright box in the map frame.
+
+    Attributes:
+        center: (3,) float64, metres.
+        size: (3,) float64, full extent along the box's own x, y, z, metres; size x >= size y.
+        yaw: rotation about +z, radians in [-pi/2, pi/2).
+    """
+
+    center: Float64
+    size: Float64
+    yaw: float
+
+    def distance(self, point: Float64) -> float:
+        """Metres from a (3,) point to the box; 0 inside it."""
+        dx, dy, dz = np.asarray(point, np.float64) - self.center
+        cos, sin = math.cos(self.yaw), math.sin(self.yaw)
+        local = np.abs([cos * dx + sin * dy, cos * dy - sin * dx, dz])
+        return float(np.linalg.norm(np.maximum(local - self.size / 2, 0.0)))
+
+
+def upright_box(points: Float32 | Float64, *, margin: float = 0.0) -> Box:
+    """Smallest upright box around (N, 3) points.
+
+    Args:
+        points: metres, at least one.
+        margin: added to each extent, metres; half of it on either side.
+
+    Raises:
+        ValueError: there are no points, or one is not finite.
+    """
+    points = np.asarray(points, np.float64)
+    if points.ndim != 2 or points.shape[1] != 3 or not len(points):
+        raise ValueError(f"points have shape {points.shape}, expected (N, 3) with N >= 1")
+    if not np.isfinite(points).all():
+        raise ValueError("points hold NaN or infinity; remove them before fitting a box")
+    order = np.lexsort((points[:, 1], points[:, 0]))
+    low, high = points[:, 2].min(), points[:, 2].max()
+    return _box(points[order, 0], points[order, 1], low, high, margin)
+
+
+def voxel_box(keys: Int64, voxel_size: float) -> tuple[Box, Float64]:
+    """Box around the voxels of (N,) sorted keys, N >= 1, and the mean (3,) of their centres."""
+    x, y, z = unpack_columns(keys)
+    # In one column of equal x only the first and the last y can be on the hull.
+    starts = np.flatnonzero(np.diff(x, prepend=x[0] - 1))
+    ends = np.append(starts[1:], len(x)) - 1
+    extremes = np.stack([starts, ends], axis=1).ravel()
+    centers = [(column + 0.5) * voxel_size for column in (x[extremes], y[extremes])]
+    low, high = (z.min() + 0.5) * voxel_size, (z.max() + 0.5) * voxel_size
+    centroid = (np.array([x.mean(), y.mean(), z.mean()]) + 0.5) * voxel_size
+    return _box(centers[0], centers[1], low, high, voxel_size), centroid
+
+
+def _box(x: Float64, y: Float64, low: float, high: float, margin: float) -> Box:
+    # Relative to the first point: 20 km from the origin the products of the hull lose digits.
+    center_x, center_y, length, width, yaw = _smallest_rectangle(x - x[0], y - y[0])
+    if width > length * (1 + _TIE):
+        length, width = width, length
+        yaw = yaw - math.pi / 2 if yaw >= 0 else yaw + math.pi / 2
+    return Box(
+        center=np.array([x[0] + center_x, y[0] + center_y, (low + high) / 2]),
+        size=np.array([length, width, high - low]) + margin,
+        yaw=yaw,
+    )
+
+
+@numba.njit(nogil=True, cache=True)
+def _half_hull(x, y, order, hull):  # type: ignore[no-untyped-def]
+    """Walk the points in `order`, keep left turns only; return how many stay in `hull`."""
+    count = 0
+    for i in order:
+        while count >= 2:
+            a, b = hull[count - 2], hull[count - 1]
+            if (x[b] - x[a]) * (y[i] - y[a]) - (y[b] - y[a]) * (x[i] - x[a]) > 0:
+                break
+            count -= 1
+        hull[count] = i
+        count += 1
+    return count
+
+
+@numba.njit(nogil=True, cache=True)
+def _smallest_rectangle(x, y):  # type: ignore[no-untyped-def]
+    """Centre x, y, extents and yaw in [-pi/4, pi/4) around points in order of (x, y)."""
+    hull = np.empty(2 * x.size, np.int64)
+    lower = _half_hull(x, y, np.arange(x.size), hull)
+    upper = _half_hull(x, y, np.arange(x.size - 1, -1, -1), hull[lower - 1 :])
+    hull = hull[: lower - 1 + upper]  # closed: first corner = last corner
+
+    best_area, best_yaw = np.inf, 0.0
+    best = (0.0, 0.0, 0.0, 0.0)
+    quarter = np.pi / 2
+    for edge in range(hull.size):
+        # The last round tries yaw 0, the answer for a single point.
+        a, b = hull[edge], hull[(edge + 1) % hull.size]
+        angle = np.arctan2(y[b] - y[a], x[b] - x[a])
+        yaw = (angle + quarter / 2) % quarter - quarter / 2
+        cos, sin = np.cos(yaw), np.sin(yaw)
+        left, right, bottom, top = np.inf, -np.inf, np.inf, -np.inf
+        for i in hull:
+            along, across = cos * x[i] + sin * y[i], cos * y[i] - sin * x[i]
+            left, right = min(left, along), max(right, along)
+            bottom, top = min(bottom, across), max(top, across)
+        area = (right - left) * (top - bottom)
+        tie = abs(area - best_area) <= _TIE * area
+        if (tie and abs(yaw) < abs(best_yaw)) or (not tie and area < best_area):
+            best_area, best_yaw = area, yaw
+            best = (left, right, bottom, top)
+
+    cos, sin = np.cos(best_yaw), np.sin(best_yaw)
+    along, across = (best[0] + best[1]) / 2, (best[2] + best[3]) / 2
+    return (
+        cos * along - sin * across,
+        sin * along + cos * across,
+        best[1] - best[0],
+        best[3] - best[2],
+        best_yaw,
+    )

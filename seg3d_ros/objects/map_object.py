@@ -1,0 +1,70 @@
+"""MapObject: one thing in the map, as everybody outside the tracker sees it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+
+from seg3d_ros.objects.box import Box, voxel_box
+from seg3d_ros.scene import Float32, Float64, Int64, Scene
+from seg3d_ros.text.vocabulary import Candidate
+
+UNLABELLED = "object"  # shown where neither a person nor the vocabulary has a word
+
+
+@dataclass(frozen=True, eq=False)
+class MapObject:
+    """One object of the map; never changed, only replaced by a newer one with the same id.
+
+    Attributes:
+        id: 1 to 2**32 - 1, never reused; 0 while the object is not confirmed.
+        voxel_keys: (K,) sorted int64, K >= 1. No voxel belongs to two confirmed objects.
+        box: upright box around the voxels, map frame.
+        centroid: (3,) float64 mean of the voxel centres, map frame, metres.
+        score: the segmenter's confidence that this is one whole object, in [0, 1].
+        first_seen_ns: stamp of the map when the object was first segmented.
+        last_seen_ns: the same, last time.
+        views: number of segmentations that showed it.
+        embedding: (D,) float32 unit vector in the space of a text encoder, or None.
+        candidates: labels of the vocabulary that fit best, best first; empty without embedding.
+        prompted: made or refined by a person; automatic segmentation leaves its voxels alone.
+        pinned_label: name a person gave it, or None.
+    """
+
+    id: int
+    voxel_keys: Int64
+    box: Box
+    centroid: Float64
+    score: float
+    first_seen_ns: int
+    last_seen_ns: int
+    views: int = 1
+    embedding: Float32 | None = None
+    candidates: tuple[Candidate, ...] = ()
+    prompted: bool = False
+    pinned_label: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The name given by a person, else the vocabulary's best, else "object"."""
+        if self.pinned_label is not None:
+            return self.pinned_label
+        return self.candidates[0].label if self.candidates else UNLABELLED
+
+    def __len__(self) -> int:
+        return len(self.voxel_keys)
+
+
+def with_voxels(known: MapObject, keys: Int64, voxel_size: float) -> MapObject:
+    """The same object with other (K,) sorted voxel keys, its box and centroid computed anew."""
+    box, centroid = voxel_box(keys, voxel_size)
+    return dataclasses.replace(known, voxel_keys=keys, box=box, centroid=centroid)
+
+
+def object_rows(scene: Scene, known: MapObject) -> Int64:
+    """Rows of the scene's points that belong to an object, ascending; others are out of view."""
+    position = np.searchsorted(known.voxel_keys, scene.voxel_keys)
+    position[position == len(known.voxel_keys)] = 0
+    return np.flatnonzero(known.voxel_keys[position] == scene.voxel_keys)

@@ -1,0 +1,253 @@
+"""ObjectMap: the things in the map and their identities over time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seg3d_ros.objects.archive import pack_objects, unpack_objects
+from seg3d_ros.objects.box import voxel_box
+from seg3d_ros.objects.map_object import MapObject, with_voxels
+from seg3d_ros.objects.settings import TrackingSettings
+from seg3d_ros.objects.tracking import Track
+from seg3d_ros.objects.update import Segmentation, TrackingReport, take_in
+from seg3d_ros.scene import Bool, Instances, Int64, Scene
+from seg3d_ros.sparse.hash_index import build_index, find_rows
+from seg3d_ros.text.vocabulary import Vocabulary, check_text
+
+__all__ = ["ObjectMap", "TrackingReport", "TrackingSettings", "UnknownObjectError"]
+
+logger = logging.getLogger(__name__)
+
+
+class UnknownObjectError(LookupError):
+    """There is no object with the id that was asked for."""
+
+
+class ObjectMap:
+    """Keeps objects while segmentations come and go.
+
+    A segment that fits no object waits until `confirm_views` segmentations have shown it; then it
+    gets an id. Objects outside the scene are kept. Those made by a person (`add_prompted`) keep
+    their voxels and their name, and end only when the map's voxels do.
+
+    Any thread may call anything. One lock serialises the changes; `confirmed` and `get` read a
+    finished tuple and never wait.
+    """
+
+    def __init__(self, settings: TrackingSettings | None = None) -> None:
+        """Start empty."""
+        self.settings = settings or TrackingSettings()  # may be replaced between updates
+        self._lock = threading.Lock()
+        self._vocabulary: Vocabulary | None = None
+        self._next_id = 1
+        self._reset()
+
+    def _reset(self) -> None:
+        self._tracks: list[Track] = []
+        self._stamp_ns = 0
+        self._last_keys = np.empty(0, np.int64)  # scene of the last segmentation
+        self._voxel_size = 0.0
+        self._publish()
+
+    def confirmed(self) -> tuple[MapObject, ...]:
+        """All known objects, by id."""
+        return self._confirmed
+
+    def get(self, object_id: int) -> MapObject:
+        """The known object with an id.
+
+        Raises:
+            UnknownObjectError: there is none.
+        """
+        found = self._by_id.get(object_id)
+        if found is None:
+            raise UnknownObjectError(
+                f"no object has id {object_id}; {len(self._by_id)} objects are known"
+            )
+        return found
+
+    def update(self, scene: Scene, instances: Instances) -> TrackingReport:
+        """Take in one segmentation of a scene.
+
+        Raises:
+            ValueError: the masks are not over the scene's points.
+        """
+        if instances.masks.shape[1] != len(scene):
+            raise ValueError(
+                f"masks cover {instances.masks.shape[1]} points, the scene has {len(scene)}"
+            )
+        with self._lock:
+            # A bag that starts over brings older stamps: no time has passed then.
+            elapsed_ns = max(0, scene.stamp_ns - self._stamp_ns) if len(self._last_keys) else 0
+            new = Segmentation(scene, instances, self._last_keys, elapsed_ns)
+            self._tracks, report = take_in(self._tracks, new, self.settings, self._next_id)
+            self._next_id += report.confirmed
+            self._last_keys, self._stamp_ns = scene.voxel_keys, scene.stamp_ns
+            self._voxel_size = scene.voxel_size
+            self._label([t for t in self._tracks if t.known.last_seen_ns == scene.stamp_ns])
+            self._enforce_bound()
+            self._publish()
+            return report
+
+    def retire_carved(self, contains: Callable[[Int64], Bool]) -> int:
+        """Take voxels that have left the map out of the objects.
+
+        Args:
+            contains: maps (K,) keys to (K,) bool, whether the map holds them.
+
+        Returns:
+            Number of objects that ended because most of their voxels are gone.
+        """
+        with self._lock:
+            ended = self._keep_voxels(contains)
+            self._publish()
+        return ended
+
+    def relabel(self, vocabulary: Vocabulary | None) -> None:
+        """Name all objects, now and from now on, with a vocabulary; None: with none."""
+        with self._lock:
+            self._vocabulary = vocabulary
+            self._label([track for track in self._tracks if track.confirmed])
+            self._publish()
+
+    def add_prompted(
+        self, scene: Scene, mask: Bool, *, name: str = "", refine_id: int = 0, score: float = 1.0
+    ) -> MapObject:
+        """Make an object of what a person pointed at; it takes its voxels from all others.
+
+        Args:
+            scene: what the person saw.
+            mask: (N,) bool over its points.
+            name: label the object keeps; empty: the one it has, else the vocabulary's.
+            refine_id: object that gets this mask; its voxels outside the scene stay. 0: a new one.
+            score: confidence in [0, 1].
+
+        Raises:
+            ValueError: the mask is empty or of another length, or the name is no printable text.
+            UnknownObjectError: there is no object `refine_id`.
+        """
+        if mask.shape != (len(scene),) or not mask.any():
+            raise ValueError(
+                f"the mask has shape {mask.shape} and {np.count_nonzero(mask)} points; "
+                f"expected ({len(scene)},) and at least 1"
+            )
+        label = check_text(name, "the object's name") if name else None
+        stamp_ns, voxel_size = scene.stamp_ns, scene.voxel_size
+        keys = np.sort(scene.voxel_keys[mask])
+        index = build_index(keys)
+        with self._lock:
+            if refine_id:
+                old = self.get(refine_id)
+                self._tracks = [t for t in self._tracks if t.known.id != refine_id]
+                outside = find_rows(build_index(scene.voxel_keys), old.voxel_keys) < 0
+                made = with_voxels(old, np.union1d(keys, old.voxel_keys[outside]), voxel_size)
+            else:
+                box, centroid = voxel_box(keys, voxel_size)
+                made = MapObject(self._next_id, keys, box, centroid, score, stamp_ns, stamp_ns)
+                self._next_id += 1
+            made = replace(
+                made,
+                score=score,
+                last_seen_ns=stamp_ns,
+                prompted=True,
+                pinned_label=label or made.pinned_label,
+            )
+            self._keep_voxels(lambda held: find_rows(index, held) < 0)
+            self._tracks.append(Track(made, segmented_size=len(made)))
+            self._voxel_size = voxel_size
+            self._enforce_bound()
+            self._publish()
+            return made
+
+    def clear(self) -> None:
+        """Forget everything but the vocabulary; ids go on counting."""
+        with self._lock:
+            self._reset()
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The known objects as flat arrays, for `storage.save_map`."""
+        with self._lock:
+            return pack_objects(
+                self._confirmed, voxel_size=self._voxel_size, next_id=self._next_id
+            )
+
+    def load_arrays(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Replace all objects by those of `to_arrays`; the vocabulary in force names them.
+
+        Raises:
+            ValueError: the arrays are not those of an object map; the objects stay as they were.
+        """
+        loaded = unpack_objects(arrays)
+        with self._lock:
+            self._reset()
+            self._voxel_size = loaded.voxel_size
+            # Ids go on counting over a load too: two objects of one run never share one.
+            self._next_id = max(self._next_id, loaded.next_id)
+            self._tracks = [Track(known, segmented_size=len(known)) for known in loaded.objects]
+            self._enforce_bound()
+            self._label(self._tracks)
+            self._publish()
+
+    def _keep_voxels(self, kept: Callable[[Int64], Bool]) -> int:
+        """Take voxels from all tracks; return how many known objects end by that."""
+        if not self._tracks:
+            return 0
+        ends = np.cumsum([len(track.known) for track in self._tracks])
+        keys = np.concatenate([track.known.voxel_keys for track in self._tracks])
+        stays = np.split(np.asarray(kept(keys), bool), ends[:-1])
+        left, ended = [], 0
+        for track, mask in zip(self._tracks, stays, strict=True):
+            size = int(np.count_nonzero(mask))
+            if track.is_remnant(size):
+                ended += track.confirmed
+                continue
+            if size < len(mask):
+                keys = track.known.voxel_keys[mask]
+                track.known = with_voxels(track.known, keys, self._voxel_size)
+            left.append(track)
+        self._tracks = left
+        return ended
+
+    def _label(self, tracks: Sequence[Track]) -> None:
+        """Give tracks the candidates that the vocabulary finds for their embeddings."""
+        for track in tracks:
+            if track.known.candidates:
+                track.known = replace(track.known, candidates=())
+        vocabulary = self._vocabulary
+        if vocabulary is None:
+            return
+        embedded = [(t, e) for t in tracks if (e := t.known.embedding) is not None]
+        fitting = [(t, e) for t, e in embedded if vocabulary.can_classify(len(e))]
+        if len(fitting) < len(embedded):
+            logger.warning(
+                "%d objects stay without a label: their embeddings are not of the vocabulary's "
+                "text encoder",
+                len(embedded) - len(fitting),
+            )
+        if fitting:
+            ranked = vocabulary.classify(np.stack([e for _, e in fitting]))
+            for (track, _), candidates in zip(fitting, ranked, strict=True):
+                track.known = replace(track.known, candidates=candidates)
+
+    def _enforce_bound(self) -> None:
+        """Drop objects beyond `max_objects`: waiting ones first, those of a person last."""
+        excess = len(self._tracks) - self.settings.max_objects
+        if excess <= 0:
+            return
+        self._tracks.sort(key=lambda t: (t.known.prompted, t.confirmed, t.known.last_seen_ns))
+        dropped = sum(track.confirmed for track in self._tracks[:excess])
+        if dropped:
+            logger.warning("dropped %d objects: max_objects is reached", dropped)
+        del self._tracks[:excess]
+
+    def _publish(self) -> None:
+        known = (track.known for track in self._tracks if track.confirmed)
+        self._confirmed = tuple(sorted(known, key=lambda found: found.id))
+        self._by_id = {found.id: found for found in self._confirmed}

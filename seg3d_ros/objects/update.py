@@ -1,0 +1,272 @@
+"""One step of the object map: a segmentation comes in, objects are born, grow, merge and end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from seg3d_ros.objects.box import voxel_box
+from seg3d_ros.objects.hand_over import (
+    Roles,
+    changed_tracks,
+    find_covered,
+    hand_over,
+    keys_of_tracks,
+)
+from seg3d_ros.objects.map_object import MapObject, with_voxels
+from seg3d_ros.objects.segments import NOBODY, Segments, disjoint_segments
+from seg3d_ros.objects.settings import TrackingSettings
+from seg3d_ros.objects.tracking import (
+    Owners,
+    Track,
+    associate,
+    cosines,
+    count_overlap,
+    find_owners,
+)
+from seg3d_ros.scene import Bool, Float32, Float64, Instances, Int64, Scene
+
+_VISIBLE_SHARE = 0.5  # an object with less of its voxels in the scene can't be missed there
+_MEMORY_VIEWS = 10  # views that the running means of score and embedding reach back
+
+
+@dataclass(frozen=True)
+class TrackingReport:
+    """What one segmentation did to the objects; counts.
+
+    Attributes:
+        segments: usable, disjoint segments.
+        matched: those of an object that was known or waiting already.
+        confirmed: objects that became known.
+        merged: known objects that became part of another one.
+        forgotten: known objects that went unsegmented too long.
+        retired: known objects that lost most of their voxels to others.
+    """
+
+    segments: int
+    matched: int
+    confirmed: int
+    merged: int
+    forgotten: int
+    retired: int
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """A segmentation and what the tracker needs to know about its moment.
+
+    Attributes:
+        scene: the scene that was segmented.
+        instances: its masks.
+        last_keys: (K,) voxel keys of the scene segmented before, empty the first time.
+        elapsed_ns: time since then, >= 0.
+    """
+
+    scene: Scene
+    instances: Instances
+    last_keys: Int64
+    elapsed_ns: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """Who is who in this segmentation.
+
+    Arrays over tracks have a row for each old track, one for the track that each segment could
+    start, and one for NOBODY, so that -1 finds it.
+
+    Attributes:
+        segments: usable segments of the scene.
+        owners: of the old tracks, before the step.
+        track_of_segment: (S,) int64 old track of each segment, or the one it starts.
+        roles: of all tracks.
+        covered: known objects that only show as a part of another one.
+        merging: those of them that have done so often enough.
+        missing: tracks that should have had a segment.
+    """
+
+    segments: Segments
+    owners: Owners
+    track_of_segment: Int64
+    roles: Roles
+    covered: Bool
+    merging: Bool
+    missing: Bool
+
+    @property
+    def masks(self) -> Int64:
+        """(S,) row in `Instances` of each segment."""
+        return self.segments.masks
+
+
+def take_in(
+    tracks: list[Track], new: Segmentation, settings: TrackingSettings, next_id: int
+) -> tuple[list[Track], TrackingReport]:
+    """Apply a segmentation to the tracks.
+
+    Args:
+        tracks: known and waiting objects; changed in place.
+        new: the segmentation.
+        settings: thresholds.
+        next_id: id of the first object that becomes known; the others count on.
+
+    Returns:
+        The tracks that are left together with the new ones, and what happened.
+    """
+    step = _plan(tracks, new, settings)
+    keys = _new_voxels(tracks, new.scene, step)
+    ends = _ends(tracks, keys, new.elapsed_ns, step, settings)
+    measured = {
+        int(row): int(mask) for row, mask in zip(step.track_of_segment, step.masks, strict=True)
+    }
+
+    left: dict[int, Track] = {}
+    for row, track in enumerate(tracks):
+        if row in ends:
+            continue
+        if row in keys:
+            track.known = with_voxels(track.known, keys[row], new.scene.voxel_size)
+        if row in measured:
+            _observe(track, new, measured[row])
+        left[row] = track
+    for row, mask in measured.items():
+        if row >= len(tracks) and len(keys.get(row, ())) >= settings.min_voxels:
+            left[row] = _start(keys[row], new, mask)
+
+    born = [t for row, t in left.items() if step.roles.confirmed[row] and not t.confirmed]
+    for number, track in enumerate(born):
+        track.known = replace(track.known, id=next_id + number)
+    reasons = list(ends.values())
+    return list(left.values()), TrackingReport(
+        segments=len(measured),
+        matched=sum(row < len(tracks) for row in measured),
+        confirmed=len(born),
+        merged=reasons.count("merged"),
+        forgotten=reasons.count("forgotten"),
+        retired=reasons.count("retired"),
+    )
+
+
+def _plan(tracks: list[Track], new: Segmentation, settings: TrackingSettings) -> _Step:
+    segments = disjoint_segments(new.instances, min_voxels=settings.min_voxels)
+    owners = find_owners(new.scene, tracks, new.last_keys)
+    overlap = count_overlap(owners, segments)
+    embeddings = new.instances.embeddings
+    chosen = None if embeddings is None else embeddings[segments.masks]
+    cosine = cosines(tracks, chosen, len(segments.masks))
+    found = associate(owners, segments, overlap, cosine, min_iou=settings.min_iou)
+    starts = len(tracks) + np.arange(len(found))
+    track_of_segment = np.where(found == NOBODY, starts, found)
+
+    def column(values: Sequence[int] | Int64 | Bool) -> Int64:
+        spare = np.zeros(len(found) + 1, np.int64)  # for the tracks that start, and NOBODY
+        return np.concatenate([np.asarray(values, np.int64), spare])
+
+    was_known = column([track.confirmed for track in tracks]) > 0
+    prompted = column([track.known.prompted for track in tracks]) > 0
+    matched = np.isin(np.arange(len(was_known)), track_of_segment)
+    views = column([track.known.views for track in tracks]) + matched
+    confirmed = was_known | (matched & (views >= settings.confirm_views))
+
+    takes = confirmed & ~prompted
+    inside = column(find_covered(overlap, owners.in_scene, track_of_segment, takes)) > 0
+    covered = inside & was_known & ~matched & ~prompted
+    times_covered = column([track.covered_views for track in tracks]) + covered
+    merging = covered & (times_covered >= settings.merge_views)
+
+    sizes = column([len(track.known) for track in tracks])
+    visible = column(owners.in_scene) >= _VISIBLE_SHARE * sizes
+    missing = ~matched & ~prompted & (visible | ~was_known)
+    roles = Roles(matched, confirmed, prompted, protected=covered & ~merging)
+    return _Step(segments, owners, track_of_segment, roles, covered, merging, missing)
+
+
+def _new_voxels(tracks: list[Track], scene: Scene, step: _Step) -> dict[int, Int64]:
+    """Sorted keys of each track whose voxels change; they may be empty."""
+    segment = step.segments.of_point
+    track = np.append(step.track_of_segment, NOBODY)[segment]
+    owner, claimant = hand_over(step.owners, segment, track, step.roles)
+    changed = changed_tracks(step.owners, owner, claimant)
+    in_scene = keys_of_tracks(scene.voxel_keys, owner, claimant, changed)
+    keys = dict(zip(changed.tolist(), in_scene, strict=True))
+    for row in keys.keys() & set(range(len(tracks))):
+        # What a track that is not known yet claims outside the scene may be another's.
+        if tracks[row].confirmed and len(step.owners.outside[row]):
+            keys[row] = np.sort(np.concatenate([keys[row], step.owners.outside[row]]))
+    return keys
+
+
+def _ends(
+    tracks: list[Track],
+    keys: dict[int, Int64],
+    elapsed_ns: int,
+    step: _Step,
+    settings: TrackingSettings,
+) -> dict[int, str]:
+    """Why tracks end, by row; known ones by "merged", "forgotten" or "retired"."""
+    forget_ns = int(settings.forget_after * 1e9)
+    # After a pause of the input one miss proves little: it takes two at least.
+    elapsed_ns = min(elapsed_ns, forget_ns // 2)
+    ends: dict[int, str] = {}
+    for row, track in enumerate(tracks):
+        missing, unseen = bool(step.missing[row]), not step.roles.matched[row]
+        if not unseen:
+            track.missed_ns = 0
+        elif missing:
+            track.missed_ns += elapsed_ns
+        track.covered_views = track.covered_views + 1 if step.covered[row] else 0
+
+        size = len(keys.get(row, track.known.voxel_keys))
+        if step.merging[row]:
+            ends[row] = "merged"
+        elif missing and track.missed_ns >= forget_ns:
+            ends[row] = "forgotten"
+        elif row in keys and (size < settings.min_voxels or (unseen and track.is_remnant(size))):
+            ends[row] = "retired"
+        if row in ends and not track.confirmed:
+            ends[row] = "waiting"
+    return ends
+
+
+def _observe(track: Track, new: Segmentation, mask: int) -> None:
+    """Bring what is known of an object up to date with its mask in a segmentation."""
+    known = track.known
+    score = float(new.instances.scores[mask])
+    memory = min(known.views, _MEMORY_VIEWS - 1)
+    track.known = replace(
+        known,
+        score=(known.score * memory + score) / (memory + 1),
+        first_seen_ns=min(known.first_seen_ns, new.scene.stamp_ns),
+        last_seen_ns=new.scene.stamp_ns,
+        views=known.views + 1,
+        embedding=_mean_embedding(track, new.instances, mask, memory),
+    )
+    track.segmented_size = len(known)
+
+
+def _mean_embedding(track: Track, instances: Instances, mask: int, memory: int) -> Float32 | None:
+    """Running mean of unit vectors, weighted by score and number of voxels, of unit length."""
+    old = track.known.embedding
+    if instances.embeddings is None:
+        return old
+    new = instances.embeddings[mask]
+    if old is None or len(old) != len(new):
+        return new.copy()
+    old_weight = memory * track.known.score * track.segmented_size
+    mean: Float64 = old * old_weight + new * float(instances.scores[mask]) * len(track.known)
+    length = float(np.linalg.norm(mean))
+    unit: Float32 = (mean / length).astype(np.float32) if length > 0 else old
+    return unit
+
+
+def _start(keys: Int64, new: Segmentation, mask: int) -> Track:
+    """A track for a segment that fits no object."""
+    stamp_ns = new.scene.stamp_ns
+    box, centroid = voxel_box(keys, new.scene.voxel_size)
+    score = float(new.instances.scores[mask])
+    embeddings = new.instances.embeddings
+    embedding = None if embeddings is None else embeddings[mask].copy()
+    known = MapObject(0, keys, box, centroid, score, stamp_ns, stamp_ns, embedding=embedding)
+    return Track(known, segmented_size=len(keys))

@@ -1,0 +1,227 @@
+"""Vocabulary: the words objects are named with, embedded once, compared by cosine.
+
+A label's vector is the mean of the unit vectors of all its texts, brought to unit length again:
+every synonym in every prompt template ("prompt ensembling", Radford et al., "Learning
+Transferable Visual Models From Natural Language Supervision", 2021, section 3.1.4).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from seg3d_ros.scene import Float32
+from seg3d_ros.text.cache import EmbeddingCache
+from seg3d_ros.text.encoder import TextEncoder
+
+DEFAULT_TEMPLATES = ("{}", "a {}", "a photo of a {}", "a {} in a room")
+MAX_LABELS = 10_000
+MAX_TEXTS = 200_000  # labels x synonyms x templates: some minutes of encoding
+MAX_LENGTH = 200  # characters of a label, a template
+MAX_CANDIDATES = 5
+_REMEMBERED_QUERIES = 256
+_ENCODED_AT_ONCE = 256  # labels; bounds the memory of the encoder's answer
+
+
+class Candidate(NamedTuple):
+    """A label that may fit an object, and the probability that it does, in [0, 1]."""
+
+    label: str
+    probability: float
+
+
+def check_text(text: str, what: str, *, max_length: int = MAX_LENGTH) -> str:
+    """Strip a text that somebody typed and refuse what cannot be one.
+
+    Raises:
+        ValueError: it is empty, too long, or holds control characters; the message names `what`.
+    """
+    text = text.strip()
+    if not text:
+        raise ValueError(f"{what} is empty; give at least one character")
+    if len(text) > max_length:
+        raise ValueError(f"{what} has {len(text)} characters; {max_length} are allowed")
+    if not text.isprintable():
+        raise ValueError(f"{what} {text!r} holds control characters; remove them")
+    return text
+
+
+class Vocabulary:
+    """Labels and their embeddings; nothing changes after construction, so threads may share it.
+
+    Attributes:
+        labels: the shown name of each label.
+        entries: the labels as they were given, synonyms joined by "|".
+        templates: sentences around each word, "{}" stands for it.
+        version: of whoever numbers vocabularies.
+        encoder: text encoder whose space the embeddings live in, or None.
+    """
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        *,
+        templates: Sequence[str] = DEFAULT_TEMPLATES,
+        encoder: TextEncoder | None = None,
+        cache: EmbeddingCache | None = None,
+        version: int = 1,
+    ) -> None:
+        """Check the labels and embed those that the cache doesn't know.
+
+        Args:
+            labels: 1 to 10000; "sofa|couch|settee" is one label with three texts, shown as sofa.
+            templates: sentences with one "{}"; empty: the defaults.
+            encoder: None for a vocabulary that cannot classify, only be listed.
+            cache: where embeddings are remembered; None: nowhere.
+            version: number that goes with published labels.
+
+        Raises:
+            ValueError: a label or template is empty, too long, doubled or not printable.
+        """
+        synonyms = _parse_labels(labels)
+        self.templates = _parse_templates(templates or DEFAULT_TEMPLATES)
+        texts = sum(map(len, synonyms)) * len(self.templates)
+        if texts > MAX_TEXTS:
+            raise ValueError(
+                f"the vocabulary makes {texts} texts of all synonyms and templates; "
+                f"{MAX_TEXTS} are allowed: give fewer of them"
+            )
+        self.labels = tuple(words[0] for words in synonyms)
+        self.entries = tuple("|".join(words) for words in synonyms)
+        self.version = version
+        self.encoder = encoder
+        self._embeddings = self._embed_labels(synonyms, cache) if encoder else None
+        self._queries: OrderedDict[str, Float32] = OrderedDict()
+        self._queries_lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def can_classify(self, embeddings_dimension: int) -> bool:
+        """Whether embeddings of this length can be compared with the labels."""
+        return self.encoder is not None and self.encoder.dimension == embeddings_dimension
+
+    def classify(self, embeddings: Float32) -> list[tuple[Candidate, ...]]:
+        """Rank the labels for each of (M, D) unit vectors.
+
+        Returns:
+            For each vector its best labels, at most 5, best first. Probabilities are the softmax
+            over all labels of cosine / temperature of the text space.
+
+        Raises:
+            ValueError: the vocabulary has no encoder, or D is not the encoder's dimension.
+        """
+        if self.encoder is None or self._embeddings is None:
+            raise ValueError("this vocabulary has no text encoder; it cannot classify")
+        if embeddings.ndim != 2 or embeddings.shape[1] != self.encoder.dimension:
+            raise ValueError(
+                f"embeddings have shape {embeddings.shape}, the text encoder "
+                f"{self.encoder.name} gives {self.encoder.dimension} numbers each"
+            )
+        logits = embeddings @ self._embeddings.T  # (M, L)
+        logits /= self.encoder.temperature
+        logits -= logits.max(axis=1, keepdims=True)
+        np.exp(logits, out=logits)
+        totals = logits.sum(axis=1, keepdims=True)
+
+        count = min(MAX_CANDIDATES, len(self))
+        best = np.argpartition(-logits, count - 1, axis=1)[:, :count]
+        weights = np.take_along_axis(logits, best, axis=1)
+        order = np.argsort(-weights, axis=1, kind="stable")
+        rows = np.take_along_axis(best, order, axis=1).tolist()
+        shares = (np.take_along_axis(weights, order, axis=1) / totals).tolist()
+        return [
+            tuple(Candidate(self.labels[i], p) for i, p in zip(row, share, strict=True))
+            for row, share in zip(rows, shares, strict=True)
+        ]
+
+    def embed_text(self, text: str) -> Float32:
+        """Embed a free phrase into a (D,) unit vector; recent ones are remembered.
+
+        Raises:
+            ValueError: the vocabulary has no encoder.
+        """
+        if self.encoder is None:
+            raise ValueError("this vocabulary has no text encoder; it cannot embed text")
+        with self._queries_lock:
+            if text in self._queries:
+                self._queries.move_to_end(text)
+                return self._queries[text]
+        vector: Float32 = self.encoder.encode([text])[0]
+        with self._queries_lock:
+            self._queries[text] = vector
+            if len(self._queries) > _REMEMBERED_QUERIES:
+                self._queries.popitem(last=False)
+        return vector
+
+    def _embed_labels(
+        self, synonyms: list[tuple[str, ...]], cache: EmbeddingCache | None
+    ) -> Float32:
+        """(L, D) unit vectors; only labels that the cache lacks are encoded."""
+        if self.encoder is None:
+            raise ValueError("this vocabulary has no text encoder; it cannot embed labels")
+        space, dimension = self.encoder.name, self.encoder.dimension
+        # The vector of a label depends on all its texts, so all of them are the cache's key.
+        texts = [_all_texts(words, self.templates) for words in synonyms]
+        keys = [json.dumps(group) for group in texts]
+        known = cache.get(space, dimension, keys) if cache else {}
+        missing = [i for i, key in enumerate(keys) if key not in known]
+        for start in range(0, len(missing), _ENCODED_AT_ONCE):
+            rows = missing[start : start + _ENCODED_AT_ONCE]
+            vectors = _ensemble(self.encoder, [texts[i] for i in rows])
+            known.update(zip((keys[i] for i in rows), vectors, strict=True))
+        if cache and missing:
+            cache.put(space, dimension, {keys[i]: known[keys[i]] for i in missing})
+        embeddings = np.stack([known[key] for key in keys])
+        embeddings.setflags(write=False)
+        return embeddings
+
+
+def _all_texts(words: tuple[str, ...], templates: tuple[str, ...]) -> list[str]:
+    # str.format would give "{0}" and "{x.y}" in somebody's template a meaning.
+    return [template.replace("{}", word) for word in words for template in templates]
+
+
+def _ensemble(encoder: TextEncoder, groups: list[list[str]]) -> Float32:
+    """(G, D) unit vectors, one a group: the normalised mean of its texts' vectors."""
+    vectors = encoder.encode([text for group in groups for text in group])
+    starts = np.cumsum([0] + [len(group) for group in groups[:-1]])
+    sums: Float32 = np.add.reduceat(vectors, starts, axis=0)
+    unit: Float32 = sums / np.linalg.norm(sums, axis=1, keepdims=True)
+    return unit
+
+
+def _parse_labels(labels: Sequence[str]) -> list[tuple[str, ...]]:
+    if not labels:
+        raise ValueError("the vocabulary is empty; give at least one label")
+    if len(labels) > MAX_LABELS:
+        raise ValueError(f"the vocabulary has {len(labels)} labels; {MAX_LABELS} are allowed")
+    owners: dict[str, int] = {}
+    parsed = []
+    for number, entry in enumerate(labels, 1):
+        entry = check_text(entry, f"label {number}")
+        words = tuple(
+            check_text(word, f"a synonym of label {number}") for word in entry.split("|")
+        )
+        for word in words:
+            other = owners.setdefault(word.casefold(), number)
+            if other != number:
+                raise ValueError(f"{word!r} stands in labels {other} and {number}; remove one")
+        parsed.append(tuple(dict.fromkeys(words)))
+    return parsed
+
+
+def _parse_templates(templates: Sequence[str]) -> tuple[str, ...]:
+    for number, template in enumerate(templates, 1):
+        check_text(template, f"prompt template {number}")
+        if template.count("{}") != 1:
+            raise ValueError(
+                f"prompt template {number} {template!r} has {template.count('{}')} places for "
+                'the word; write "{}" exactly once'
+            )
+    return tuple(dict.fromkeys(templates))
