@@ -18,7 +18,6 @@ export VIRTUAL_ENV=$_seg3d_root/.venv
 seg3d_prepend PATH "$VIRTUAL_ENV/bin"
 
 if [ -d "$VIRTUAL_ENV/share/rclpy" ]; then # ROS 2 from wheels: the venv is an ament prefix
-  export ROS_DISTRO=${ROS_DISTRO:-kilted} ROS_VERSION=2
   export _ROS_WHEELS_BOOTSTRAP_COMPLETE=1 # spares each interpreter a second start for LD_LIBRARY_PATH
   seg3d_prepend AMENT_PREFIX_PATH "$VIRTUAL_ENV"
   seg3d_prepend CMAKE_PREFIX_PATH "$VIRTUAL_ENV"

