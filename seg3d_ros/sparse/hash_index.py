@@ -2,7 +2,7 @@
 
 The table is two flat arrays with linear probing: `table_keys` (capacity,) int64 with EMPTY in
 free cells and `table_rows` (capacity,) int32. The capacity is a power of two at least twice the
-number of keys, so that a probe ends after about 1.5 cells on average.
+number of keys, so that a probe ends after about two cells on average.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from seg3d_ros.scene import Int64
+from seg3d_ros.sparse.voxel_keys import AXIS_BITS, key_step
 
 EMPTY = -1  # keys are never negative
+_IN_BLOCK = key_step(1, 1, 1)  # lowest bit of each axis
 
 
 class HashIndex(NamedTuple):
@@ -32,33 +34,55 @@ def capacity_for(count: int) -> int:
 
 @numba.njit(inline="always", cache=True)
 def home_cell(key, mask):  # type: ignore[no-untyped-def]
-    """Cell where the search for a key starts (Fibonacci hashing of all 63 bits)."""
-    mixed = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
+    """Cell where the search for a key starts: Fibonacci hashing of its block of 2x2x2 voxels.
+
+    The eight voxels of a block share a cache line of the table, so walking over a surface
+    misses the cache once a block.
+    """
+    mixed = np.uint64(key & ~_IN_BLOCK) * np.uint64(0x9E3779B97F4A7C15)
     mixed ^= mixed >> np.uint64(32)
-    return np.int64(mixed & np.uint64(mask))
+    corner = ((key >> (2 * AXIS_BITS - 2)) & 4) | ((key >> (AXIS_BITS - 1)) & 2) | (key & 1)
+    return np.int64(((mixed << np.uint64(3)) | np.uint64(corner)) & np.uint64(mask))
+
+
+@numba.njit(inline="always", cache=True)
+def cell_of(table_keys, key):  # type: ignore[no-untyped-def]
+    """Cell that holds a key, or the free cell where it belongs."""
+    mask = table_keys.size - 1
+    cell = home_cell(key, mask)
+    while table_keys[cell] != key and table_keys[cell] != EMPTY:
+        cell = (cell + 1) & mask
+    return cell
 
 
 @numba.njit(inline="always", cache=True)
 def find(table_keys, table_rows, key):  # type: ignore[no-untyped-def]
     """Row of a key, or -1."""
+    cell = cell_of(table_keys, key)
+    return np.int64(table_rows[cell]) if table_keys[cell] != EMPTY else np.int64(-1)
+
+
+@numba.njit(cache=True)
+def remove(table_keys, table_rows, key):  # type: ignore[no-untyped-def]
+    """Take out a key that is in the table; later entries of its chain move up to close the gap."""
     mask = table_keys.size - 1
-    cell = home_cell(key, mask)
-    while True:
-        found = table_keys[cell]
-        if found == key:
-            return np.int64(table_rows[cell])
-        if found == EMPTY:
-            return np.int64(-1)
+    gap = cell_of(table_keys, key)
+    cell = (gap + 1) & mask
+    while table_keys[cell] != EMPTY:
+        # An entry may move up unless its search starts behind the gap.
+        from_home = (cell - home_cell(table_keys[cell], mask)) & mask
+        if from_home >= (cell - gap) & mask:
+            table_keys[gap] = table_keys[cell]
+            table_rows[gap] = table_rows[cell]
+            gap = cell
         cell = (cell + 1) & mask
+    table_keys[gap] = EMPTY
 
 
 @numba.njit(nogil=True, cache=True)
 def _fill(table_keys, table_rows, keys):  # type: ignore[no-untyped-def]
-    mask = table_keys.size - 1
     for row in range(keys.size):
-        cell = home_cell(keys[row], mask)
-        while table_keys[cell] != EMPTY:
-            cell = (cell + 1) & mask
+        cell = cell_of(table_keys, keys[row])
         table_keys[cell] = keys[row]
         table_rows[cell] = row
 

@@ -1,0 +1,60 @@
+"""Depth images to points."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from seg3d_ros.scene import Camera, Float32
+
+
+def deproject(
+    depth: npt.NDArray[np.uint16] | Float32, camera: Camera, *, depth_unit: float
+) -> Float32:
+    """Points of a depth image, in the optical frame of its camera.
+
+    Args:
+        depth: (H, W) uint16 or float32, distance along the optical axis; 0, NaN and infinity
+            mean that nothing was measured.
+        camera: intrinsics of this image; fx and fy may be negative.
+        depth_unit: metres of one unit of depth: 0.001 for 16UC1, 1 for 32FC1.
+
+    Returns:
+        (H * W, 3) float32, metres, row by row; NaN where nothing was measured.
+
+    Raises:
+        ValueError: depth is not such an image, has another size than the camera, or the unit or
+            a focal length is of no use.
+    """
+    if depth.dtype not in (np.uint16, np.float32):
+        raise ValueError(f"depth has type {depth.dtype}, expected uint16 or float32")
+    if depth.shape != (camera.height, camera.width):
+        raise ValueError(
+            f"depth has shape {depth.shape}, its camera {(camera.height, camera.width)}: "
+            "use the camera_info of the depth image"
+        )
+    if not 0 < depth_unit < np.inf:
+        raise ValueError(f"depth_unit is {depth_unit}; it must be a positive number of metres")
+    focal = np.array([camera.fx, camera.fy])
+    if not np.isfinite(focal).all() or not focal.all():
+        raise ValueError(f"focal lengths are {camera.fx}, {camera.fy}; the camera is uncalibrated")
+    columns = ((np.arange(camera.width) - camera.cx) / camera.fx).astype(np.float32)
+    rows = ((np.arange(camera.height) - camera.cy) / camera.fy).astype(np.float32)
+    points = np.empty((depth.size, 3), np.float32)
+    _deproject(depth, columns, rows, np.float32(depth_unit), points)
+    return points
+
+
+@numba.njit(nogil=True, cache=True)
+def _deproject(depth, columns, rows, unit, points):  # type: ignore[no-untyped-def]
+    height, width = depth.shape
+    for v in range(height):
+        for u in range(width):
+            z = np.float32(depth[v, u]) * unit
+            if not 0 < z < np.inf:
+                z = np.float32(np.nan)
+            pixel = v * width + u
+            points[pixel, 0] = columns[u] * z
+            points[pixel, 1] = rows[v] * z
+            points[pixel, 2] = z

@@ -1,0 +1,282 @@
+"""The voxel map: frames in, scenes out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seg3d_ros.mapping.carving import carve, depth_view
+from seg3d_ros.mapping.frame_filter import FrameFilter, range_image
+from seg3d_ros.mapping.integration import (
+    Measured,
+    Pending,
+    fold_all,
+    integrate_points,
+    observe,
+)
+from seg3d_ros.mapping.pinhole import estimate_camera
+from seg3d_ros.mapping.snapshot import make_scene
+from seg3d_ros.mapping.transforms import check_rigid
+from seg3d_ros.mapping.voxel_arrays import arrays_of_rows, rows_of_arrays
+from seg3d_ros.mapping.voxel_table import VoxelTable
+from seg3d_ros.scene import Bool, Camera, Float32, Frame, Int64, Scene
+from seg3d_ros.settings import check_settings, setting
+from seg3d_ros.sparse.hash_index import find_rows
+
+_CARVED_ROWS = 100_000  # checked a frame, larger maps in turns: about 1.3 ms
+_CLOCK_JUMP_NS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class MapSettings:
+    """How the map stores what it sees."""
+
+    voxel_size: float = setting(0.02, "Edge of a voxel, metres.", low=0.001, high=1.0)
+    max_voxels: int = setting(
+        2_000_000,
+        "Voxels kept at most, about 60 bytes each; the longest unseen go first.",
+        low=1_000,
+        high=200_000_000,
+    )
+    max_weight: float = setting(
+        100.0,
+        "Observations a voxel's mean remembers; fewer follow a change faster.",
+        low=1.0,
+        high=1e6,
+    )
+    carve_free_space: bool = setting(
+        True,
+        "Forget voxels that a newer depth view looks through (organised clouds and depth images).",
+        live=True,
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+
+@dataclass(frozen=True)
+class IntegrationReport:
+    """What one frame did to the map.
+
+    Attributes:
+        points_used: points averaged into voxels.
+        points_outside: points beyond the range of a voxel key (±20.97 km at 2 cm), skipped.
+        voxels_added: voxels that were new.
+        voxels_carved: voxels removed because the frame looks through them.
+        voxels_evicted: voxels removed to stay within `max_voxels`.
+    """
+
+    points_used: int
+    points_outside: int
+    voxels_added: int
+    voxels_carved: int
+    voxels_evicted: int
+
+
+class VoxelMap:
+    """A persistent voxel hash: running means of position and colour in each voxel.
+
+    Every method may be called from any thread. One lock guards the voxels; `integrate` holds it
+    for its compiled passes, which release the GIL, and `snapshot` only while it copies.
+
+    Attributes:
+        frame_filter: which points are kept; assign another to change it from the next frame on.
+    """
+
+    def __init__(
+        self, settings: MapSettings | None = None, frame_filter: FrameFilter | None = None
+    ) -> None:
+        self._lock = threading.Lock()
+        self._settings = settings or MapSettings()
+        self.frame_filter = frame_filter or FrameFilter()
+        self._table = VoxelTable()
+        self._newest_stamp_ns = 0
+        self._next_carved = 0
+
+    def __len__(self) -> int:
+        """Number of voxels."""
+        return self._table.count
+
+    @property
+    def newest_stamp_ns(self) -> int:
+        """Stamp of the newest frame in the map, 0 when there is none."""
+        return self._newest_stamp_ns
+
+    @property
+    def settings(self) -> MapSettings:
+        """Settings in force; assign others to change them from the next frame on.
+
+        Raises:
+            ValueError: the new ones have another voxel size; the voxels of a map have one size.
+        """
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: MapSettings) -> None:
+        if settings.voxel_size != self._settings.voxel_size:
+            raise ValueError(
+                f"voxel_size is {self._settings.voxel_size} and cannot become "
+                f"{settings.voxel_size} in a running map; make a new one"
+            )
+        self._settings = settings
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._table = VoxelTable()
+            self._newest_stamp_ns = 0
+
+    def integrate(self, frame: Frame) -> IntegrationReport:
+        """Take a frame in, then carve the free space it sees.
+
+        A stamp more than a second older than the newest one means that the clock was set back (a
+        recording starts again): the map stays, and all of it counts as last seen by now.
+
+        Raises:
+            ValueError: arrays of another type than `Frame` says, or a pose that is not rigid.
+        """
+        _check_frame(frame)
+        ranges = range_image(frame)
+        camera = _carving_camera(frame) if self._settings.carve_free_space else None
+        with self._lock:
+            self._follow_clock(frame.stamp_ns)
+            before = self._table.count
+            used, outside, evicted = self._add(frame, ranges)
+            added = self._table.count - before + evicted
+            carved = self._carve(frame, ranges, camera) if camera else 0
+        return IntegrationReport(used, outside, added, carved, evicted)
+
+    def snapshot(
+        self, *, center: npt.ArrayLike | None = None, radius: float | None = None
+    ) -> Scene:
+        """Copy the map, or the part of it around a point; integration goes on meanwhile.
+
+        Args:
+            center: (3,) map frame, metres; with `radius`.
+            radius: farthest distance from `center`, metres.
+
+        Returns:
+            A scene sorted by voxel key, so that equal maps give equal scenes.
+
+        Raises:
+            ValueError: one of `center` and `radius` without the other.
+        """
+        if (center is None) != (radius is None):
+            raise ValueError("center and radius cut a ball out of the map together; give both")
+        ball = None
+        if center is not None and radius is not None:
+            ball = (np.asarray(center, np.float64).reshape(3), float(radius))
+        with self._lock:
+            used = self._table.used()
+            keys, means = used.keys.copy(), used.means.copy()
+            stamp_ns = self._newest_stamp_ns
+        voxel_size = self._settings.voxel_size
+        return make_scene(keys, means, voxel_size=voxel_size, stamp_ns=stamp_ns, ball=ball)
+
+    def contains(self, keys: Int64) -> Bool:
+        """Which of (N,) voxel keys are in the map."""
+        with self._lock:
+            return np.asarray(find_rows(self._table.index, keys) >= 0)
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything in the map as named arrays, for a file."""
+        with self._lock:
+            return arrays_of_rows(
+                self._table.used(), self._settings.voxel_size, self._newest_stamp_ns
+            )
+
+    def load_arrays(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Replace the map with what `to_arrays` gave.
+
+        Raises:
+            ValueError: says which array is missing or wrong; the map is then as before.
+        """
+        settings = self._settings
+        rows, newest_stamp_ns = rows_of_arrays(
+            arrays, voxel_size=settings.voxel_size, max_voxels=settings.max_voxels
+        )
+        table = VoxelTable.of_rows(rows)
+        with self._lock:
+            self._table = table
+            self._newest_stamp_ns = newest_stamp_ns
+
+    def _follow_clock(self, stamp_ns: int) -> None:
+        if stamp_ns < self._newest_stamp_ns - _CLOCK_JUMP_NS:
+            last_seen = self._table.used().last_seen
+            np.minimum(last_seen, stamp_ns, out=last_seen)
+            self._newest_stamp_ns = stamp_ns
+        self._newest_stamp_ns = max(self._newest_stamp_ns, stamp_ns)
+
+    def _add(self, frame: Frame, ranges: Float32) -> tuple[int, int, int]:
+        """Integrate the points; returns points used, points outside and voxels evicted."""
+        table, settings = self._table, self._settings
+        measured = Measured(_read_only(frame.points), _read_only(frame.colors), ranges)
+        observation = observe(
+            frame,
+            self.frame_filter,
+            voxel_size=settings.voxel_size,
+            max_weight=settings.max_weight,
+        )
+        pending = Pending.empty()
+        used = outside = evicted = start = 0
+        while start < len(frame.points):
+            start, table.count, now_used, now_outside = integrate_points(
+                measured, observation, pending, table.rows, table.index, table.count, start
+            )
+            used, outside = used + now_used, outside + now_outside
+            if start < len(frame.points):
+                evicted += table.make_room(settings.max_voxels)
+        done = False
+        while not done:
+            done, table.count = fold_all(
+                pending, observation, table.rows, table.index, table.count
+            )
+            if not done:
+                evicted += table.make_room(settings.max_voxels)
+        return used, outside, evicted
+
+    def _carve(self, frame: Frame, ranges: Float32, camera: Camera) -> int:
+        table = self._table
+        view = depth_view(
+            camera,
+            frame.map_from_sensor,
+            voxel_size=self._settings.voxel_size,
+            stamp_ns=frame.stamp_ns,
+        )
+        before = table.count
+        first = self._next_carved if self._next_carved < before else 0
+        end = min(first + _CARVED_ROWS, before)
+        table.count = carve(ranges, view, table.rows, table.index, before, first, end)
+        self._next_carved = end
+        return before - table.count
+
+
+def _check_frame(frame: Frame) -> None:
+    if frame.points.dtype != np.float32 or frame.colors.dtype != np.uint8:
+        raise ValueError(
+            f"points have type {frame.points.dtype}, colors {frame.colors.dtype}; "
+            "expected float32 and uint8"
+        )
+    check_rigid(frame.map_from_sensor, "map_from_sensor")
+
+
+def _carving_camera(frame: Frame) -> Camera | None:
+    """Intrinsics for looking through voxels; None when the frame is no pinhole's image."""
+    if frame.grid is None:
+        return None
+    if frame.camera is None:
+        return estimate_camera(frame.points, frame.grid)
+    same_size = (frame.camera.height, frame.camera.width) == frame.grid
+    return frame.camera if same_size else None
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A view that cannot be written: writable arrays would be compiled for once more."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
