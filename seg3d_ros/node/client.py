@@ -1,0 +1,170 @@
+"""Client for planners, scripts and tests: the node's services as Python calls.
+
+with Seg3dClient("/seg3d") as seg3d:
+    seg3d.set_vocabulary(["chair", "sofa|couch", "table"])
+    for found in seg3d.query_objects("something to sit on", max_results=3):
+        print(found.instance.label, found.score)
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import rclpy
+from geometry_msgs.msg import PointStamped
+from rclpy.executors import SingleThreadedExecutor
+from std_msgs.msg import Header
+from std_srvs.srv import Trigger
+
+from seg3d_ros.msg import Instance
+from seg3d_ros.node.conversions import point_msg
+from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
+
+
+class RequestFailed(RuntimeError):  # noqa: N818 - reads as what has happened
+    """The node could not do what was asked; the message is the node's own sentence.
+
+    Attributes:
+        code: one of ErrorCode.msg; None from services that carry none.
+    """
+
+    def __init__(self, code: int | None, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Found(NamedTuple):
+    """An object that fits a query, and how well (see QueryObjects.srv)."""
+
+    instance: Instance
+    score: float
+
+
+class Seg3dClient:
+    """Calls the services of one seg3d node; `rclpy.init` must have been called before.
+
+    It has a node and a thread of its own, so its methods may be called from any thread, also
+    from a callback. Each raises RequestFailed when the node refuses, and TimeoutError when no
+    answer comes within `timeout` seconds.
+    """
+
+    def __init__(self, server: str = "/seg3d", *, timeout: float = 10.0) -> None:
+        self.timeout = timeout
+        self._server = server
+        self._node = rclpy.create_node(f"seg3d_client_{os.getpid()}_{id(self):x}")
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self._node)
+        self._thread = threading.Thread(target=self._executor.spin, name="client", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Seg3dClient:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the thread and take the node down."""
+        self._executor.shutdown()
+        self._thread.join()
+        self._node.destroy_node()
+
+    def set_vocabulary(self, labels: Sequence[str], *, templates: Sequence[str] = ()) -> int:
+        """Name all objects with these words; returns the version of the vocabulary."""
+        request = SetVocabulary.Request(labels=list(labels), prompt_templates=list(templates))
+        return int(self._call(SetVocabulary, "set_vocabulary", request).version)
+
+    def query_objects(
+        self,
+        text: str = "",
+        *,
+        label: str = "",
+        ids: Sequence[int] = (),
+        near: Sequence[float] | None = None,
+        radius: float = 0.0,
+        frame_id: str = "",
+        max_results: int = 0,
+        min_score: float = 0.0,
+    ) -> list[Found]:
+        """Known objects that meet all conditions, best first (see QueryObjects.srv).
+
+        Args:
+            text: free text to rank by.
+            label: exact label.
+            ids: only these.
+            near: x, y, z, metres; with it `radius` must be positive.
+            radius: only objects whose box is within this of `near`, metres.
+            frame_id: frame of `near`; empty: the fixed frame.
+            max_results: 0: no limit.
+            min_score: weaker matches are left out.
+        """
+        request = QueryObjects.Request(text=text, label=label, ids=list(ids), radius=float(radius))
+        request.max_results, request.min_score = max_results, float(min_score)
+        if near is not None:
+            request.near = PointStamped(header=Header(frame_id=frame_id), point=point_msg(near))
+        answer = self._call(QueryObjects, "query_objects", request)
+        return [Found(*pair) for pair in zip(answer.instances, answer.scores, strict=True)]
+
+    def segment_at_points(
+        self,
+        points: Any,
+        *,
+        foreground: Sequence[bool] = (),
+        refine_id: int = 0,
+        name: str = "",
+        frame_id: str = "",
+    ) -> SegmentAtPoints.Response:
+        """Segment what lies at (K, 3) points, metres (see SegmentAtPoints.srv)."""
+        request = SegmentAtPoints.Request(header=Header(frame_id=frame_id), name=name)
+        request.points = [point_msg(xyz) for xyz in np.reshape(points, (-1, 3))]
+        request.foreground = [bool(flag) for flag in foreground]
+        request.refine_id = refine_id
+        return self._call(SegmentAtPoints, "segment_at_points", request)
+
+    def get_object_cloud(self, object_id: int) -> Any:
+        """The points of one object as a PointCloud2."""
+        request = GetObjectCloud.Request(id=object_id)
+        return self._call(GetObjectCloud, "get_object_cloud", request).cloud
+
+    def segment_now(self) -> str:
+        """Segment the whole map once; returns what the node says about the result."""
+        return str(self._call(Trigger, "segment_now", Trigger.Request()).message)
+
+    def clear_map(self) -> None:
+        """Forget the map and all objects."""
+        self._call(Trigger, "clear_map", Trigger.Request())
+
+    def save_map(self, path: str) -> MapFile.Response:
+        """Write the map to a file on the node's machine; the answer counts what was written."""
+        return self._call(MapFile, "save_map", MapFile.Request(path=path))
+
+    def load_map(self, path: str) -> MapFile.Response:
+        """Replace the map by a file's; the answer counts what was read."""
+        return self._call(MapFile, "load_map", MapFile.Request(path=path))
+
+    def _call(self, kind: Any, service: str, request: Any) -> Any:
+        name = f"{self._server}/{service}"
+        end = time.monotonic() + self.timeout
+        with self._lock:
+            if name not in self._clients:
+                self._clients[name] = self._node.create_client(kind, name)
+            client = self._clients[name]
+        if not client.wait_for_service(self.timeout):
+            raise TimeoutError(f"nobody serves {name}: is the node running and configured?")
+        answered = threading.Event()
+        future = client.call_async(request)
+        future.add_done_callback(lambda _: answered.set())
+        if not answered.wait(end - time.monotonic()):
+            client.remove_pending_request(future)
+            raise TimeoutError(f"{name} did not answer within {self.timeout:g} s")
+        response = future.result()
+        if not response.success:
+            raise RequestFailed(getattr(response, "code", None), response.message)
+        return response
