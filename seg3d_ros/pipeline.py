@@ -8,9 +8,10 @@ and the viewer are shells around this class.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,11 +20,11 @@ from seg3d_ros.mapping.voxel_map import IntegrationReport, MapSettings, VoxelMap
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.object_map import ObjectMap, TrackingSettings
 from seg3d_ros.objects.query import Match, Query, run_query
-from seg3d_ros.objects.storage import load_map, save_map
+from seg3d_ros.objects.storage import MapFileError, load_map, save_map
 from seg3d_ros.scene import Bool, Float32, Frame, Scene
 from seg3d_ros.segmenters.registry import load_prompt_segmenter, load_segmenter
 from seg3d_ros.segmenters.segmenter import NothingThereError, PromptSegmenter, Segmenter
-from seg3d_ros.settings import check_settings, setting
+from seg3d_ros.settings import check_settings, replace_settings, setting
 from seg3d_ros.text.cache import EmbeddingCache
 from seg3d_ros.text.encoder import load_text_encoder
 from seg3d_ros.text.vocabulary import Vocabulary
@@ -58,6 +59,24 @@ class PerceptionSettings:
     def __post_init__(self) -> None:
         check_settings(self)
 
+    def sections(self) -> tuple[Any, ...]:
+        """Every dataclass that holds settings; their names do not collide."""
+        return (self, self.map, self.filter, self.tracking)
+
+    def with_values(self, values: dict[str, Any]) -> PerceptionSettings:
+        """Copy with those of the values that are settings of any section.
+
+        Raises:
+            ValueError: a value is not allowed; names the setting and what is.
+        """
+        sections = replace(
+            self,
+            map=replace_settings(self.map, values),
+            filter=replace_settings(self.filter, values),
+            tracking=replace_settings(self.tracking, values),
+        )
+        return replace_settings(sections, values)
+
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
@@ -80,9 +99,18 @@ class Prompted:
 class Perception:
     """Frames in, objects out.
 
-    Threads: all methods may be called from any thread. `integrate` is never blocked by
-    `segment`: they share only the map, whose lock is held for a copy. One lock guards the
-    objects and the vocabulary; it is not held while a network runs.
+    Any thread may call anything. `integrate` never waits for `segment`: they share only the map,
+    whose lock is held for a copy. One lock keeps the objects, the vocabulary and the newest
+    result in step; no network runs under it.
+
+    Attributes:
+        settings: those in force; `apply` changes them.
+        map: the voxels.
+        segmenter: cuts scenes into instances.
+        prompt_segmenter: answers clicks.
+        vocabulary: the words in force, None before `set_vocabulary`.
+        timings: durations of all stages.
+        frames: number of frames in the map; tells whether a new segmentation is worth while.
     """
 
     def __init__(self, settings: PerceptionSettings | None = None) -> None:
@@ -95,8 +123,9 @@ class Perception:
         self.map = VoxelMap(self.settings.map, self.settings.filter)
         self.timings = StageTimings()
         self.vocabulary: Vocabulary | None = None
+        self.frames = 0
         self._objects = ObjectMap(self.settings.tracking)
-        self._objects_lock = threading.RLock()
+        self._lock = threading.Lock()
         self._segment_lock = threading.Lock()
         self._epoch = 0  # grows when the map is replaced; older segmentations are thrown away
         self._sensor_position: Float32 | None = None
@@ -114,7 +143,7 @@ class Perception:
 
     def apply(self, settings: PerceptionSettings) -> None:
         """Take over the settings that can change while frames flow (those marked `live`)."""
-        with self._objects_lock:
+        with self._lock:
             self.settings = settings
             self.map.frame_filter = settings.filter
             self.map.settings = settings.map
@@ -124,6 +153,7 @@ class Perception:
         """Fuse one frame into the map."""
         with self.timings.measure("integrate"):
             report = self.map.integrate(frame)
+        self.frames += 1
         self._sensor_position = frame.map_from_sensor[:3, 3].astype(np.float32)
         return report
 
@@ -141,12 +171,11 @@ class Perception:
                 scene = self._snapshot_around_sensor()
             with self.timings.measure("segment"):
                 instances = self.segmenter.segment(scene)
-            with self._objects_lock, self.timings.measure("track"):
+            with self._lock, self.timings.measure("track"):
                 if epoch != self._epoch:
                     raise EmptyMapError
                 self._objects.update(scene, instances)
                 self._objects.retire_carved(self.map.contains)
-                self._relabel()
                 self._last = Segmentation(scene, self._objects.confirmed())
                 return self._last
 
@@ -168,23 +197,23 @@ class Perception:
             cache=self._embedding_cache,
             version=version,
         )
-        with self._objects_lock:
+        with self._lock, self.timings.measure("relabel"):
             self.vocabulary = vocabulary
-            with self.timings.measure("relabel"):
-                self._relabel()
+            self._objects.relabel(vocabulary)
             self._refresh_last()
         return vocabulary
 
     def query(self, query: Query) -> list[Match]:
         """Rank the known objects; see `objects.query.run_query` for the errors."""
-        with self._objects_lock:
-            objects, vocabulary = self._objects.confirmed(), self.vocabulary
-        return run_query(objects, query, vocabulary)
+        return run_query(self._objects.confirmed(), query, self.vocabulary)
 
-    def get(self, object_id: int) -> MapObject | None:
-        """The object with this id, or None."""
-        with self._objects_lock:
-            return self._objects.get(object_id)
+    def get(self, object_id: int) -> MapObject:
+        """The known object with this id.
+
+        Raises:
+            UnknownObjectError: there is none.
+        """
+        return self._objects.get(object_id)
 
     def segment_at(
         self, points: Float32, foreground: Bool, *, name: str = "", refine_id: int = 0
@@ -200,14 +229,13 @@ class Perception:
         Raises:
             EmptyMapError: nothing has been integrated yet.
             NothingThereError: no voxel near a foreground point.
-            KeyError: no object has the id `refine_id`.
+            UnknownObjectError: no object has the id `refine_id`.
         """
         if not len(self.map):
             raise EmptyMapError
-        with self._objects_lock:
-            epoch = self._epoch
-            if refine_id and self._objects.get(refine_id) is None:
-                raise KeyError(refine_id)
+        if refine_id:
+            self._objects.get(refine_id)
+        epoch = self._epoch
         center = points[foreground].mean(axis=0)
         scene = self.map.snapshot(center=center, radius=PROMPT_RADIUS_M)
         if not len(scene):
@@ -216,18 +244,17 @@ class Perception:
             )
         with self.timings.measure("prompt"):
             found = self.prompt_segmenter.segment_at(scene, points, foreground)
-        with self._objects_lock:
+        with self._lock:
             if epoch != self._epoch:
                 raise EmptyMapError
             made = self._objects.add_prompted(scene, found.mask, name=name, refine_id=refine_id)
-            self._relabel()
+            self._last = Segmentation(self._last.scene if self._last else scene, ())
             self._refresh_last()
-            made = self._objects.get(made.id) or made
         return Prompted(made, scene, self.prompt_segmenter.name, found.predicted_iou)
 
     def clear(self) -> None:
         """Forget the map and all objects; ids are not used again."""
-        with self._objects_lock:
+        with self._lock:
             self._epoch += 1
             self.map.clear()
             self._objects.clear()
@@ -239,7 +266,7 @@ class Perception:
         Raises:
             MapFileError: the file cannot be written.
         """
-        with self._objects_lock:
+        with self._lock:
             voxels, objects = self.map.to_arrays(), self._objects.to_arrays()
             counts = len(self._objects.confirmed()), len(self.map)
         save_map(path, voxels, objects)
@@ -252,19 +279,29 @@ class Perception:
             MapFileError: the file cannot be read or does not fit; the map is left as it was.
         """
         voxels, objects = load_map(path)
-        new_map = VoxelMap(self.settings.map, self.settings.filter)
-        new_objects = ObjectMap(self.settings.tracking)
-        new_map.load_arrays(voxels)
-        new_objects.load_arrays(objects)
-        with self._objects_lock:
-            self._epoch += 1
-            self.map, self._objects = new_map, new_objects
-            self._relabel()
-            self._last = Segmentation(new_map.snapshot(), new_objects.confirmed())
-            return len(self._last.objects), len(new_map)
+        loaded = VoxelMap(self.settings.map, self.settings.filter)
+        try:
+            loaded.load_arrays(voxels)
+            with self._lock:
+                self._objects.load_arrays(objects)  # raises before it changes anything
+                self._epoch += 1
+                self.map = loaded
+                self._last = Segmentation(loaded.snapshot(), self._objects.confirmed())
+                return len(self._last.objects), len(loaded)
+        except ValueError as error:
+            raise MapFileError(f"the map {path} does not fit: {error}") from error
 
     def warm_up(self) -> None:
         """Compile the kernels and load the networks, so that the first frame is not late."""
+        trial = VoxelMap(self.settings.map, FrameFilter())
+        for frame in _trial_frames():
+            trial.integrate(frame)
+        scene = trial.snapshot()
+        self.segmenter.segment(scene)
+        click = scene.points[len(scene) // 2][None]
+        self.prompt_segmenter.segment_at(scene, click, np.ones(1, bool))
+        if self._encoder is not None:
+            self._encoder.encode(["warm-up"])
 
     def _snapshot_around_sensor(self) -> Scene:
         radius = self.settings.segment_radius
@@ -276,9 +313,23 @@ class Perception:
             raise EmptyMapError
         return scene
 
-    def _relabel(self) -> None:
-        self._objects.relabel(self.vocabulary)
-
     def _refresh_last(self) -> None:
         if self._last is not None:
             self._last = replace(self._last, objects=self._objects.confirmed())
+
+
+def _trial_frames() -> Iterator[Frame]:
+    """A small wavy wall, in each memory layout that sensors give: compiled code differs by it."""
+    height, width = 48, 64
+    v, u = np.mgrid[:height, :width].astype(np.float32)
+    z = 1.5 + 0.2 * np.sin(u / 5)
+    points = np.stack([(u - width / 2) * z / 60, (v - height / 2) * z / 60, z], axis=-1)
+    rows = np.zeros((height * width, 4), np.float32)
+    rows[:, :3] = points.reshape(-1, 3)
+    colors = np.zeros((height * width, 4), np.uint8)
+    for grid in ((height, width), None):
+        # A depth image (contiguous), then a cloud message (strided views, blue first).
+        for strided in (False, True):
+            xyz = rows[:, :3] if strided else np.ascontiguousarray(rows[:, :3])
+            rgb = colors[:, 2::-1] if strided else np.ascontiguousarray(colors[:, :3])
+            yield Frame(xyz, rgb, stamp_ns=1, map_from_sensor=np.eye(4), grid=grid)

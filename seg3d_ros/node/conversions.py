@@ -16,7 +16,8 @@ from seg3d_ros.mapping.cloud_decoder import Cloud, CloudField, CloudLayout, deco
 from seg3d_ros.mapping.image_decoder import ImageError, decode_color, decode_depth
 from seg3d_ros.mapping.transforms import matrix_from_pose
 from seg3d_ros.msg import Instance
-from seg3d_ros.objects.map_object import Box, MapObject
+from seg3d_ros.objects.box import Box
+from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.scene import Camera, Float32, Float64, UInt8
 
 NO_INSTANCE = 0  # instance_id of points that belong to no object

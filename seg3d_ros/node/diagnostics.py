@@ -6,6 +6,7 @@ there is silent. ERROR: segmentation fails. STALE: nothing has come in yet.
 
 from __future__ import annotations
 
+import logging
 import resource
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,8 +16,11 @@ from rclpy.node import Node
 
 from seg3d_ros.node.arrival import SourceRecord
 from seg3d_ros.node.inputs import Inputs
+from seg3d_ros.node.throttle import Throttle
 from seg3d_ros.node.worker import SegmentationWorker
 from seg3d_ros.pipeline import Perception
+
+log = logging.getLogger(__name__)
 
 SILENT_S = 5.0  # without a message for this long, a source is reported
 PERIOD_S = 1.0
@@ -34,6 +38,7 @@ class Diagnostics:
         self._worker = worker
         self._dropped_before: dict[str, int] = {}
         self._failures_before = 0
+        self._throttle = Throttle(log)
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._timer = node.create_timer(PERIOD_S, self.publish)
 
@@ -55,11 +60,8 @@ class Diagnostics:
     def _source_status(self, name: str, record: SourceRecord) -> DiagnosticStatus:
         level, message = self._judge(name, record)
         if level != DiagnosticStatus.OK:
-            self._node.get_logger().warning(
-                f"{name}: {message}",
-                throttle_duration_sec=10.0,
-                throttle_time_source_type="STEADY",
-            )
+            kind = message[:10]  # the words in front of names and numbers
+            self._throttle.warning(f"{name} {kind}", "%s: %s", name, message)
         values: dict[str, object] = {
             "rate_hz": f"{record.rate_hz:.1f}",
             "received": record.received,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
@@ -13,7 +15,7 @@ class RosLogHandler(logging.Handler):
     def __init__(self, logger: RcutilsLogger) -> None:
         super().__init__()
         # rclpy allows one severity for each calling line, so each level has its own.
-        self._by_level = [
+        self._by_level: list[tuple[int, Callable[[str], Any]]] = [
             (logging.ERROR, lambda text: logger.error(text)),
             (logging.WARNING, lambda text: logger.warning(text)),
             (logging.INFO, lambda text: logger.info(text)),
@@ -23,7 +25,10 @@ class RosLogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Forward one record."""
         text = self.format(record)
-        next(forward for level, forward in self._by_level if record.levelno >= level)(text)
+        for level, forward in self._by_level:
+            if record.levelno >= level:
+                forward(text)
+                return
 
 
 def forward_library_logs(logger: RcutilsLogger) -> logging.Handler:

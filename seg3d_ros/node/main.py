@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 
@@ -10,6 +11,8 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 
 from seg3d_ros.node.seg3d_node import Seg3dNode
+
+log = logging.getLogger(__name__)
 
 
 def main(args: list[str] | None = None) -> int:
@@ -25,8 +28,8 @@ def main(args: list[str] | None = None) -> int:
     executor.add_node(node)
     try:
         if _started(node):
-            executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
+            _spin(executor)
+    except KeyboardInterrupt:
         pass
     finally:
         # A second Ctrl-C while the node is taken down would leave its threads behind.
@@ -35,6 +38,17 @@ def main(args: list[str] | None = None) -> int:
         node.destroy_node()
         rclpy.try_shutdown()
     return 0
+
+
+def _spin(executor: SingleThreadedExecutor) -> None:
+    """Run callbacks until ROS shuts down; one that fails is logged, and the node stays up."""
+    while rclpy.ok():
+        try:
+            executor.spin_once()
+        except ExternalShutdownException:
+            return
+        except Exception:
+            log.exception("a callback failed")
 
 
 def _started(node: Seg3dNode) -> bool:

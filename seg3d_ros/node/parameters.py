@@ -30,8 +30,7 @@ class AllSettings:
 
     def sections(self) -> Iterable[Any]:
         """Every dataclass that holds settings; their names do not collide."""
-        perception = self.perception
-        return (self.node, perception, perception.map, perception.filter, perception.tracking)
+        return (self.node, *self.perception.sections())
 
     def replace(self, values: dict[str, Any]) -> AllSettings:
         """Copy with these values, checked.
@@ -39,15 +38,9 @@ class AllSettings:
         Raises:
             ValueError: a value is not allowed; names the setting and what is.
         """
-        perception = dataclasses.replace(
-            self.perception,
-            map=replace_settings(self.perception.map, values),
-            filter=replace_settings(self.perception.filter, values),
-            tracking=replace_settings(self.perception.tracking, values),
-        )
         return AllSettings(
             node=replace_settings(self.node, values),
-            perception=replace_settings(perception, values),
+            perception=self.perception.with_values(values),
         )
 
 

@@ -51,7 +51,7 @@ class Seg3dNode(LifecycleNode):
         self._perception: Perception | None = None
         self._transforms: TransformSource | None = None
         self._outputs: Outputs | None = None
-        self._services: Services | None = None
+        self._offered: Services | None = None  # rclpy has a _services of its own
         self._running: _Running | None = None
         self.add_on_set_parameters_callback(self._check_parameters)
         self.add_post_set_parameters_callback(self._apply_parameters)
@@ -115,7 +115,7 @@ class Seg3dNode(LifecycleNode):
         self._perception = perception
         self._transforms = listen(self)
         self._outputs = Outputs(self, fixed_frame=frame, model=perception.segmenter.name)
-        self._services = Services(
+        self._offered = Services(
             self,
             perception,
             self._outputs,
@@ -149,13 +149,13 @@ class Seg3dNode(LifecycleNode):
             self._running = None
 
     def _release(self) -> None:
-        if self._services is not None:
-            self._services.close()
+        if self._offered is not None:
+            self._offered.close()
         if self._outputs is not None:
             self._outputs.close(self)
         if self._transforms is not None:
             self._transforms.close()
-        self._perception = self._services = self._outputs = self._transforms = None
+        self._perception = self._offered = self._outputs = self._transforms = None
 
     def _check_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         """Accept or refuse a change; touches nothing."""
@@ -186,7 +186,7 @@ class _Running:
         self._node = node
         self._perception = perception
         self._outputs = outputs
-        self._segmented_version = -1
+        self._frames_segmented = -1
         settings = node.settings.node
         self._worker = SegmentationWorker(self._segment)
         self._integrator = Integrator(
@@ -223,18 +223,18 @@ class _Running:
 
     def _tick(self) -> None:
         """Segment if the map has changed; else serve clouds to those who came late."""
-        if self._perception.map.version != self._segmented_version:
+        if self._perception.frames != self._frames_segmented:
             self._worker.trigger()
         elif self._perception.last is not None:
             self._outputs.publish_clouds(self._perception.last)
 
     def _segment(self) -> None:
-        version = self._perception.map.version
+        frames = self._perception.frames
         try:
             result = self._perception.segment()
         except EmptyMapError:
             return
-        self._segmented_version = version
+        self._frames_segmented = frames
         with self._perception.timings.measure("publish"):
             self._outputs.publish(result, self._perception.vocabulary)
 

@@ -21,9 +21,10 @@ from seg3d_ros.msg import ErrorCode
 from seg3d_ros.node.conversions import header_msg, instance_msg, stamp_ns
 from seg3d_ros.node.outputs import Outputs, cloud_of_object
 from seg3d_ros.node.transform_source import TransformSource
+from seg3d_ros.objects.object_map import UnknownObjectError
 from seg3d_ros.objects.query import NoEmbeddingsError, Query
 from seg3d_ros.objects.storage import MapFileError
-from seg3d_ros.pipeline import EmptyMapError, Perception, Prompted
+from seg3d_ros.pipeline import EmptyMapError, Perception
 from seg3d_ros.scene import Bool, Float32
 from seg3d_ros.segmenters.segmenter import NothingThereError
 from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
@@ -46,6 +47,7 @@ class RequestError(Exception):
 # How errors of the core read to a caller.
 _CODES: dict[type[Exception], int] = {
     EmptyMapError: ErrorCode.EMPTY_MAP,
+    UnknownObjectError: ErrorCode.UNKNOWN_ID,
     NothingThereError: ErrorCode.NOTHING_THERE,
     NoEmbeddingsError: ErrorCode.NO_EMBEDDINGS,
     MapFileError: ErrorCode.FILE_ERROR,
@@ -115,7 +117,10 @@ class Services:
         points = np.array([(p.x, p.y, p.z) for p in request.points], np.float64).reshape(-1, 3)
         foreground = _checked_clicks(points, request.foreground, request.name)
         clicks = self._to_fixed_frame(points, request.header)
-        found = self._prompt(clicks, foreground, request.name, request.refine_id)
+        found = self._perception.segment_at(
+            clicks, foreground, name=request.name, refine_id=request.refine_id
+        )
+        self._publish_objects()
         header = header_msg(self._fixed_frame, found.scene.stamp_ns)
         response.method = found.method
         response.instance = instance_msg(found.object)
@@ -132,7 +137,8 @@ class Services:
         near = None
         if request.radius:
             at = request.near.point
-            near = self._to_fixed_frame(np.array([[at.x, at.y, at.z]]), request.near.header)[0]
+            point = self._to_fixed_frame(np.array([[at.x, at.y, at.z]]), request.near.header)[0]
+            near = (float(point[0]), float(point[1]), float(point[2]))
         query = Query(
             text=request.text,
             label=request.label,
@@ -151,8 +157,6 @@ class Services:
 
     def _get_object_cloud(self, request: Any, response: Any) -> None:
         item = self._perception.get(request.id)
-        if item is None:
-            raise _unknown_id(request.id)
         scene = self._perception.map.snapshot()
         header = header_msg(self._fixed_frame, scene.stamp_ns)
         response.cloud = cloud_of_object(header, scene, item)
@@ -170,11 +174,11 @@ class Services:
         response.message = "map and objects are forgotten"
 
     def _save_map(self, request: Any, response: Any) -> None:
-        response.objects, response.voxels = self._perception.save(_checked_path(request.path))
+        response.objects, response.voxels = self._perception.save(request.path)
         response.message = f"saved {response.objects} objects and {response.voxels} voxels"
 
     def _load_map(self, request: Any, response: Any) -> None:
-        response.objects, response.voxels = self._perception.load(_checked_path(request.path))
+        response.objects, response.voxels = self._perception.load(request.path)
         response.message = f"loaded {response.objects} objects and {response.voxels} voxels"
         self._publish_objects()
 
@@ -232,14 +236,6 @@ class Services:
                 log.exception("a request failed")
             return _failed(response, code, str(error) or type(error).__name__)
 
-    def _prompt(self, points: Float32, foreground: Bool, name: str, refine_id: int) -> Prompted:
-        try:
-            found = self._perception.segment_at(points, foreground, name=name, refine_id=refine_id)
-        except KeyError:
-            raise _unknown_id(refine_id) from None
-        self._publish_objects()
-        return found
-
     def _publish_objects(self) -> None:
         if self._perception.last is not None:
             self._outputs.publish(self._perception.last, self._perception.vocabulary)
@@ -261,18 +257,6 @@ def _failed(response: Any, code: int, message: str) -> Any:
     if hasattr(response, "code"):
         response.code = code
     return response
-
-
-def _unknown_id(object_id: int) -> RequestError:
-    return RequestError(
-        ErrorCode.UNKNOWN_ID, f"no object has id {object_id}; see ~/instances for the known ones"
-    )
-
-
-def _checked_path(path: str) -> str:
-    if not path or "\0" in path:
-        raise ValueError("path is empty or holds a zero byte; name a file, for example ~/home.map")
-    return path
 
 
 def _checked_clicks(points: Any, foreground: Any, name: str) -> Bool:

@@ -1,0 +1,1 @@
+"""A toy world and a toy robot for the tests."""

@@ -1,0 +1,254 @@
+"""The node in a process of its own, and a robot that talks to it over real DDS."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import Transform, TransformStamped
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
+from std_srvs.srv import Trigger
+from tf2_msgs.msg import TFMessage
+
+from seg3d_ros.mapping.depth_image import deproject
+from seg3d_ros.mapping.transforms import quaternion_from_matrix
+from seg3d_ros.node.conversions import byte_array, header_msg
+from seg3d_ros.node.qos import LATCHED, SENSOR
+from support import toy_room
+
+DEADLINE_S = 30.0
+_domains = itertools.cycle(range(1 + os.getpid() % 90, 101))
+
+
+def wait_until(condition: Callable[[], Any], what: str, *, deadline_s: float = DEADLINE_S) -> Any:
+    """Poll until the condition is true and return its value; fail after the deadline."""
+    end = time.monotonic() + deadline_s
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"{what}: not within {deadline_s:.0f} s")
+
+
+class NodeProcess:
+    """`seg3d_node` as its own process in a DDS domain of its own."""
+
+    def __init__(
+        self, folder: Path, *, arguments: tuple[str, ...] = (), **parameters: Any
+    ) -> None:
+        self.domain = next(_domains)
+        self.log = folder / f"node_{self.domain}.log"
+        command = [sys.executable, "-m", "seg3d_ros.node.main", "--ros-args"]
+        for name, value in parameters.items():
+            command += ["-p", f"{name}:={_yaml(value)}"]
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [*command, *arguments],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "ROS_DOMAIN_ID": str(self.domain)},
+            )
+
+    @property
+    def output(self) -> str:
+        """Everything it has logged so far."""
+        return self.log.read_text()
+
+    def wait_for(self, text: str) -> None:
+        """Wait until the log holds a text."""
+
+        def found() -> bool:
+            assert self.process.poll() is None or text in self.output, self.output
+            return text in self.output
+
+        wait_until(found, f"{text!r} in the log", deadline_s=60.0)
+
+    def stop(self, how: int = signal.SIGINT) -> int:
+        """Interrupt it as Ctrl-C does; returns its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        return self.process.wait(timeout=15)
+
+
+class Robot:
+    """Sensors, a planner and a viewer in one: publishes frames, collects outputs, calls services."""
+
+    def __init__(self, domain: int) -> None:
+        self._context = rclpy.Context()
+        rclpy.init(context=self._context, domain_id=domain)
+        self.node = rclpy.create_node("robot", context=self._context)
+        self.received: defaultdict[str, list[Any]] = defaultdict(list)
+        self._publishers: dict[str, Any] = {}
+        self._clients: dict[str, Any] = {}
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self.node)
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._thread.start()
+        self.publisher(TFMessage, "/tf", QoSProfile(depth=100))
+        self.publisher(TFMessage, "/tf_static", LATCHED)
+
+    def _spin(self) -> None:
+        with contextlib.suppress(ExternalShutdownException):
+            self._executor.spin()
+
+    def close(self) -> None:
+        rclpy.try_shutdown(context=self._context)
+        self._thread.join()
+        self._executor.shutdown()
+
+    def publisher(self, kind: Any, topic: str, qos: QoSProfile) -> Any:
+        if topic not in self._publishers:
+            self._publishers[topic] = self.node.create_publisher(kind, topic, qos)
+        return self._publishers[topic]
+
+    def listen(self, kind: Any, topic: str, qos: QoSProfile = LATCHED) -> list[Any]:
+        """Collect the messages of a topic; the list grows by itself."""
+        self.node.create_subscription(kind, topic, self.received[topic].append, qos)
+        return self.received[topic]
+
+    def call(self, kind: Any, name: str, request: Any) -> Any:
+        """Call a service and wait for the answer."""
+        if name not in self._clients:
+            self._clients[name] = self.node.create_client(kind, name)
+        client = self._clients[name]
+        wait_until(client.service_is_ready, f"service {name}")
+        future = client.call_async(request)
+        wait_until(future.done, f"answer of {name}")
+        return future.result()
+
+    def trigger(self, name: str) -> Any:
+        return self.call(Trigger, name, Trigger.Request())
+
+    def now_ns(self) -> int:
+        return self.node.get_clock().now().nanoseconds
+
+    def send_pose(
+        self, pose: np.ndarray, child: str, stamp_ns: int, *, parent: str = "map"
+    ) -> None:
+        publisher = self._publishers["/tf"]
+        wait_until(publisher.get_subscription_count, "a subscriber of /tf")
+        publisher.publish(TFMessage(transforms=[transform_msg(pose, parent, child, stamp_ns)]))
+
+    def send_cloud(self, topic: str, frame: str, stamp_ns: int, cloud: Any) -> None:
+        """Publish a cloud made by `cloud_of` once somebody listens."""
+        publisher = self.publisher(PointCloud2, topic, SENSOR)
+        wait_until(publisher.get_subscription_count, f"a subscriber of {topic}")
+        cloud.header = header_msg(frame, stamp_ns)
+        publisher.publish(cloud)
+
+    def send_view(
+        self, pose: np.ndarray, *, topic: str = "points", frame: str = "camera", **scene: Any
+    ) -> int:
+        """One organised cloud of the toy room with its pose; returns its stamp."""
+        stamp = self.now_ns()
+        self.send_pose(pose, frame, stamp)
+        self.send_cloud(topic, frame, stamp, cloud_of(*toy_room.cast(pose, **scene)))
+        return stamp
+
+    def send_images(self, camera: str, pose: np.ndarray, *, frame: str) -> int:
+        """One colour + depth + camera_info triple of the toy room; returns its stamp."""
+        stamp = self.now_ns()
+        depth, color = toy_room.cast(pose)
+        self.send_pose(pose, frame, stamp)
+        messages = {
+            "camera_info": camera_info_msg(),
+            "color": image_msg("rgb8", color),
+            "depth": image_msg("32FC1", depth),
+        }
+        for name, message in messages.items():
+            publisher = self.publisher(type(message), f"{camera}/{name}", SENSOR)
+            wait_until(publisher.get_subscription_count, f"a subscriber of {camera}/{name}")
+            message.header = header_msg(frame, stamp)
+            publisher.publish(message)
+        return stamp
+
+    def source_values(self, source: str) -> dict[str, str]:
+        """Newest diagnostics of an input or of "segmentation", message and level included."""
+        for message in reversed(self.received["/diagnostics"]):
+            for status in message.status:
+                if status.name.endswith(source):
+                    values = {item.key: item.value for item in status.values}
+                    return {**values, "message": status.message, "level": status.level[0]}
+        return {}
+
+    def listen_to_diagnostics(self) -> None:
+        self.listen(DiagnosticArray, "/diagnostics", QoSProfile(depth=10))
+
+    def wait_integrated(self, source: str, count: int) -> None:
+        """Wait until the node says that so many frames of a source are in the map."""
+        wait_until(
+            lambda: int(self.source_values(f"input {source}").get("integrated", 0)) >= count,
+            f"{count} frames of {source} in the map",
+        )
+
+    def set_parameters(self, **values: Any) -> list[Any]:
+        from rcl_interfaces.srv import SetParameters
+
+        request = SetParameters.Request(
+            parameters=[Parameter(name, value=v).to_parameter_msg() for name, v in values.items()]
+        )
+        return self.call(SetParameters, "seg3d/set_parameters", request).results
+
+
+def cloud_of(depth: np.ndarray, color: np.ndarray) -> PointCloud2:
+    """Organised x, y, z, rgb cloud of a depth image; the header is left empty."""
+    height, width = depth.shape
+    rows = np.zeros((height, width), [("xyz", "<f4", 3), ("rgb", "<u4")])
+    rows["xyz"] = deproject(depth, toy_room.CAMERA, depth_unit=1.0).reshape(height, width, 3)
+    r, g, b = np.moveaxis(color.astype(np.uint32), -1, 0)
+    rows["rgb"] = (r << 16) | (g << 8) | b
+    cloud = PointCloud2(height=height, width=width, point_step=16, row_step=16 * width)
+    cloud.fields = [
+        PointField(name=name, offset=4 * i, datatype=PointField.FLOAT32, count=1)
+        for i, name in enumerate(("x", "y", "z", "rgb"))
+    ]
+    cloud.data = byte_array(rows)
+    return cloud
+
+
+def image_msg(encoding: str, pixels: np.ndarray) -> Image:
+    height, width = pixels.shape[:2]
+    message = Image(encoding=encoding, height=height, width=width)
+    message.step = pixels.strides[0]
+    message.data = byte_array(pixels)
+    return message
+
+
+def camera_info_msg() -> CameraInfo:
+    camera = toy_room.CAMERA
+    k = [camera.fx, 0.0, camera.cx, 0.0, camera.fy, camera.cy, 0.0, 0.0, 1.0]
+    return CameraInfo(height=camera.height, width=camera.width, k=k)
+
+
+def transform_msg(pose: np.ndarray, parent: str, child: str, stamp_ns: int) -> TransformStamped:
+    message = TransformStamped(header=header_msg(parent, stamp_ns), child_frame_id=child)
+    transform = Transform()
+    t, q = transform.translation, transform.rotation
+    t.x, t.y, t.z = (float(v) for v in pose[:3, 3])
+    q.x, q.y, q.z, q.w = (float(v) for v in quaternion_from_matrix(pose[:3, :3]))
+    message.transform = transform
+    return message
+
+
+def _yaml(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_yaml(item) for item in value) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value) if isinstance(value, str) else str(value)
