@@ -15,7 +15,7 @@ import numba
 import numpy as np
 
 from seg3d_ros.scene import Float32, Float64, Int64
-from seg3d_ros.sparse.voxel_keys import unpack_columns
+from seg3d_ros.sparse.voxel_keys import unpack
 
 _TIE = 1e-6  # relative; rectangles closer than this count as equal
 
@@ -64,15 +64,39 @@ def upright_box(points: Float32 | Float64, *, margin: float = 0.0) -> Box:
 
 def voxel_box(keys: Int64, voxel_size: float) -> tuple[Box, Float64]:
     """Box around the voxels of (N,) sorted keys, N >= 1, and the mean (3,) of their centres."""
-    x, y, z = unpack_columns(keys)
-    # In one column of equal x only the first and the last y can be on the hull.
-    starts = np.flatnonzero(np.diff(x, prepend=x[0] - 1))
-    ends = np.append(starts[1:], len(x)) - 1
-    extremes = np.stack([starts, ends], axis=1).ravel()
-    centers = [(column + 0.5) * voxel_size for column in (x[extremes], y[extremes])]
-    low, high = (z.min() + 0.5) * voxel_size, (z.max() + 0.5) * voxel_size
-    centroid = (np.array([x.mean(), y.mean(), z.mean()]) + 0.5) * voxel_size
-    return _box(centers[0], centers[1], low, high, voxel_size), centroid
+    x, y, low, high, mean = _footprint(np.ascontiguousarray(keys))
+    half = voxel_size / 2
+    box = _box(
+        x * voxel_size + half,
+        y * voxel_size + half,
+        low * voxel_size,
+        high * voxel_size,
+        voxel_size,
+    )
+    box.center[2] += half
+    return box, (mean + 0.5) * voxel_size
+
+
+@numba.njit(nogil=True, cache=True)
+def _footprint(keys):  # type: ignore[no-untyped-def]
+    """Voxels that can be corners of the footprint, lowest and highest z, mean; all in voxels.
+
+    Keys are in order of x, then y: among voxels of equal x only the first and the last y count.
+    """
+    x, y = np.empty(2 * keys.size), np.empty(2 * keys.size)
+    count = 0
+    mean = np.zeros(3)
+    _, _, low = unpack(keys[0])
+    high = low
+    for i in range(keys.size):
+        voxel_x, voxel_y, voxel_z = unpack(keys[i])
+        if i == 0 or voxel_x != x[count - 1]:
+            x[count : count + 2], y[count : count + 2] = voxel_x, voxel_y
+            count += 2
+        y[count - 1] = voxel_y
+        low, high = min(low, voxel_z), max(high, voxel_z)
+        mean += np.array((voxel_x, voxel_y, voxel_z), np.float64)
+    return x[:count], y[:count], low, high, mean / keys.size
 
 
 def _box(x: Float64, y: Float64, low: float, high: float, margin: float) -> Box:
@@ -83,7 +107,7 @@ def _box(x: Float64, y: Float64, low: float, high: float, margin: float) -> Box:
         yaw = yaw - math.pi / 2 if yaw >= 0 else yaw + math.pi / 2
     return Box(
         center=np.array([x[0] + center_x, y[0] + center_y, (low + high) / 2]),
-        size=np.array([length, width, high - low]) + margin,
+        size=np.array([length + margin, width + margin, high - low + margin]),
         yaw=yaw,
     )
 

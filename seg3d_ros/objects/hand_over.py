@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 
 from seg3d_ros.objects.segments import NOBODY, Int32
@@ -46,7 +47,9 @@ def find_covered(overlap: Int64, in_scene: Int64, track_of_segment: Int64, takes
     return covered
 
 
-def hand_over(owners: Owners, segment: Int32, track: Int64, roles: Roles) -> tuple[Int32, Int32]:
+def hand_over(
+    owners: Owners, segment: Int32, track_of_segment: Int64, roles: Roles
+) -> tuple[Int32, Int32, Bool]:
     """New owner and new claimant of each point.
 
     A known object takes the points of its segment, except from prompted and protected ones. It
@@ -56,45 +59,76 @@ def hand_over(owners: Owners, segment: Int32, track: Int64, roles: Roles) -> tup
     Args:
         owners: before this segmentation.
         segment: (N,) segment of each point.
-        track: (N,) track whose segment that is; NOBODY where there is none.
+        track_of_segment: (S,) track that a segment belongs to.
         roles: of the tracks.
 
     Returns:
-        (N,) int32 confirmed track and (N,) int32 unconfirmed track of each point.
+        (N,) int32 confirmed track and (N,) int32 unconfirmed track of each point, and (T + 1,)
+        bool, the tracks that gained or lost points.
     """
-    nothing = segment == NOBODY
+    owner, claimant = owners.owner.copy(), owners.claimant.copy()
+    changed = np.zeros(len(roles.matched), bool)
+    track_of_segment = np.append(track_of_segment, NOBODY)
     takes = roles.confirmed & ~roles.prompted
     gives = ~roles.prompted & ~roles.protected
-    gives_up = roles.matched & ~roles.prompted
-    taker = np.where(takes[track], track, NOBODY)
-    released = gives[owners.owner] & (taker >= 0) | gives_up[owners.owner] & nothing
-    owner = np.where(released, taker, owners.owner).astype(np.int32)
-
-    claims = ~roles.confirmed[track] & (track >= 0) & ~roles.prompted[owner]
-    still_claims = (owners.claimant >= 0) & ~roles.matched[owners.claimant] & nothing
-    kept = np.where(still_claims, owners.claimant, NOBODY)
-    return owner, np.where(claims, track, kept).astype(np.int32)
-
-
-def changed_tracks(before: Owners, owner: Int32, claimant: Int32) -> Int64:
-    """Tracks whose points are not the same as before, ascending."""
-    changes = [
-        np.concatenate([old[old != new], new[old != new]])
-        for old, new in ((before.owner, owner), (before.claimant, claimant))
-    ]
-    tracks = np.unique(np.concatenate(changes)).astype(np.int64)
-    return tracks[tracks >= 0]
+    fixed = roles.prompted | ~roles.matched  # keeps points that are in no segment
+    claims = ~roles.confirmed
+    claims[NOBODY] = False
+    _move(owner, segment, track_of_segment, takes, gives, fixed, changed)
+    free = ~roles.prompted
+    _claim(claimant, owner, segment, track_of_segment, claims, free, roles.matched, changed)
+    changed[NOBODY] = False
+    return owner, claimant, changed
 
 
-def keys_of_tracks(keys: Int64, owner: Int32, claimant: Int32, tracks: Int64) -> list[Int64]:
-    """Sorted keys of the points that each of the given tracks owns or claims now."""
-    if not len(tracks):
-        return []
-    wanted = np.append(np.zeros(max(owner.max(), claimant.max(), tracks.max()) + 1, bool), False)
-    wanted[tracks] = True
-    rows = [np.flatnonzero(wanted[holder]) for holder in (owner, claimant)]
-    track = np.concatenate([owner[rows[0]], claimant[rows[1]]])
-    key = np.concatenate([keys[rows[0]], keys[rows[1]]])
-    order = np.lexsort((key, track))
-    starts = np.searchsorted(track[order], tracks)
-    return np.split(key[order], starts[1:])
+@numba.njit(nogil=True, cache=True)
+def _move(owner, segment, track_of_segment, takes, gives, fixed, changed):  # type: ignore[no-untyped-def]
+    for i in range(owner.size):
+        old, track = owner[i], track_of_segment[segment[i]]
+        new = old
+        if takes[track] and gives[old]:
+            new = track
+        elif segment[i] == NOBODY and not fixed[old]:
+            new = NOBODY
+        if new != old:
+            changed[old] = changed[new] = True
+            owner[i] = new
+
+
+@numba.njit(nogil=True, cache=True)
+def _claim(claimant, owner, segment, track_of_segment, claims, free, matched, changed):  # type: ignore[no-untyped-def]
+    for i in range(claimant.size):
+        old, track = claimant[i], track_of_segment[segment[i]]
+        new = NOBODY
+        if claims[track]:
+            new = track if free[owner[i]] else NOBODY
+        elif segment[i] == NOBODY and not matched[old]:
+            new = old
+        if new != old:
+            changed[old] = changed[new] = True
+            claimant[i] = new
+
+
+@numba.njit(nogil=True, cache=True)
+def keys_of_tracks(keys, owner, claimant, changed):  # type: ignore[no-untyped-def]
+    """Keys that each changed track owns or claims, sorted, track after track.
+
+    Returns:
+        (K,) int64 keys, and (T + 2,) int64: those of track t are keys[starts[t] : starts[t + 1]].
+    """
+    starts = np.zeros(changed.size + 1, np.int64)
+    for holder in (owner, claimant):
+        for i in range(holder.size):
+            starts[holder[i] + 1] += changed[holder[i]]
+    starts = np.cumsum(starts)
+    grouped = np.empty(starts[-1], np.int64)
+    cursor = starts.copy()
+    for holder in (owner, claimant):
+        for i in range(holder.size):
+            track = holder[i]
+            if changed[track]:
+                grouped[cursor[track]] = keys[i]
+                cursor[track] += 1
+    for track in np.flatnonzero(changed):
+        grouped[starts[track] : starts[track + 1]].sort()
+    return grouped, starts

@@ -52,7 +52,7 @@ class ObjectMap:
     def _reset(self) -> None:
         self._tracks: list[Track] = []
         self._stamp_ns = 0
-        self._last_keys = np.empty(0, np.int64)  # scene of the last segmentation
+        self._last_index = build_index(np.empty(0, np.int64))  # of the last segmented scene
         self._voxel_size = 0.0
         self._publish()
 
@@ -85,11 +85,12 @@ class ObjectMap:
             )
         with self._lock:
             # A bag that starts over brings older stamps: no time has passed then.
-            elapsed_ns = max(0, scene.stamp_ns - self._stamp_ns) if len(self._last_keys) else 0
-            new = Segmentation(scene, instances, self._last_keys, elapsed_ns)
+            elapsed_ns = max(0, scene.stamp_ns - self._stamp_ns)
+            index = build_index(scene.voxel_keys)
+            new = Segmentation(scene, instances, index, self._last_index, elapsed_ns)
             self._tracks, report = take_in(self._tracks, new, self.settings, self._next_id)
             self._next_id += report.confirmed
-            self._last_keys, self._stamp_ns = scene.voxel_keys, scene.stamp_ns
+            self._last_index, self._stamp_ns = index, scene.stamp_ns
             self._voxel_size = scene.voxel_size
             self._label([t for t in self._tracks if t.known.last_seen_ns == scene.stamp_ns])
             self._enforce_bound()

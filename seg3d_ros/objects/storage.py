@@ -56,16 +56,10 @@ def save_map(path: str | Path, voxels: Arrays, objects: Arrays) -> Path:
     arrays = {f"voxels.{name}": array for name, array in voxels.items()}
     arrays |= {f"objects.{name}": array for name, array in objects.items()}
     arrays[_VERSION_NAME] = np.array(FORMAT_VERSION)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
+        _write_whole(target, arrays)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise MapFileError(
             f"cannot write the map {target}: {error}; give a path in a folder that can be written"
         ) from error
@@ -115,6 +109,20 @@ def _resolve(path: str | Path, verb: str) -> Path:
     if resolved.is_dir():
         raise MapFileError(f"cannot {verb} the map {resolved}: it is a folder; name a file in it")
     return resolved
+
+
+def _write_whole(target: Path, arrays: Arrays) -> None:
+    """Write beside the target and rename, so that the target is never half a file."""
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    with temporary.open("xb") as file:
+        try:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink()
+            raise
 
 
 def _not_a_map(path: Path, why: str) -> MapFileError:

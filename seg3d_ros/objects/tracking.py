@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.segments import NOBODY, Int32, Segments
-from seg3d_ros.scene import Bool, Float32, Float64, Int64, Scene
-from seg3d_ros.sparse.hash_index import build_index, find_rows
+from seg3d_ros.scene import Float32, Float64, Int64, Scene
+from seg3d_ros.sparse.hash_index import HashIndex, find_rows
 
+_NO_KEYS = np.empty(0, np.int64)
 _REMNANT_SHARE = 0.3  # an object with less of its segmented size left is gone
 _DISAGREEMENT = 0.5  # share of the overlap that opposite embeddings take off
 
@@ -57,52 +59,55 @@ class Owners:
         owner: (N,) int32 confirmed track, NOBODY where there is none.
         claimant: (N,) int32 track that is not confirmed yet. Its voxels stay with their owner
             until it is, so that one bad segmentation takes nothing from a known object.
-        seen_before: (N,) bool, the point was in the last segmentation's scene or has an owner.
         in_scene: (T,) int64 number of each track's voxels that are in the scene.
         outside: for each track its voxel keys that are not in the scene, sorted.
     """
 
     owner: Int32
     claimant: Int32
-    seen_before: Bool
     in_scene: Int64
     outside: list[Int64]
 
 
-def find_owners(scene: Scene, tracks: list[Track], last_keys: Int64) -> Owners:
-    """Find the tracks' voxels, and the keys of the last segmentation's scene, in a scene."""
-    index = build_index(scene.voxel_keys)
-    sizes = [len(track.known) for track in tracks]
-    keys = np.concatenate([np.empty(0, np.int64), *(t.known.voxel_keys for t in tracks)])
-    track_of_key = np.repeat(np.arange(len(tracks), dtype=np.int32), sizes)
-    rows = find_rows(index, keys)
-    found = rows >= 0
-    ends = np.cumsum(sizes, dtype=np.int64)
-    outside = [
-        keys[end - size : end][~found[end - size : end]]
-        for end, size in zip(ends, sizes, strict=True)
-    ]
-
-    owner, claimant = (np.full(len(scene), NOBODY, np.int32) for _ in range(2))
-    confirmed = np.repeat([track.confirmed for track in tracks], sizes).astype(bool)
-    for points, chosen in ((owner, found & confirmed), (claimant, found & ~confirmed)):
-        points[rows[chosen]] = track_of_key[chosen]
-    seen_before = (owner >= 0) | (claimant >= 0)
-    last_rows = find_rows(index, last_keys)
-    seen_before[last_rows[last_rows >= 0]] = True
-    in_scene = np.bincount(track_of_key[found], minlength=len(tracks))
-    return Owners(owner, claimant, seen_before, in_scene, outside)
+def find_owners(index: HashIndex, point_count: int, tracks: list[Track]) -> Owners:
+    """Find the tracks' voxels in a scene whose keys `index` maps to rows."""
+    owner, claimant = (np.full(point_count, NOBODY, np.int32) for _ in range(2))
+    in_scene = np.zeros(len(tracks), np.int64)
+    outside = []
+    for number, track in enumerate(tracks):
+        keys = track.known.voxel_keys
+        rows = find_rows(index, keys)
+        found = rows >= 0
+        in_scene[number] = np.count_nonzero(found)
+        if in_scene[number] < len(keys):
+            outside.append(keys[~found])
+            rows = rows[found]
+        else:
+            outside.append(_NO_KEYS)
+        (owner if track.confirmed else claimant)[rows] = number
+    return Owners(owner, claimant, in_scene, outside)
 
 
-def count_overlap(owners: Owners, segments: Segments) -> Int64:
-    """(T, S) number of points that track t owns or claims and segment s holds."""
-    shape = (len(owners.in_scene), len(segments.masks))
-    counts = np.zeros(shape[0] * shape[1], np.int64)
-    for holder in (owners.owner, owners.claimant):
-        both = (holder >= 0) & (segments.of_point >= 0)
-        pairs = holder[both].astype(np.int64) * shape[1] + segments.of_point[both]
-        counts += np.bincount(pairs, minlength=len(counts))
-    return counts.reshape(shape)
+@numba.njit(nogil=True, cache=True)
+def count_overlap(owner, claimant, segment, track_count, segment_count):  # type: ignore[no-untyped-def]
+    """(T, S) int64 number of points that track t owns or claims and segment s holds."""
+    overlap = np.zeros((track_count, segment_count), np.int64)
+    for i in range(segment.size):
+        if segment[i] >= 0:
+            if owner[i] >= 0:
+                overlap[owner[i], segment[i]] += 1
+            if claimant[i] >= 0:
+                overlap[claimant[i], segment[i]] += 1
+    return overlap
+
+
+def count_seen_before(scene: Scene, segments: Segments, owners: Owners, last: HashIndex) -> Int64:
+    """(S,) points of each segment that have an owner or were in the last segmented scene."""
+    held = (owners.owner >= 0) | (owners.claimant >= 0)
+    asked = np.flatnonzero((segments.of_point >= 0) & ~held)
+    held[asked] = find_rows(last, scene.voxel_keys[asked]) >= 0
+    known = segments.of_point[held & (segments.of_point >= 0)]
+    return np.bincount(known, minlength=len(segments.masks))
 
 
 def cosines(tracks: list[Track], embeddings: Float32 | None, count: int) -> Float32:
@@ -119,31 +124,33 @@ def cosines(tracks: list[Track], embeddings: Float32 | None, count: int) -> Floa
 
 
 def associate(
-    owners: Owners, segments: Segments, overlap: Int64, cosine: Float32, *, min_iou: float
+    overlap: Int64, in_scene: Int64, seen_before: Int64, cosine: Float32, *, min_iou: float
 ) -> Int64:
     """Choose the track of each segment, one to one, so that the sum of affinities is largest.
 
     The affinity is the intersection over union (see the module) less a share for embeddings that
     disagree; pairs below `min_iou` are never chosen. Solved by Kuhn's "Hungarian method", 1955.
 
+    Args:
+        overlap: (T, S) points that a track and a segment share.
+        in_scene: (T,) points of each track in the scene.
+        seen_before: (S,) points of each segment that the last segmentation could see.
+        cosine: (T, S) agreement of the embeddings.
+        min_iou: in (0, 1].
+
     Returns:
         (S,) int64 track of each segment, NOBODY where none fits.
     """
-    count = len(segments.masks)
-    known = segments.of_point[owners.seen_before & (segments.of_point >= 0)]
-    known_size = np.bincount(known, minlength=count)
-    union = owners.in_scene[:, None] + known_size[None, :] - overlap
+    union = in_scene[:, None] + seen_before[None, :] - overlap
     iou: Float64 = overlap / np.maximum(union, 1)
-    allowed = (iou >= min_iou) & (overlap > 0)
+    allowed = iou >= min_iou
     affinity = np.where(allowed, iou * (1 - _DISAGREEMENT * (1 - cosine) / 2), 0.0)
 
     # Most tracks and segments have no partner at all: solve the rest.
     rows, columns = np.flatnonzero(allowed.any(axis=1)), np.flatnonzero(allowed.any(axis=0))
-    chosen_row, chosen_column = linear_sum_assignment(
-        affinity[np.ix_(rows, columns)], maximize=True
-    )
-    tracks, chosen = rows[chosen_row], columns[chosen_column]
-    valid = allowed[tracks, chosen]
-    track_of_segment = np.full(count, NOBODY, np.int64)
-    track_of_segment[chosen[valid]] = tracks[valid]
+    row, column = linear_sum_assignment(affinity[np.ix_(rows, columns)], maximize=True)
+    track, segment = rows[row], columns[column]
+    valid = allowed[track, segment]
+    track_of_segment = np.full(overlap.shape[1], NOBODY, np.int64)
+    track_of_segment[segment[valid]] = track[valid]
     return track_of_segment

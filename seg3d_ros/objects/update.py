@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,6 @@ import numpy as np
 from seg3d_ros.objects.box import voxel_box
 from seg3d_ros.objects.hand_over import (
     Roles,
-    changed_tracks,
     find_covered,
     hand_over,
     keys_of_tracks,
@@ -24,9 +24,11 @@ from seg3d_ros.objects.tracking import (
     associate,
     cosines,
     count_overlap,
+    count_seen_before,
     find_owners,
 )
-from seg3d_ros.scene import Bool, Float32, Float64, Instances, Int64, Scene
+from seg3d_ros.scene import Bool, Float32, Instances, Int64, Scene
+from seg3d_ros.sparse.hash_index import HashIndex
 
 _VISIBLE_SHARE = 0.5  # an object with less of its voxels in the scene can't be missed there
 _MEMORY_VIEWS = 10  # views that the running means of score and embedding reach back
@@ -60,13 +62,15 @@ class Segmentation:
     Attributes:
         scene: the scene that was segmented.
         instances: its masks.
-        last_keys: (K,) voxel keys of the scene segmented before, empty the first time.
+        index: of the scene's voxel keys.
+        last_index: of those of the scene segmented before, empty the first time.
         elapsed_ns: time since then, >= 0.
     """
 
     scene: Scene
     instances: Instances
-    last_keys: Int64
+    index: HashIndex
+    last_index: HashIndex
     elapsed_ns: int
 
 
@@ -151,17 +155,19 @@ def take_in(
 
 def _plan(tracks: list[Track], new: Segmentation, settings: TrackingSettings) -> _Step:
     segments = disjoint_segments(new.instances, min_voxels=settings.min_voxels)
-    owners = find_owners(new.scene, tracks, new.last_keys)
-    overlap = count_overlap(owners, segments)
+    count = len(segments.masks)
+    owners = find_owners(new.index, len(new.scene), tracks)
+    overlap = count_overlap(owners.owner, owners.claimant, segments.of_point, len(tracks), count)
+    seen_before = count_seen_before(new.scene, segments, owners, new.last_index)
     embeddings = new.instances.embeddings
     chosen = None if embeddings is None else embeddings[segments.masks]
-    cosine = cosines(tracks, chosen, len(segments.masks))
-    found = associate(owners, segments, overlap, cosine, min_iou=settings.min_iou)
-    starts = len(tracks) + np.arange(len(found))
+    cosine = cosines(tracks, chosen, count)
+    found = associate(overlap, owners.in_scene, seen_before, cosine, min_iou=settings.min_iou)
+    starts = len(tracks) + np.arange(count)
     track_of_segment = np.where(found == NOBODY, starts, found)
 
     def column(values: Sequence[int] | Int64 | Bool) -> Int64:
-        spare = np.zeros(len(found) + 1, np.int64)  # for the tracks that start, and NOBODY
+        spare = np.zeros(count + 1, np.int64)  # for the tracks that start, and NOBODY
         return np.concatenate([np.asarray(values, np.int64), spare])
 
     was_known = column([track.confirmed for track in tracks]) > 0
@@ -186,14 +192,13 @@ def _plan(tracks: list[Track], new: Segmentation, settings: TrackingSettings) ->
 def _new_voxels(tracks: list[Track], scene: Scene, step: _Step) -> dict[int, Int64]:
     """Sorted keys of each track whose voxels change; they may be empty."""
     segment = step.segments.of_point
-    track = np.append(step.track_of_segment, NOBODY)[segment]
-    owner, claimant = hand_over(step.owners, segment, track, step.roles)
-    changed = changed_tracks(step.owners, owner, claimant)
-    in_scene = keys_of_tracks(scene.voxel_keys, owner, claimant, changed)
-    keys = dict(zip(changed.tolist(), in_scene, strict=True))
-    for row in keys.keys() & set(range(len(tracks))):
+    owner, claimant, changed = hand_over(step.owners, segment, step.track_of_segment, step.roles)
+    grouped, starts = keys_of_tracks(scene.voxel_keys, owner, claimant, changed)
+    rows = np.flatnonzero(changed).tolist()
+    keys = {row: grouped[starts[row] : starts[row + 1]].copy() for row in rows}
+    for row in rows:
         # What a track that is not known yet claims outside the scene may be another's.
-        if tracks[row].confirmed and len(step.owners.outside[row]):
+        if row < len(tracks) and tracks[row].confirmed and len(step.owners.outside[row]):
             keys[row] = np.sort(np.concatenate([keys[row], step.owners.outside[row]]))
     return keys
 
@@ -251,13 +256,12 @@ def _mean_embedding(track: Track, instances: Instances, mask: int, memory: int) 
     old = track.known.embedding
     if instances.embeddings is None:
         return old
-    new = instances.embeddings[mask]
+    new: Float32 = instances.embeddings[mask]
     if old is None or len(old) != len(new):
         return new.copy()
     old_weight = memory * track.known.score * track.segmented_size
-    mean: Float64 = old * old_weight + new * float(instances.scores[mask]) * len(track.known)
-    length = float(np.linalg.norm(mean))
-    unit: Float32 = (mean / length).astype(np.float32) if length > 0 else old
+    mean = old * old_weight + new * float(instances.scores[mask]) * len(track.known)
+    unit: Float32 = np.float32(1 / max(math.sqrt(mean @ mean), 1e-12)) * mean
     return unit
 
 

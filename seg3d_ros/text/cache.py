@@ -6,6 +6,7 @@ a file that cannot be read is forgotten, a folder that cannot be written only co
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -101,7 +102,8 @@ class EmbeddingCache:
                 np.save(file, rows, allow_pickle=False)
             temporary.replace(path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink()
             logger.warning("cannot write the text cache %s: %s", path, error)
 
 

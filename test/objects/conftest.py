@@ -20,7 +20,7 @@ class World:
     @staticmethod
     def block(x: int, y: int = 0, z: int = 0, *, size: tuple[int, int, int] = (6, 5, 4)):
         """Keys of a solid block, `size` voxels from its lowest corner."""
-        grid = np.indices(size).reshape(3, -1).T + [x, y, z]
+        grid = np.indices(size).reshape(3, -1).T + np.array([x, y, z])
         return pack_keys(grid)
 
     @staticmethod

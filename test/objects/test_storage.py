@@ -1,0 +1,206 @@
+"""Map files: what is saved comes back, and a hostile file does no more than be refused."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seg3d_ros.objects.object_map import ObjectMap, TrackingSettings
+from seg3d_ros.objects.storage import MapFileError, load_map, save_map
+from seg3d_ros.text.vocabulary import Vocabulary
+
+VOXELS = {"keys": np.arange(5), "colors": np.full((5, 3), 0.5, np.float32)}
+
+
+@pytest.fixture
+def objects(world, encoder) -> ObjectMap:
+    """Three objects: one with an embedding, one without, one with a name."""
+    objects = ObjectMap(TrackingSettings(confirm_views=1))
+    scene = world.scene(world.block(0), world.block(20), world.block(40))
+    vector = encoder.encode(["mug"])
+    objects.update(scene, world.instances(scene, world.block(0), embeddings=vector))
+    later = world.scene(world.block(0), world.block(20), world.block(40), stamp_s=9)
+    objects.update(later, world.instances(later, world.block(20)))
+    mask = np.isin(later.voxel_keys, world.block(40))
+    objects.add_prompted(later, mask, name="Grüße 猫")
+    return objects
+
+
+def assert_same(one: ObjectMap, other: ObjectMap) -> None:
+    assert len(one.confirmed()) == len(other.confirmed())
+    for a, b in zip(one.confirmed(), other.confirmed(), strict=True):
+        plain = ("id", "score", "first_seen_ns", "last_seen_ns", "views", "prompted", "label")
+        assert [getattr(a, name) for name in plain] == [getattr(b, name) for name in plain]
+        np.testing.assert_array_equal(a.voxel_keys, b.voxel_keys)
+        np.testing.assert_array_equal(a.box.center, b.box.center)
+        np.testing.assert_array_equal(a.box.size, b.box.size)
+        np.testing.assert_array_equal(a.centroid, b.centroid)
+        assert (a.embedding is None) == (b.embedding is None)
+        if a.embedding is not None:
+            np.testing.assert_array_equal(a.embedding, b.embedding)
+
+
+def test_a_saved_map_comes_back(objects, encoder, world, tmp_path) -> None:
+    path = save_map(tmp_path / "new" / "folder" / "kitchen.map", VOXELS, objects.to_arrays())
+    loaded = load_map(path)
+    for name, array in VOXELS.items():
+        np.testing.assert_array_equal(loaded.voxels[name], array)
+        assert loaded.voxels[name].dtype == array.dtype
+    restored = ObjectMap(TrackingSettings(confirm_views=1))
+    restored.load_arrays(loaded.objects)
+    assert_same(objects, restored)
+    assert [known.label for known in restored.confirmed()] == ["object", "object", "Grüße 猫"]
+    restored.relabel(Vocabulary(["mug", "lamp"], encoder=encoder))
+    assert restored.get(1).label == "mug"
+
+    scene = world.scene(world.block(0), world.block(20), world.block(60), stamp_s=12)
+    parts = [world.block(0), world.block(20), world.block(60)]
+    restored.update(scene, world.instances(scene, *parts))
+    assert {known.id for known in restored.confirmed()} == {1, 2, 3, 4}
+
+
+def test_an_empty_map_comes_back(tmp_path) -> None:
+    path = save_map(tmp_path / "empty", {"keys": np.empty(0, np.int64)}, ObjectMap().to_arrays())
+    loaded = load_map(path)
+    restored = ObjectMap()
+    restored.load_arrays(loaded.objects)
+    assert restored.confirmed() == ()
+    assert loaded.voxels["keys"].shape == (0,)
+
+
+def test_saving_replaces_whole_files_and_leaves_nothing_beside_them(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    save_map("~/a.map", VOXELS, {})
+    before = (tmp_path / "a.map").read_bytes()
+    with pytest.raises(TypeError):
+        save_map("~/a.map", VOXELS, {"bad": _Unwritable()})  # type: ignore[dict-item]
+    assert (tmp_path / "a.map").read_bytes() == before
+    save_map("~/a.map", {"keys": np.arange(9)}, {})
+    assert load_map("~/a.map").voxels["keys"].size == 9
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.map"]
+
+
+class _Unwritable:
+    def __array__(self, *_: object, **__: object) -> np.ndarray:
+        raise TypeError("a fault in the middle of writing")
+
+
+@pytest.mark.parametrize("path", ["", " ", "a\0b", ".", "missing/map.npz", "/dev/zero"])
+def test_paths_that_hold_no_map(path, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MapFileError, match="cannot read the map"):
+        load_map(path)
+
+
+@pytest.mark.parametrize("path", ["", "a\0b", ".", "/dev/null/map", "~nobody_here/map"])
+def test_paths_that_take_no_map(path, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MapFileError, match="cannot write the map"):
+        save_map(path, VOXELS, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def npy(array: np.ndarray, **options: bool) -> bytes:
+    data = io.BytesIO()
+    np.lib.format.write_array(data, array, **options)
+    return data.getvalue()
+
+
+def lying_header(shape: str) -> bytes:
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+
+
+HOSTILE = {
+    "pickle": npy(np.array([print], object), allow_pickle=True),
+    "lying shape": lying_header(f"({10**12},)"),
+    "negative shape": lying_header("(-4, -2)") + bytes(64),
+    "code in header": lying_header("().__class__"),
+    "short": npy(np.arange(99))[:-8],
+    "long": npy(np.arange(9)) + b"x",
+    "no array": b"hello",
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_arrays_are_refused(data: bytes, tmp_path) -> None:
+    path = tmp_path / "hostile"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("voxels.keys.npy", data)
+    with pytest.raises(MapFileError, match="not a map file"):
+        load_map(path)
+
+
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path) -> None:
+    path = tmp_path / "bomb"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("voxels.keys.npy", npy(np.zeros(1_000_000)))
+    assert path.stat().st_size < 20_000
+    with pytest.raises(MapFileError, match="unpacks to 8000128 bytes, 1000000 are allowed"):
+        load_map(path, max_bytes=1_000_000)
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(200):
+            archive.writestr(f"{number}.npy", npy(np.zeros(1)))
+    with pytest.raises(MapFileError, match="200 arrays"):
+        load_map(path)
+
+
+def test_other_versions_and_other_npz_files_are_told_apart(tmp_path) -> None:
+    path = tmp_path / "other.npz"
+    np.savez(path, x=np.arange(3))
+    with pytest.raises(MapFileError, match="no version"):
+        load_map(path)
+    np.savez(path, seg3d_ros_map_version=np.array(99))
+    with pytest.raises(MapFileError, match="its version is 99, this program reads 1"):
+        load_map(path)
+
+
+@settings(deadline=None, max_examples=150)
+@given(data=st.data())
+def test_a_file_with_flipped_or_missing_bytes_is_refused_or_read(data, tmp_path_factory) -> None:
+    path = tmp_path_factory.mktemp("map") / "map"
+    whole = bytearray(save_map(path, VOXELS, {}).read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(whole[: data.draw(st.integers(0, len(whole)))])
+    try:
+        load_map(path)
+    except MapFileError as error:
+        assert str(path) in str(error)
+
+
+DAMAGE = {
+    "an id twice": lambda a: a["id"].__setitem__(1, a["id"][0]),
+    "id zero": lambda a: a["id"].__setitem__(0, 0),
+    "id not given out yet": lambda a: a["id"].__setitem__(0, 999),
+    "missing": lambda a: a.pop("views"),
+    "other length": lambda a: a.__setitem__("score", a["score"][:-1]),
+    "other type": lambda a: a.__setitem__("id", a["id"].astype(str)),
+    "score out of range": lambda a: a["score"].__setitem__(0, np.nan),
+    "unsorted keys": lambda a: a["voxel_keys"].__setitem__(slice(0, 2), a["voxel_keys"][1::-1]),
+    "negative keys": lambda a: a["voxel_keys"].__setitem__(0, -5),
+    "shared voxels": lambda a: a["voxel_keys"].__setitem__(slice(120, 240), a["voxel_keys"][:120]),
+    "counts that lie": lambda a: a["voxel_count"].__setitem__(0, 10**15),
+    "negative counts": lambda a: a["voxel_count"].__setitem__(slice(0, 2), [-120, 360]),
+    "too few keys": lambda a: a.__setitem__("voxel_keys", a["voxel_keys"][:-1]),
+    "no unit vector": lambda a: a["embeddings"].__imul__(3),
+    "embeddings too many": lambda a: a["has_embedding"].__setitem__(slice(None), False),
+    "voxel size": lambda a: a.__setitem__("voxel_size", np.array(0.0)),
+    "no number": lambda a: a.__setitem__("next_id", np.array(np.inf)),
+    "control characters": lambda a: a.__setitem__("pinned_label", np.array(["", "", "a\x07"])),
+    "long name": lambda a: a.__setitem__("pinned_label", np.array(["", "", "a" * 999])),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
+def test_damaged_objects_are_refused_and_the_old_ones_stay(damage, objects) -> None:
+    arrays = objects.to_arrays()
+    damage(arrays)
+    before = objects.confirmed()
+    with pytest.raises(ValueError, match=r"damaged|a pinned label"):
+        objects.load_arrays(arrays)
+    assert objects.confirmed() is before

@@ -1,0 +1,129 @@
+"""Vocabulary: what is refused, what is embedded, how labels are ranked."""
+
+import numpy as np
+import pytest
+
+from seg3d_ros.text.cache import EmbeddingCache
+from seg3d_ros.text.vocabulary import DEFAULT_TEMPLATES, MAX_LABELS, Vocabulary
+
+
+def test_synonyms_make_one_label_with_the_first_word_shown() -> None:
+    vocabulary = Vocabulary([" sofa | couch|settee", "lamp"], version=7)
+    assert vocabulary.labels == ("sofa", "lamp")
+    assert vocabulary.entries == ("sofa|couch|settee", "lamp")
+    assert vocabulary.templates == DEFAULT_TEMPLATES
+    assert (vocabulary.version, len(vocabulary)) == (7, 2)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([], "empty"),
+        ([""], "label 1 is empty"),
+        (["chair", "  "], "label 2 is empty"),
+        (["chair", "Chair"], "labels 1 and 2"),
+        (["sofa|couch", "couch"], "'couch' stands in labels 1 and 2"),
+        (["sofa||couch"], "synonym of label 1 is empty"),
+        (["a\tb"], "control characters"),
+        (["bell\x07"], "control characters"),
+        (["\ud800"], "control characters"),
+        (["x" * 201], "201 characters"),
+        ([str(i) for i in range(MAX_LABELS + 1)], "10001 labels"),
+    ],
+)
+def test_absurd_labels_are_refused(labels: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Vocabulary(labels)
+
+
+@pytest.mark.parametrize(
+    ("templates", "message"),
+    [
+        (["a photo"], "0 places"),
+        (["{} and {}"], "2 places"),
+        ([" "], "template 1 is empty"),
+        (["{}", "a\n{}"], "template 2"),
+    ],
+)
+def test_absurd_templates_are_refused(templates: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Vocabulary(["chair"], templates=templates)
+
+
+def test_a_vocabulary_that_would_take_hours_to_embed_is_refused(encoder) -> None:
+    labels = [f"thing {i}" for i in range(MAX_LABELS)]
+    with pytest.raises(ValueError, match="210000 texts"):
+        Vocabulary(labels, templates=[f"{{}} {i}" for i in range(21)], encoder=encoder)
+    assert encoder.encoded == []
+    assert len(Vocabulary(labels)) == MAX_LABELS
+
+
+def test_a_template_is_text_and_not_a_format(encoder) -> None:
+    Vocabulary(["{0.__class__}"], templates=["a {} {x!r}"], encoder=encoder)
+    assert encoder.encoded == ["a {0.__class__} {x!r}"]
+
+
+def test_a_label_is_the_normalised_mean_over_synonyms_and_templates(encoder) -> None:
+    templates = ["{}", "a photo of a {}"]
+    vocabulary = Vocabulary(["lamp", "sofa|couch"], templates=templates, encoder=encoder)
+    texts = ["sofa", "a photo of a sofa", "couch", "a photo of a couch"]
+    mean = encoder.encode(texts).mean(axis=0)
+    sofa = mean / np.linalg.norm(mean)
+    lamp = encoder.encode(["lamp", "a photo of a lamp"]).sum(axis=0)
+    lamp /= np.linalg.norm(lamp)
+    (ranked,) = vocabulary.classify(sofa[None])
+    assert [candidate.label for candidate in ranked] == ["sofa", "lamp"]
+    odds = np.exp((1 - float(lamp @ sofa)) / encoder.temperature)
+    assert ranked[0].probability == pytest.approx(odds / (1 + odds), rel=1e-4)
+
+
+def test_candidates_are_the_five_best_of_a_full_sort(encoder) -> None:
+    words = [f"word{i}" for i in range(40)]
+    vocabulary = Vocabulary(words, templates=["{}"], encoder=encoder)
+    asked = encoder.encode([f"word{i} word{i + 1}" for i in range(20)])
+    cosines = asked @ encoder.encode(words).T
+    weights = np.exp(cosines.astype(np.float64) / encoder.temperature)
+    for ranked, row in zip(vocabulary.classify(asked), weights, strict=True):
+        best = np.argsort(-row)[:5]
+        assert [label for label, _ in ranked] == [words[i] for i in best]
+        np.testing.assert_allclose([p for _, p in ranked], row[best] / row.sum(), rtol=1e-3)
+
+
+def test_few_labels_and_no_objects(encoder) -> None:
+    vocabulary = Vocabulary(["lamp"], encoder=encoder)
+    assert vocabulary.classify(encoder.encode(["mug"])) == [(("lamp", 1.0),)]
+    assert vocabulary.classify(np.empty((0, encoder.dimension), np.float32)) == []
+
+
+def test_without_an_encoder_or_with_another_space_it_says_so(encoder) -> None:
+    bare = Vocabulary(["lamp"])
+    with pytest.raises(ValueError, match="no text encoder"):
+        bare.classify(np.ones((1, 32), np.float32))
+    with pytest.raises(ValueError, match="no text encoder"):
+        bare.embed_text("lamp")
+    with pytest.raises(ValueError, match="gives 32 numbers"):
+        Vocabulary(["lamp"], encoder=encoder).classify(np.ones((1, 7), np.float32))
+    assert not bare.can_classify(32)
+
+
+def test_a_free_text_is_encoded_once(encoder) -> None:
+    vocabulary = Vocabulary(["lamp"], templates=["{}"], encoder=encoder)
+    first = vocabulary.embed_text("something warm")
+    np.testing.assert_array_equal(first, vocabulary.embed_text("something warm"))
+    assert encoder.encoded == ["lamp", "something warm"]
+    for i in range(300):
+        vocabulary.embed_text(f"query {i}")
+    assert len(vocabulary._queries) <= 256
+
+
+def test_only_labels_that_the_cache_lacks_are_encoded(encoder, tmp_path) -> None:
+    first = Vocabulary(["lamp", "sofa"], encoder=encoder, cache=EmbeddingCache(tmp_path))
+    encoder.encoded.clear()
+    second = Vocabulary(["sofa", "lamp", "mug"], encoder=encoder, cache=EmbeddingCache(tmp_path))
+    assert encoder.encoded == [template.format("mug") for template in DEFAULT_TEMPLATES]
+    np.testing.assert_array_equal(second._embeddings[[1, 0]], first._embeddings)
+    encoder.encoded.clear()
+    Vocabulary(["lamp|light", "sofa"], encoder=encoder, cache=EmbeddingCache(tmp_path))
+    Vocabulary(["sofa"], templates=["a {}"], encoder=encoder, cache=EmbeddingCache(tmp_path))
+    assert encoder.encoded[-1] == "a sofa"  # other templates are another vector
+    assert len(encoder.encoded) == 2 * len(DEFAULT_TEMPLATES) + 1
