@@ -38,8 +38,12 @@ seg3d_prepend PYTHONPATH "$_seg3d_root" # the library live from the checkout, me
 
 # One frame has to fit into Fast DDS's shared memory, or it is lost without a word.
 case "${ROS_DISTRO:-}" in
-  humble) export FASTRTPS_DEFAULT_PROFILES_FILE=${FASTRTPS_DEFAULT_PROFILES_FILE:-$_seg3d_root/config/fastdds.xml} ;;
-  *) export FASTDDS_DEFAULT_PROFILES_FILE=${FASTDDS_DEFAULT_PROFILES_FILE:-$_seg3d_root/config/fastdds.xml} ;;
+  humble | iron | jazzy) # Fast DDS 2
+    export FASTRTPS_DEFAULT_PROFILES_FILE=${FASTRTPS_DEFAULT_PROFILES_FILE:-$_seg3d_root/config/fastdds.xml}
+    ;;
+  *)
+    export FASTDDS_DEFAULT_PROFILES_FILE=${FASTDDS_DEFAULT_PROFILES_FILE:-$_seg3d_root/config/fastdds.xml}
+    ;;
 esac
 # Reuse the memory of a received frame: otherwise each one costs thousands of page faults.
 export MALLOC_MMAP_THRESHOLD_=${MALLOC_MMAP_THRESHOLD_:-33554432}

@@ -93,7 +93,7 @@ make_venv() {
   rm -rf .venv .ws
   "$python" -m venv "${venv_options[@]}" .venv
   touch .venv/COLCON_IGNORE
-  .venv/bin/pip install --quiet --disable-pip-version-check \
+  .venv/bin/pip install -qq --disable-pip-version-check \
     --constraint tools/constraints.txt --editable ".[$extras]" "${requirements[@]}"
   [ "$ros" != wheels ] || relocate_wheels
 }

@@ -1,0 +1,48 @@
+"""Everything but node/ works where there is no ROS, and imports nothing heavy to begin with."""
+
+import subprocess
+import sys
+
+# A fresh interpreter imports the modules named as arguments, and says what went wrong.
+IMPORT_ALL = """
+import importlib, sys
+
+REFUSED = {"ament_index_python", "builtin_interfaces", "launch", "rclpy", "tf2_ros"}
+REFUSED |= {"open3d", "torch", "transformers"}
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        top = name.partition(".")[0]
+        ours = name.startswith(("seg3d_ros.node", "seg3d_ros.msg", "seg3d_ros.srv"))
+        if top in REFUSED or top.endswith(("_msgs", "_srvs", "_interfaces")) or ours:
+            raise ImportError(f"it imports {name}")
+
+sys.meta_path.insert(0, Refuse())
+for module in sys.argv[1:]:
+    try:
+        importlib.import_module(module)
+    except Exception as error:
+        print(f"{module}: {error!r}")
+"""
+
+
+def complaints(modules):
+    command = [sys.executable, "-c", IMPORT_ALL, *modules]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def library_modules(repository):
+    files = (repository / "seg3d_ros").rglob("*.py")
+    paths = [file.relative_to(repository).with_suffix("") for file in files]
+    names = [".".join(path.parts).removesuffix(".__init__") for path in paths]
+    return [name for name in sorted(names) if not name.startswith("seg3d_ros.node")]
+
+
+def test_the_library_imports_neither_ros_nor_what_is_heavy(request):
+    modules = library_modules(request.config.rootpath)
+    assert "seg3d_ros.scene" in modules
+    assert complaints(modules) == ""
+
+
+def test_a_module_that_needs_ros_is_noticed():
+    assert "seg3d_ros.node" in complaints(["seg3d_ros.node.main"])
