@@ -1,0 +1,166 @@
+"""ROS 2 bags (rosbag2 folders, .mcap and .db3 files), read without ROS."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from seg3d_ros.mapping.cloud_decoder import CloudField, CloudLayout, decode_cloud
+from seg3d_ros.mapping.image_decoder import decode_color, decode_compressed, decode_depth
+from seg3d_ros.mapping.transform_buffer import TransformError
+from seg3d_ros.recordings.bag_topics import CameraTopics, choose_topics
+from seg3d_ros.recordings.bag_transforms import BagTransforms, stamp_of
+from seg3d_ros.recordings.recording import DepthImage, RecordedFrame, RecordingError
+from seg3d_ros.scene import Camera
+
+logger = logging.getLogger(__name__)
+MAX_PAIR_GAP_NS = 20_000_000  # colour and depth further apart are not one frame (30 Hz cameras)
+_KEPT = 8  # colour images kept for a depth image that is still to come
+
+Read = tuple[int, Any]  # time of recording in nanoseconds, message
+Group = tuple[int, Any, tuple[Any, ...]]  # the same of the main topic, and its companions
+
+
+class Bag:
+    """One cloud topic or one depth camera of a bag, placed by the bag's own transforms.
+
+    Args:
+        path: rosbag2 folder, .mcap or .db3 file.
+        topic: cloud or depth image topic; empty takes the only one there is.
+        fixed_frame: frame that becomes the map; empty takes map, odom or world.
+
+    Raises:
+        RecordingError: the bag cannot be read, or leaves a choice open.
+    """
+
+    def __init__(self, path: Path, *, topic: str = "", fixed_frame: str = "") -> None:
+        self.name = path.resolve().stem
+        self._path = path
+        with _opened(path) as reader:
+            types = {c.topic: c.msgtype for c in reader.connections if c.msgcount}
+            self.topics = choose_topics(types, topic)
+            self.fixed_frame = BagTransforms(reader).choose_fixed_frame(fixed_frame)
+            self._count = reader.topics[self.topics.main].msgcount
+            self.rate_hz = self._count / max(reader.duration * 1e-9, 1e-3)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def frames(self) -> Iterator[RecordedFrame]:
+        """Read frame after frame (see `Recording.frames`); frames without a pose are left out."""
+        delivered, skipped = 0, 0
+        error: TransformError | None = None
+        with _opened(self._path) as reader, _opened(self._path) as transform_reader:
+            transforms = BagTransforms(transform_reader)
+            for recorded_ns, main, companions in self._groups(reader):
+                stamp_ns, source = stamp_of(main.header), main.header.frame_id.lstrip("/")
+                try:
+                    pose = transforms.lookup(
+                        self.fixed_frame, source, stamp_ns, recorded_ns=recorded_ns
+                    )
+                except TransformError as failed:
+                    error, skipped = failed, skipped + 1
+                    continue
+                delivered += 1
+                yield RecordedFrame(stamp_ns, pose, self._decoded(main, companions))
+        if error is not None and not delivered:
+            raise RecordingError(f"{self._path}: no frame can be placed: {error}") from error
+        if skipped:
+            logger.warning("%s: %d frames left out, the last: %s", self.name, skipped, error)
+
+    def _groups(self, reader: Any) -> Iterator[Group]:
+        """Messages of the main topic with what belongs to them."""
+        topics = self.topics
+        if not isinstance(topics, CameraTopics):
+            for _, recorded_ns, message in _messages(reader, [topics.main]):
+                yield recorded_ns, message, ()
+            return
+        _, _, info = next(_messages(reader, [topics.info]))
+        for (recorded_ns, depth), color in _paired(reader, topics):
+            yield recorded_ns, depth, (color, info)
+
+    def _decoded(self, main: Any, companions: tuple[Any, ...]) -> Any:
+        try:
+            return _depth_image(main, *companions) if companions else _cloud(main)
+        except ValueError as error:
+            stamp = stamp_of(main.header)
+            raise RecordingError(
+                f"{self._path}: {self.topics.main} at {stamp} ns: {error}"
+            ) from error
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    from rosbags.highlevel import AnyReader, AnyReaderError
+    from rosbags.rosbag2 import ReaderError
+    from rosbags.typesys import Stores, get_typestore
+
+    try:
+        with AnyReader([path], default_typestore=get_typestore(Stores.ROS2_HUMBLE)) as reader:
+            yield reader
+    except (AnyReaderError, ReaderError, OSError) as error:
+        raise RecordingError(f"{path} cannot be read as a bag: {error}") from error
+
+
+def _messages(reader: Any, topics: list[str]) -> Iterator[tuple[str, int, Any]]:
+    """(topic, time of recording, message) in the order of recording."""
+    chosen = [c for c in reader.connections if c.topic in topics]
+    for connection, recorded_ns, data in reader.messages(connections=chosen):
+        yield connection.topic, recorded_ns, reader.deserialize(data, connection.msgtype)
+
+
+def _paired(reader: Any, topics: CameraTopics) -> Iterator[tuple[Read, Any]]:
+    """Each depth image with the colour image nearest in time, once a later one has come."""
+    colors: deque[Any] = deque(maxlen=_KEPT)
+    waiting: deque[Read] = deque(maxlen=_KEPT)
+    for topic, recorded_ns, message in _messages(reader, [topics.main, topics.color]):
+        if topic == topics.color:
+            colors.append(message)
+        else:
+            waiting.append((recorded_ns, message))
+        while waiting and colors and stamp_of(colors[-1].header) >= stamp_of(waiting[0][1].header):
+            yield from _with_nearest(waiting.popleft(), colors)
+    for left in waiting:
+        yield from _with_nearest(left, colors)
+
+
+def _with_nearest(depth: Read, colors: deque[Any]) -> Iterator[tuple[Read, Any]]:
+    """The pair, if there is a colour image near enough."""
+    stamp_ns = stamp_of(depth[1].header)
+    gaps = [abs(stamp_of(color.header) - stamp_ns) for color in colors]
+    if gaps and min(gaps) <= MAX_PAIR_GAP_NS:
+        yield depth, colors[gaps.index(min(gaps))]
+
+
+def _cloud(message: Any) -> Any:
+    fields = tuple(CloudField(f.name, f.offset, f.datatype, f.count) for f in message.fields)
+    layout = CloudLayout(
+        message.height,
+        message.width,
+        message.point_step,
+        message.row_step,
+        fields,
+        bool(message.is_bigendian),
+    )
+    return decode_cloud(layout, message.data)
+
+
+def _depth_image(depth: Any, color: Any, info: Any) -> DepthImage:
+    values, unit = decode_depth(
+        depth.encoding,
+        depth.height,
+        depth.width,
+        depth.step,
+        depth.data,
+        is_bigendian=bool(depth.is_bigendian),
+    )
+    if hasattr(color, "encoding"):
+        picture = decode_color(color.encoding, color.height, color.width, color.step, color.data)
+    else:
+        picture = decode_compressed(color.data)
+    camera = Camera(info.width, info.height, info.k[0], info.k[4], info.k[2], info.k[5])
+    return DepthImage(picture, values, unit, camera)

@@ -1,0 +1,117 @@
+"""Intrinsics of a recording: from a file beside it, or those of a well-known camera."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seg3d_ros.recordings.recording import RecordingError
+from seg3d_ros.scene import Camera
+
+_FILES = ("camera*.json", "camera*.yaml", "*intrinsic*.json", "*intrinsic*.txt")
+_TUM_UNIT = 1 / 5000
+HOW_TO_ADD = (
+    'add a camera.json such as {"width": 640, "height": 480, "fx": 525.0, "fy": 525.0, '
+    '"cx": 319.5, "cy": 239.5, "depth_unit": 0.001} (pixels; metres of one unit of depth)'
+)
+
+
+@dataclass(frozen=True)
+class DepthCamera:
+    """Intrinsics of registered colour and depth, and what a depth value is worth.
+
+    Attributes:
+        camera: intrinsics; a negative fy says that the camera's y axis points up.
+        depth_unit: metres of one unit of depth.
+    """
+
+    camera: Camera
+    depth_unit: float
+
+
+# Name of the folder → camera (TUM RGB-D and ICL-NUIM publish these with their sequences).
+_KNOWN_BY_NAME = {
+    r"(freiburg|fr)_?1": DepthCamera(Camera(640, 480, 517.3, 516.5, 318.6, 255.3), _TUM_UNIT),
+    r"(freiburg|fr)_?2": DepthCamera(Camera(640, 480, 520.9, 521.0, 325.1, 249.7), _TUM_UNIT),
+    r"(freiburg|fr)_?3": DepthCamera(Camera(640, 480, 535.4, 539.2, 320.1, 247.6), _TUM_UNIT),
+    r"icl.?nuim": DepthCamera(Camera(640, 480, 481.2, -480.0, 319.5, 239.5), _TUM_UNIT),
+}
+
+
+def find_camera(folder: Path, *, depth_unit: float) -> DepthCamera:
+    """Intrinsics of the images in a folder.
+
+    Args:
+        folder: a recording.
+        depth_unit: metres of one unit of depth where the file does not say.
+
+    Raises:
+        RecordingError: there is no file and the name is unknown, or the file cannot be read.
+    """
+    for pattern in _FILES:
+        for place in (folder, folder / "intrinsic", folder.parent):
+            for path in sorted(place.glob(pattern)):
+                return _read(path, depth_unit)
+    for pattern, known in _KNOWN_BY_NAME.items():
+        if re.search(pattern, folder.resolve().name, re.IGNORECASE):
+            return known
+    raise RecordingError(f"{folder} does not say what camera it was taken with: {HOW_TO_ADD}")
+
+
+def _read(path: Path, depth_unit: float) -> DepthCamera:
+    try:
+        if path.suffix == ".txt":  # 3DMatch and ScanNet: a bare 3x3 or 4x4 matrix
+            return DepthCamera(_from_matrix(np.loadtxt(path), 640, 480), depth_unit)
+        entries = _parse(path)
+        unit = float(entries.get("depth_unit", depth_unit))
+        found = DepthCamera(_from_entries(entries), unit)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise RecordingError(
+            f"{path} cannot be read as intrinsics ({error!r}): {HOW_TO_ADD}"
+        ) from error
+    values = np.array([found.camera.fx, abs(found.camera.fy), found.depth_unit])
+    if not (np.isfinite(values).all() and (values > 0).all()):
+        raise RecordingError(
+            f"{path}: focal lengths and depth_unit must be positive: {HOW_TO_ADD}"
+        )
+    return found
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".json":
+        entries = json.loads(text)
+    else:
+        from ruamel.yaml import YAML  # comes with rosbags
+
+        entries = YAML(typ="safe").load(text)
+    if not isinstance(entries, dict):
+        raise ValueError("not a table of names and values")
+    return entries
+
+
+def _from_entries(entries: dict[str, Any]) -> Camera:
+    """Our own names, Open3D's `intrinsic_matrix`, or ROS's `camera_matrix`."""
+    if "intrinsic_matrix" in entries:  # nine numbers, column by column
+        matrix = np.reshape(entries["intrinsic_matrix"], (3, 3)).T
+        return _from_matrix(matrix, entries["width"], entries["height"])
+    if "camera_matrix" in entries:
+        matrix = np.reshape(entries["camera_matrix"]["data"], (3, 3))
+        return _from_matrix(matrix, entries["image_width"], entries["image_height"])
+    fx, fy, cx, cy = (float(entries[name]) for name in ("fx", "fy", "cx", "cy"))
+    return Camera(int(entries["width"]), int(entries["height"]), fx, fy, cx, cy)
+
+
+def _from_matrix(matrix: Any, width: int, height: int) -> Camera:
+    k = np.asarray(matrix, float)
+    return Camera(int(width), int(height), k[0, 0], k[1, 1], k[0, 2], k[1, 2])
+
+
+def y_down(camera: Camera) -> Camera:
+    """The same camera with its y axis down, as an optical frame has it."""
+    return replace(camera, fy=abs(camera.fy))

@@ -1,0 +1,118 @@
+"""Boxes and captions over a rendered view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from seg3d_ros.objects.box import Box
+from seg3d_ros.objects.map_object import MapObject
+from seg3d_ros.scene import Float32, Float64
+from seg3d_ros.viewer.palette import color_of
+from seg3d_ros.viewer.splat import View
+
+_LINE_PX = 3
+_PIECES = 48  # an edge of a box is drawn in pieces, each in front of or behind the scene
+_HIDDEN_ALPHA = 60
+_BEHIND_M = 0.03
+_FONT_PX = 15
+_PADDING_PX = 3
+_TITLE_COLOR = (205, 210, 216)
+# Corners differ from the box's centre by these halves of its size; edges join two of them.
+_CORNERS = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) / 2
+_EDGES = [
+    (a, b) for a in range(8) for b in range(a + 1, 8) if (_CORNERS[a] != _CORNERS[b]).sum() == 1
+]
+
+Rectangle = tuple[float, float, float, float]
+
+
+def box_corners(box: Box) -> Float64:
+    """(8, 3) corners of an upright box, map frame, metres."""
+    cosine, sine = np.cos(box.yaw), np.sin(box.yaw)
+    turn = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
+    return np.asarray((_CORNERS * box.size) @ turn.T + box.center)
+
+
+def draw_boxes(
+    image: Image.Image, objects: Sequence[MapObject], view: View, depth: Float32
+) -> None:
+    """Draw the edges of each object's box; faint where the scene hides them.
+
+    Args:
+        image: drawn into; has the size of the view.
+        objects: whose boxes to draw.
+        view: the virtual camera.
+        depth: (H, W) metres of what the image shows.
+    """
+    draw = ImageDraw.Draw(image, "RGBA")
+    for item in objects:
+        color = tuple(int(channel) for channel in color_of(item.id))
+        corners = box_corners(item.box)
+        for a, b in _EDGES:
+            share = np.linspace(0, 1, _PIECES + 1)[:, None]
+            edge = view.project(corners[a] * (1 - share) + corners[b] * share)
+            _draw_edge(draw, edge, color, depth)
+
+
+def _draw_edge(
+    draw: ImageDraw.ImageDraw, edge: Float64, color: tuple[int, ...], depth: Float32
+) -> None:
+    height, width = depth.shape
+    columns = np.clip(edge[:, 0], 0, width - 1).astype(int)
+    rows = np.clip(edge[:, 1], 0, height - 1).astype(int)
+    hidden = edge[:, 2] > depth[rows, columns] + _BEHIND_M
+    for (start, end), behind in zip(pairwise(edge), hidden[:-1], strict=True):
+        alpha = _HIDDEN_ALPHA if behind else 255
+        draw.line([*start[:2], *end[:2]], fill=(*color, alpha), width=_LINE_PX)
+
+
+def draw_captions(image: Image.Image, objects: Sequence[MapObject], view: View) -> None:
+    """Write id and label above each object, large ones first; what would overlap is left out."""
+    draw = ImageDraw.Draw(image, "RGBA")
+    font = ImageFont.load_default(_FONT_PX)
+    taken: list[Rectangle] = []
+    for item in sorted(objects, key=lambda item: float(np.prod(item.box.size)), reverse=True):
+        text = f"{item.id} {item.label}"
+        place = _free_place(
+            _anchor(item.box, view), draw.textbbox((0, 0), text, font), taken, image.size
+        )
+        if place is None:
+            continue
+        taken.append(place)
+        draw.rounded_rectangle(place, 4, fill=(*(int(c) for c in color_of(item.id) * 0.4), 225))
+        middle = ((place[0] + place[2]) / 2, (place[1] + place[3]) / 2)
+        draw.text(middle, text, fill="white", font=font, anchor="mm")
+
+
+def draw_title(image: Image.Image, text: str) -> None:
+    """Write a line into the upper left corner."""
+    draw = ImageDraw.Draw(image)
+    draw.text((16, 12), text, fill=_TITLE_COLOR, font=ImageFont.load_default(_FONT_PX + 3))
+
+
+def _anchor(box: Box, view: View) -> Float64:
+    """Pixel (2,) of the middle of the box's top."""
+    top = box_corners(box)[_CORNERS[:, 2] > 0].mean(axis=0)
+    return view.project(top[None])[0, :2]
+
+
+def _free_place(
+    anchor: Float64, extent: Rectangle, taken: list[Rectangle], size: tuple[int, int]
+) -> Rectangle | None:
+    """Rectangle near an anchor that touches no other, or None."""
+    width, height = extent[2] - extent[0] + 4 * _PADDING_PX, _FONT_PX + 2 * _PADDING_PX
+    for shift in (0, -1, 1, -2, 2):
+        left = float(np.clip(anchor[0] - width / 2, 0, size[0] - width))
+        top = float(np.clip(anchor[1] - height + shift * height, 0, size[1] - height))
+        place = (left, top, left + width, top + height)
+        if not any(_overlap(place, other) for other in taken):
+            return place
+    return None
+
+
+def _overlap(a: Rectangle, b: Rectangle) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

@@ -1,0 +1,112 @@
+"""Results as files: a painted point cloud (PLY) and a list of objects (JSON)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seg3d_ros.objects.map_object import MapObject
+from seg3d_ros.scene import Scene
+from seg3d_ros.viewer.paint import NO_OBJECT, colors_of_ids, object_ids
+
+_BACKGROUND = (150, 150, 150)
+_VERTEX = np.dtype(
+    [
+        ("x", "<f4"), ("y", "<f4"), ("z", "<f4"),
+        ("red", "u1"), ("green", "u1"), ("blue", "u1"),
+        ("instance_id", "<u4"),
+    ]
+)  # fmt: skip
+_PLY_TYPES = {"<f4": "float", "|u1": "uchar", "<u4": "uint"}
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; it takes the place of `path` if the block succeeds."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_instances_ply(path: Path, scene: Scene, objects: Sequence[MapObject]) -> None:
+    """Write the scene as a binary PLY: each object in its palette colour, the rest grey.
+
+    A vertex is x, y, z (metres, map frame), red, green, blue, instance_id (0: no object).
+    """
+    ids = object_ids(scene, objects)
+    vertices = np.empty(len(scene), _VERTEX)
+    for axis, name in enumerate("xyz"):
+        vertices[name] = scene.points[:, axis]
+    colors = np.where((ids == NO_OBJECT)[:, None], _BACKGROUND, colors_of_ids(ids))
+    for channel, name in enumerate(("red", "green", "blue")):
+        vertices[name] = colors[:, channel]
+    vertices["instance_id"] = ids
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(_ply_header(len(scene)).encode("ascii"))
+        file.write(vertices.tobytes())
+
+
+def _ply_header(count: int) -> str:
+    properties = [
+        f"property {_PLY_TYPES[_VERTEX[name].str]} {name}" for name in _VERTEX.names or ()
+    ]
+    lines = ["ply", "format binary_little_endian 1.0", "comment metres, z up"]
+    return "\n".join([*lines, f"element vertex {count}", *properties, "end_header", ""])
+
+
+def write_objects_json(
+    path: Path, objects: Sequence[MapObject], *, frame: str, model: str
+) -> None:
+    """Write what is known about each object.
+
+    Args:
+        path: file to write; an older one is replaced at once.
+        objects: in the order they shall have.
+        frame: name of the frame that positions are given in.
+        model: segmenter that found them.
+    """
+    document = {
+        "frame": frame,
+        "model": model,
+        "units": {"length": "metre", "angle": "radian", "time": "nanosecond"},
+        "objects": [_described(item) for item in objects],
+    }
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def _described(item: MapObject) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "label": item.label,
+        "score": round(float(item.score), 4),
+        "candidates": [
+            {"label": label, "probability": round(float(probability), 4)}
+            for label, probability in item.candidates
+        ],
+        "centroid": _rounded(item.centroid),
+        "box": {
+            "center": _rounded(item.box.center),
+            "size": _rounded(item.box.size),
+            "yaw": round(float(item.box.yaw), 4),
+        },
+        "voxels": len(item.voxel_keys),
+        "views": int(item.views),
+        "first_seen": int(item.first_seen_ns),
+        "last_seen": int(item.last_seen_ns),
+    }
+
+
+def _rounded(vector: Any) -> list[float]:
+    return [round(float(value), 4) for value in vector]

@@ -1,0 +1,1 @@
+"""Parts of tools/render_demo_room.py: models, room, light, camera."""

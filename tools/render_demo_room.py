@@ -1,0 +1,153 @@
+"""Render the bundled recording data/demo_room: a furnished room seen by a hand-held RGB-D camera.
+
+The furniture is the CC0 library of Debian's sweethome3d-furniture:
+
+    apt-get download sweethome3d-furniture && dpkg -x sweethome3d-furniture_*.deb furniture
+    python tools/render_demo_room.py \
+        furniture/usr/share/sweethome3d/furniture/BlendSwap-CC-0.sh3f data/demo_room
+
+Needs numpy, scipy, pillow, open3d and trimesh. The result is the same on every run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from demo_room.camera import CAMERA, DEPTH_UNIT, measure_depth, photograph, pixel_rays, walk
+from demo_room.light import EXPOSURE, BakedLight
+from demo_room.mesh import Hits, RayScene
+from demo_room.models import Library
+from demo_room.room import Room, build_room
+from numpy.typing import NDArray
+from PIL import Image
+
+from seg3d_ros.mapping.transforms import quaternion_from_matrix
+from seg3d_ros.objects.box import upright_box
+
+SEED = 7
+RATE_HZ = 5.0
+FIRST_STAMP_S = 1_700_000_000
+SMOOTHING = 2  # colour is rendered this much larger, then reduced
+
+
+def main() -> None:
+    """Render every frame and write the lists that make it a TUM-style recording."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("library", type=Path, help="BlendSwap-CC-0.sh3f")
+    parser.add_argument("output", type=Path, help="folder to write")
+    parser.add_argument("--frames", type=int, default=50)
+    parser.add_argument("--every", type=int, default=1, help="render every n-th frame only")
+    arguments = parser.parse_args()
+    rng = np.random.default_rng(SEED)
+    library = Library(arguments.library)
+    room = build_room(library, rng)
+    scene = RayScene(room.meshes)
+    poses = walk(arguments.frames, rng)
+    light = BakedLight(scene, _survey(scene, poses), rng)
+    for name in ("rgb", "depth"):
+        (arguments.output / name).mkdir(parents=True, exist_ok=True)
+    for number in range(0, len(poses), arguments.every):
+        color, depth = _render(scene, light, poses[number], room.sky, rng)
+        stamp = _stamp(number)
+        Image.fromarray(color).save(arguments.output / f"rgb/{stamp}.jpg", quality=82)
+        Image.fromarray(depth).save(arguments.output / f"depth/{stamp}.png", optimize=True)
+        print(f"frame {number + 1} of {len(poses)}", flush=True)
+    _write_lists(arguments.output, poses)
+    _write_objects(arguments.output, room, library)
+    library.close()
+
+
+def _stamp(number: int) -> str:
+    return f"{FIRST_STAMP_S + number / RATE_HZ:.6f}"
+
+
+def _survey(scene: RayScene, poses: list[NDArray[np.float64]]) -> Hits:
+    """The surfaces that the camera will see, from its own places."""
+    hits = [scene.cast(*pixel_rays(pose, 1)) for pose in poses[::2]]
+    columns = [vars(hit).values() for hit in hits]
+    return Hits(*(np.concatenate(column) for column in zip(*columns, strict=True)))
+
+
+def _render(
+    scene: RayScene,
+    light: BakedLight,
+    pose: NDArray[np.float64],
+    sky: int,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
+    """Colour and depth image of one pose."""
+    hits = scene.cast(*pixel_rays(pose, SMOOTHING))
+    radiance = hits.colors * light.at(hits.points, hits.normals) * EXPOSURE
+    radiance[hits.mesh == sky] = hits.colors[hits.mesh == sky] * 2.5
+    color = photograph(radiance, SMOOTHING, rng)
+
+    origins, directions = pixel_rays(pose, 1)
+    hits = scene.cast(origins, directions)
+    distance = np.where(hits.mesh == sky, np.inf, hits.distance)
+    facing = -(hits.normals * directions).sum(axis=1) / np.linalg.norm(directions, axis=1)
+    size = (CAMERA.height, CAMERA.width)
+    return color, measure_depth(distance.reshape(size), facing.reshape(size), rng)
+
+
+def _write_lists(folder: Path, poses: list[NDArray[np.float64]]) -> None:
+    stamps = [_stamp(number) for number in range(len(poses))]
+    for name, kind in (("rgb", "jpg"), ("depth", "png")):
+        lines = [f"{stamp} {name}/{stamp}.{kind}\n" for stamp in stamps]
+        (folder / f"{name}.txt").write_text("# stamp (s) file\n" + "".join(lines))
+    lines = []
+    for stamp, pose in zip(stamps, poses, strict=True):
+        numbers = [*pose[:3, 3], *quaternion_from_matrix(pose[:3, :3])]
+        lines.append(" ".join([stamp, *(f"{value:.6f}" for value in numbers)]) + "\n")
+    header = "# stamp (s), tx ty tz (m), qx qy qz qw: camera optical frame in the room, z up\n"
+    (folder / "groundtruth.txt").write_text(header + "".join(lines))
+    camera = {**asdict(CAMERA), "depth_unit": DEPTH_UNIT}
+    (folder / "camera.json").write_text(json.dumps(camera, indent=2) + "\n")
+
+
+def _write_objects(folder: Path, room: Room, library: Library) -> None:
+    """What stands where: a list to compare results with, and the authors to thank."""
+    objects, authors = [], {}
+    for number, (item, mesh) in enumerate(zip(room.placed, room.objects(), strict=True), start=1):
+        box = upright_box(mesh.vertices[np.unique(mesh.faces)])
+        model = library.models[item.model]
+        authors[model.id] = model
+        objects.append(
+            {
+                "id": number,
+                "name": item.name,
+                "model": model.id,
+                "center": np.round(box.center, 4).tolist(),
+                "size": np.round(box.size, 4).tolist(),
+                "yaw": round(box.yaw, 4),
+            }
+        )
+    document = {"units": "metres, radians; the room's frame, z up", "objects": objects}
+    (folder / "objects.json").write_text(json.dumps(document, indent=2) + "\n")
+    rows = [f"| {m.name} | {m.creator} | `{m.id}` |\n" for m in authors.values()]
+    (folder / "ATTRIBUTION.md").write_text(ATTRIBUTION + "".join(rows))
+
+
+ATTRIBUTION = """# The demo room: origin and licence
+
+A furnished room seen by a hand-held RGB-D camera. It is a rendering: no real place, no person.
+`tools/render_demo_room.py` of this project makes it; colour is lit by a window and a lamp, depth
+has the steps, noise and drop-outs of a structured-light camera.
+
+The furniture comes from the library BlendSwap-CC-0 1.8 of Sweet Home 3D (Debian package
+`sweethome3d-furniture`), whose models their authors dedicated to the public domain (CC0 1.0,
+<https://creativecommons.org/publicdomain/zero/1.0/>). The images, depth maps, poses and
+`objects.json` of this folder are dedicated to the public domain under CC0 1.0 as well.
+
+The licence asks for no credit; these authors deserve it:
+
+| model | author | catalogue id |
+|---|---|---|
+"""
+
+
+if __name__ == "__main__":
+    main()
