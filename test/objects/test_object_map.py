@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from seg3d_ros.objects.map_object import object_rows
 from seg3d_ros.objects.object_map import ObjectMap, TrackingSettings, UnknownObjectError
-from seg3d_ros.scene import Instances
+from seg3d_ros.scene import Instances, Scene
 from seg3d_ros.sparse.voxel_keys import pack_keys
 from seg3d_ros.text.vocabulary import Vocabulary
 
@@ -58,15 +58,15 @@ def test_an_object_seen_once_never_gets_an_id(world) -> None:
 def test_ids_stay_while_the_map_grows_from_a_glimpse(world) -> None:
     objects = ObjectMap(AT_ONCE)
     sofa = world.block(0, size=(40, 8, 8))
-    glimpses = [world.block(0, size=(length, 8, 8)) for length in (4, 12, 25, 40)]
+    glimpses = [world.block(0, size=(length, 8, 8)) for length in (4, 20, 40)]
     lamp = world.block(60)
     for number, glimpse in enumerate(glimpses):
         show(objects, world, [glimpse, lamp], stamp_s=number)
         assert len(objects.confirmed()) == 2
-    # The first glimpse was a tenth of the sofa: plain IoU would have lost it.
+    # The first glimpse was a fifth of the second: plain IoU would have lost it.
     assert keys_by_id(objects)[1] in ({*sofa.tolist()}, {*lamp.tolist()})
     assert sorted(map(len, objects.confirmed())) == sorted([len(sofa), len(lamp)])
-    assert {known.views for known in objects.confirmed()} == {4}
+    assert {known.views for known in objects.confirmed()} == {3}
 
 
 def test_a_known_small_object_does_not_become_the_table_under_it(world, union) -> None:
@@ -346,7 +346,5 @@ def test_whatever_comes_no_voxel_has_two_objects_and_ids_only_grow(data) -> None
 
 
 def _strip_scene(keys, stamp_s):
-    from seg3d_ros.scene import Scene
-
     points = np.zeros((len(keys), 3), np.float32)
     return Scene(points, points, keys, 0.05, stamp_ns=stamp_s * 10**9)
