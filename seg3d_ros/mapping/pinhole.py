@@ -38,7 +38,7 @@ def estimate_camera(points: Float32, grid: tuple[int, int]) -> Camera | None:
 def _fit(pixels: Float64, slopes: Float64) -> tuple[float, float] | None:
     """Focal length and centre with slope = (pixel - centre) / focal, None for a bad fit."""
     offsets = pixels - pixels.mean()
-    spread = offsets @ offsets
+    spread = float(offsets @ offsets)
     if spread == 0:
         return None
     gain = float(offsets @ slopes) / spread  # 1 / focal length

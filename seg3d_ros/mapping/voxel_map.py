@@ -94,7 +94,7 @@ class VoxelMap:
         self._lock = threading.Lock()
         self._settings = settings or MapSettings()
         self.frame_filter = frame_filter or FrameFilter()
-        self._table = VoxelTable()
+        self._table = VoxelTable(self._settings.max_voxels)
         self._newest_stamp_ns = 0
         self._next_carved = 0
 
@@ -109,7 +109,7 @@ class VoxelMap:
 
     @property
     def settings(self) -> MapSettings:
-        """Settings in force; assign others to change them from the next frame on.
+        """Settings in force; others may be assigned at any time.
 
         Raises:
             ValueError: the new ones have another voxel size; the voxels of a map have one size.
@@ -123,19 +123,21 @@ class VoxelMap:
                 f"voxel_size is {self._settings.voxel_size} and cannot become "
                 f"{settings.voxel_size} in a running map; make a new one"
             )
-        self._settings = settings
+        with self._lock:
+            self._settings = settings
+            self._table.set_bound(settings.max_voxels)
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
-            self._table = VoxelTable()
+            self._table = VoxelTable(self._settings.max_voxels)
             self._newest_stamp_ns = 0
 
     def integrate(self, frame: Frame) -> IntegrationReport:
         """Take a frame in, then carve the free space it sees.
 
         A stamp more than a second older than the newest one means that the clock was set back (a
-        recording starts again): the map stays, and all of it counts as last seen by now.
+        recording starts again): the map stays, and all of it counts as seen before.
 
         Raises:
             ValueError: arrays of another type than `Frame` says, or a pose that is not rigid.
@@ -200,7 +202,7 @@ class VoxelMap:
         rows, newest_stamp_ns = rows_of_arrays(
             arrays, voxel_size=settings.voxel_size, max_voxels=settings.max_voxels
         )
-        table = VoxelTable.of_rows(rows)
+        table = VoxelTable(settings.max_voxels, rows)
         with self._lock:
             self._table = table
             self._newest_stamp_ns = newest_stamp_ns
@@ -208,7 +210,7 @@ class VoxelMap:
     def _follow_clock(self, stamp_ns: int) -> None:
         if stamp_ns < self._newest_stamp_ns - _CLOCK_JUMP_NS:
             last_seen = self._table.used().last_seen
-            np.minimum(last_seen, stamp_ns, out=last_seen)
+            np.minimum(last_seen, stamp_ns - 1, out=last_seen)
             self._newest_stamp_ns = stamp_ns
         self._newest_stamp_ns = max(self._newest_stamp_ns, stamp_ns)
 
@@ -230,14 +232,14 @@ class VoxelMap:
             )
             used, outside = used + now_used, outside + now_outside
             if start < len(frame.points):
-                evicted += table.make_room(settings.max_voxels)
+                evicted += table.make_room()
         done = False
         while not done:
             done, table.count = fold_all(
                 pending, observation, table.rows, table.index, table.count
             )
             if not done:
-                evicted += table.make_room(settings.max_voxels)
+                evicted += table.make_room()
         return used, outside, evicted
 
     def _carve(self, frame: Frame, ranges: Float32, camera: Camera) -> int:
@@ -249,10 +251,10 @@ class VoxelMap:
             stamp_ns=frame.stamp_ns,
         )
         before = table.count
-        first = self._next_carved if self._next_carved < before else 0
+        first = min(self._next_carved, before)
         end = min(first + _CARVED_ROWS, before)
         table.count = carve(ranges, view, table.rows, table.index, before, first, end)
-        self._next_carved = end
+        self._next_carved = end if end < before else 0
         return before - table.count
 
 

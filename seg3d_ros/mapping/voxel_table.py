@@ -56,7 +56,7 @@ class VoxelRows(NamedTuple):
 
 
 class VoxelTable:
-    """Growing, bounded storage of voxels. Not thread-safe: its map holds the lock.
+    """Growing storage of at most `bound` voxels. Not thread-safe: its map holds the lock.
 
     Attributes:
         rows: the voxels; compiled loops append to it and report the new `count`.
@@ -64,34 +64,35 @@ class VoxelTable:
         count: number of voxels.
     """
 
-    def __init__(self) -> None:
-        self.rows = VoxelRows.empty(_FIRST_CAPACITY)
-        self.index = build_index(self.rows.keys[:0], capacity=capacity_for(_FIRST_CAPACITY))
-        self.count = 0
-
-    @staticmethod
-    def of_rows(rows: VoxelRows) -> VoxelTable:
-        """A table that holds exactly these rows; it takes them over, keys must be unique."""
-        table = VoxelTable()
-        table._move_to(rows, max(len(rows.keys), _FIRST_CAPACITY))
-        return table
+    def __init__(self, bound: int, rows: VoxelRows | None = None) -> None:
+        """Make a table of these rows: copied, their keys unique, not more than `bound`."""
+        self.bound = bound
+        used = rows or VoxelRows.empty(0)
+        self._move_to(used, max(len(used.keys), min(_FIRST_CAPACITY, bound)))
 
     def used(self) -> VoxelRows:
         """Views of the rows in use."""
         return self.rows.first(self.count)
 
-    def make_room(self, max_voxels: int) -> int:
-        """Make at least one row free: grow up to `max_voxels`, then evict the longest unseen.
+    def set_bound(self, bound: int) -> None:
+        """Change the bound; what is then too much is evicted at once."""
+        self.bound = bound
+        if self.count > bound:
+            self._evict(self.count - bound)
+        if len(self.rows.keys) > bound:
+            self._move_to(self.used(), bound)
+
+    def make_room(self) -> int:
+        """Make at least one row free: grow up to the bound, then evict the longest unseen.
 
         Returns:
             Number of voxels evicted.
         """
         capacity = len(self.rows.keys)
-        if capacity < max_voxels:
-            self._move_to(self.used(), min(2 * capacity, max_voxels))
+        if capacity < self.bound:
+            self._move_to(self.used(), min(2 * capacity, self.bound))
             return 0
-        surplus = self.count - max_voxels
-        return self._evict(surplus + max(1, int(_EVICTED_PART * max_voxels)))
+        return self._evict(max(1, int(_EVICTED_PART * self.bound)))
 
     def _move_to(self, used: VoxelRows, capacity: int) -> None:
         self.count = len(used.keys)

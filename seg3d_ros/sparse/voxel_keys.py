@@ -81,4 +81,5 @@ def keys_of_points(points: Float32, voxel_size: float) -> Int64:
     scaled = np.floor(np.asarray(points, np.float64) / voxel_size)
     if not np.isfinite(scaled).all():
         raise ValueError("points hold NaN or infinity; remove them before taking voxel keys")
-    return pack_keys(scaled.astype(np.int64))
+    # Clipped, because casting a float beyond int64 may give any number.
+    return pack_keys(np.clip(scaled, -2 * AXIS_LIMIT, 2 * AXIS_LIMIT).astype(np.int64))
