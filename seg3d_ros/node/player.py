@@ -117,11 +117,8 @@ class Player:
         self._log = node.get_logger()
         self._recording = recording
         self._playback = playback
-        first = next(recording.frames(), None)
-        if first is None:
-            raise RecordingError(f"{recording.name} holds no frame")
-        self._is_optical = isinstance(first.data, DepthImage)
-        self._as_images = self._is_optical and not playback.clouds
+        self._is_optical = _is_optical(recording)
+        self._as_images = sends_images(recording, as_clouds=playback.clouds)
         kinds = (
             {
                 f"{CAMERA}/color": Image,
@@ -252,6 +249,22 @@ class Player:
 
     def _header(self, frame_id: str, stamp_ns: int) -> Header:
         return header_msg(frame_id, stamp_ns)
+
+
+def sends_images(recording: Recording, *, as_clouds: bool) -> bool:
+    """True if a player sends a recording on the image topics, False if on the cloud topic.
+
+    Raises:
+        RecordingError: it has no frame, or the first one cannot be read.
+    """
+    return _is_optical(recording) and not as_clouds
+
+
+def _is_optical(recording: Recording) -> bool:
+    first = next(recording.frames(), None)
+    if first is None:
+        raise RecordingError(f"{recording.name} holds no frame")
+    return isinstance(first.data, DepthImage)
 
 
 @click.command()

@@ -1,0 +1,62 @@
+"""The environment a demo needs: a ROS domain of its own, shared memory for big messages."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+# Above it, the ports of a domain lie where Linux takes the ports of outgoing connections from.
+MAX_DOMAIN = 101
+# As in tools/env.sh: the memory of a received frame is kept for the next one.
+_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "536870912"}
+_PROFILE_VARIABLE = "FASTDDS_DEFAULT_PROFILES_FILE"
+_OLD_PROFILE_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE"  # Fast DDS 2; Fast DDS 3 warns about it
+_WITH_FAST_DDS_2 = ("humble", "jazzy")
+
+
+def prepare_environment() -> int:
+    """Complete this process's environment, for its children and for its own middleware.
+
+    What a person has set stays as it is. Call it before `rclpy.init`.
+
+    Returns:
+        The ROS domain in use.
+    """
+    for name, value in _MALLOC.items():
+        os.environ.setdefault(name, value)
+    profile = fastdds_profile()
+    if profile is not None:
+        old = os.environ.get("ROS_DISTRO") in _WITH_FAST_DDS_2
+        os.environ.setdefault(_OLD_PROFILE_VARIABLE if old else _PROFILE_VARIABLE, str(profile))
+    if "ROS_DOMAIN_ID" not in os.environ:
+        os.environ["ROS_DOMAIN_ID"] = str(free_domain())
+        os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    return int(os.environ["ROS_DOMAIN_ID"])
+
+
+def free_domain() -> int:
+    """A ROS domain that nobody on this machine is in.
+
+    Raises:
+        OSError: all are taken.
+    """
+    for step in range(MAX_DOMAIN):
+        domain = 1 + (os.getpid() + step) % MAX_DOMAIN
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                # The discovery port that every member of the domain has open (DDSI-RTPS 9.6.1).
+                probe.bind(("", 7400 + 250 * domain))
+            except OSError:
+                continue
+            return domain
+    raise OSError(f"all ROS domains from 1 to {MAX_DOMAIN} are in use; set ROS_DOMAIN_ID")
+
+
+def fastdds_profile() -> Path | None:
+    """config/fastdds.xml of the checkout or of the installed package; None when there is none."""
+    candidates = [Path(__file__).resolve().parents[2]]
+    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
+        candidates.append(Path(prefix, "share", "seg3d_ros"))
+    paths = (folder / "config" / "fastdds.xml" for folder in candidates)
+    return next((path for path in paths if path.is_file()), None)
