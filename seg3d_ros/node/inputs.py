@@ -25,6 +25,7 @@ from seg3d_ros.node.pairing import StampPairer
 from seg3d_ros.node.qos import SENSOR
 
 Deliver = Callable[[Arrival], None]
+Pair = tuple[Any, Any]  # colour and depth message of one moment
 
 
 class Inputs:
@@ -120,6 +121,7 @@ class CameraSource:
         self._deliver = deliver
         self._pairer: StampPairer[Any] = StampPairer(round(sync_slop * NANOSECONDS))
         self._camera_info: CameraInfo | None = None
+        self._held: Pair | None = None
 
     def on_color(self, msg: Image | CompressedImage) -> None:
         """Take a colour image."""
@@ -142,12 +144,20 @@ class CameraSource:
         if pair is None:
             self._record.waiting = "" if self._record.integrated else "colour and depth to pair"
             return
-        color, depth = pair
-        info = self._camera_info
-        if info is None:
+        if self._camera_info is None:
+            self._wait_for_camera_info(pair)
+        else:
+            self._deliver_pair(pair, self._camera_info)
+
+    def _wait_for_camera_info(self, pair: Pair) -> None:
+        """Keep the newest pair: the first camera_info may come right after the first images."""
+        if self._held is not None:
             self._record.count_dropped("no camera_info")
-            self._record.waiting = "camera_info"
-            return
+        self._held = pair
+        self._record.waiting = "camera_info"
+
+    def _deliver_pair(self, pair: Pair, info: CameraInfo) -> None:
+        color, depth = pair
         self._deliver(
             Arrival(
                 source=self._name,

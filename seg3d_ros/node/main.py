@@ -27,8 +27,9 @@ def main(args: list[str] | None = None) -> int:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        if _started(node):
-            _spin(executor)
+        if not _started(node):
+            return 1
+        _spin(executor)
     except KeyboardInterrupt:
         pass
     finally:

@@ -62,6 +62,8 @@ def declare_parameters(node: Node) -> AllSettings:
             )
             if declared.value is not None:
                 values[name] = _from_ros(declared.value)
+            elif isinstance(default, tuple):
+                values[name] = ()  # "[]" has no type either: it arrives as "not set"
     return defaults.replace(values)
 
 
@@ -104,5 +106,6 @@ def _descriptor(default: Any, info: SettingInfo) -> ParameterDescriptor:
 
 def _from_ros(value: Any) -> Any:
     if isinstance(value, (list, tuple)) or hasattr(value, "typecode"):
-        return tuple(value)
+        # A launch file cannot write an empty list of strings; [""] is what it gives instead.
+        return tuple(item for item in value if item != "")
     return value
