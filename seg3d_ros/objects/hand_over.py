@@ -75,8 +75,7 @@ def hand_over(
     claims = ~roles.confirmed
     claims[NOBODY] = False
     _move(owner, segment, track_of_segment, takes, gives, fixed, changed)
-    free = ~roles.prompted
-    _claim(claimant, owner, segment, track_of_segment, claims, free, roles.matched, changed)
+    _claim(claimant, segment, track_of_segment, claims, roles.matched, changed)
     changed[NOBODY] = False
     return owner, claimant, changed
 
@@ -96,12 +95,12 @@ def _move(owner, segment, track_of_segment, takes, gives, fixed, changed):  # ty
 
 
 @numba.njit(nogil=True, cache=True)
-def _claim(claimant, owner, segment, track_of_segment, claims, free, matched, changed):  # type: ignore[no-untyped-def]
+def _claim(claimant, segment, track_of_segment, claims, matched, changed):  # type: ignore[no-untyped-def]
     for i in range(claimant.size):
         old, track = claimant[i], track_of_segment[segment[i]]
         new = NOBODY
         if claims[track]:
-            new = track if free[owner[i]] else NOBODY
+            new = track
         elif segment[i] == NOBODY and not matched[old]:
             new = old
         if new != old:

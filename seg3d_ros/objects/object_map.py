@@ -17,7 +17,7 @@ from seg3d_ros.objects.map_object import MapObject, with_voxels
 from seg3d_ros.objects.settings import TrackingSettings
 from seg3d_ros.objects.tracking import Track
 from seg3d_ros.objects.update import Segmentation, TrackingReport, take_in
-from seg3d_ros.scene import Bool, Instances, Int64, Scene
+from seg3d_ros.scene import Bool, Float32, Instances, Int64, Scene
 from seg3d_ros.sparse.hash_index import build_index, find_rows
 from seg3d_ros.text.vocabulary import Vocabulary, check_text
 
@@ -218,23 +218,17 @@ class ObjectMap:
 
     def _label(self, tracks: Sequence[Track]) -> None:
         """Give tracks the candidates that the vocabulary finds for their embeddings."""
-        for track in tracks:
-            if track.known.candidates:
-                track.known = replace(track.known, candidates=())
         vocabulary = self._vocabulary
-        if vocabulary is None:
-            return
-        embedded = [(t, e) for t in tracks if (e := t.known.embedding) is not None]
-        fitting = [(t, e) for t, e in embedded if vocabulary.can_classify(len(e))]
-        if len(fitting) < len(embedded):
-            logger.warning(
-                "%d objects stay without a label: their embeddings are not of the vocabulary's "
-                "text encoder",
-                len(embedded) - len(fitting),
-            )
-        if fitting:
-            ranked = vocabulary.classify(np.stack([e for _, e in fitting]))
-            for (track, _), candidates in zip(fitting, ranked, strict=True):
+        named: list[tuple[Track, Float32]] = []
+        for track in tracks:
+            embedding = track.known.embedding
+            if vocabulary and embedding is not None and vocabulary.can_classify(len(embedding)):
+                named.append((track, embedding))
+            elif track.known.candidates:
+                track.known = replace(track.known, candidates=())
+        if vocabulary and named:
+            ranked = vocabulary.classify(np.stack([embedding for _, embedding in named]))
+            for (track, _), candidates in zip(named, ranked, strict=True):
                 track.known = replace(track.known, candidates=candidates)
 
     def _enforce_bound(self) -> None:

@@ -35,10 +35,10 @@ class TrackingSettings:
         high=100_000,
         live=True,
     )
-    min_voxels: int = setting(
+    min_object_voxels: int = setting(
         10, "Segments and objects with fewer voxels are dropped.", low=1, high=1_000_000, live=True
     )
-    min_iou: float = setting(
+    match_iou: float = setting(
         0.25,
         "Overlap (intersection over union) that a segment must have with a known object to be it.",
         low=0.01,

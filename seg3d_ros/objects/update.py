@@ -136,7 +136,7 @@ def take_in(
             _observe(track, new, measured[row])
         left[row] = track
     for row, mask in measured.items():
-        if row >= len(tracks) and len(keys.get(row, ())) >= settings.min_voxels:
+        if row >= len(tracks) and len(keys.get(row, ())) >= settings.min_object_voxels:
             left[row] = _start(keys[row], new, mask)
 
     born = [t for row, t in left.items() if step.roles.confirmed[row] and not t.confirmed]
@@ -154,7 +154,7 @@ def take_in(
 
 
 def _plan(tracks: list[Track], new: Segmentation, settings: TrackingSettings) -> _Step:
-    segments = disjoint_segments(new.instances, min_voxels=settings.min_voxels)
+    segments = disjoint_segments(new.instances, min_voxels=settings.min_object_voxels)
     count = len(segments.masks)
     owners = find_owners(new.index, len(new.scene), tracks)
     overlap = count_overlap(owners.owner, owners.claimant, segments.of_point, len(tracks), count)
@@ -162,7 +162,7 @@ def _plan(tracks: list[Track], new: Segmentation, settings: TrackingSettings) ->
     embeddings = new.instances.embeddings
     chosen = None if embeddings is None else embeddings[segments.masks]
     cosine = cosines(tracks, chosen, count)
-    found = associate(overlap, owners.in_scene, seen_before, cosine, min_iou=settings.min_iou)
+    found = associate(overlap, owners.in_scene, seen_before, cosine, min_iou=settings.match_iou)
     starts = len(tracks) + np.arange(count)
     track_of_segment = np.where(found == NOBODY, starts, found)
 
@@ -228,7 +228,9 @@ def _ends(
             ends[row] = "merged"
         elif missing and track.missed_ns >= forget_ns:
             ends[row] = "forgotten"
-        elif row in keys and (size < settings.min_voxels or (unseen and track.is_remnant(size))):
+        elif row in keys and (
+            size < settings.min_object_voxels or (unseen and track.is_remnant(size))
+        ):
             ends[row] = "retired"
         if row in ends and not track.confirmed:
             ends[row] = "waiting"

@@ -130,7 +130,7 @@ class Vocabulary:
         totals = logits.sum(axis=1, keepdims=True)
 
         count = min(MAX_CANDIDATES, len(self))
-        best = np.argpartition(-logits, count - 1, axis=1)[:, :count]
+        best = np.argpartition(logits, len(self) - count, axis=1)[:, -count:]
         weights = np.take_along_axis(logits, best, axis=1)
         order = np.argsort(-weights, axis=1, kind="stable")
         rows = np.take_along_axis(best, order, axis=1).tolist()

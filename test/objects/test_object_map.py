@@ -164,6 +164,50 @@ def test_one_bad_split_takes_nothing_and_a_lasting_one_leaves_the_id_with_the_la
     assert keys_by_id(objects) == {1: set(large), 2: set(small)}
 
 
+def test_a_waiting_object_bears_a_miss_but_not_its_place_out_of_sight(world) -> None:
+    objects = ObjectMap(TrackingSettings(confirm_views=2, forget_after=5))
+    mug, far = world.block(0), world.block(500)
+    show(objects, world, [mug], stamp_s=0)
+    show(objects, world, [mug], [], stamp_s=1)
+    show(objects, world, [mug], stamp_s=2)
+    assert keys_by_id(objects) == {1: set(mug)}
+    show(objects, world, [far], stamp_s=3)
+    show(objects, world, [mug], times=9, stamp_s=4)
+    show(objects, world, [far], stamp_s=13)
+    assert keys_by_id(objects) == {1: set(mug)}
+
+
+def test_a_waiting_object_claims_nothing_beyond_the_scene_that_confirms_it(world) -> None:
+    objects = ObjectMap(TrackingSettings(confirm_views=2))
+    show(objects, world, [world.block(0, size=(10, 5, 5))])
+    part = world.block(0, size=(5, 5, 5))
+    show(objects, world, [part])
+    assert keys_by_id(objects) == {1: set(part)}
+
+
+def test_an_object_that_is_missed_loses_only_what_a_neighbour_takes(world, union) -> None:
+    objects = ObjectMap(TrackingSettings(confirm_views=1, merge_views=2, forget_after=100))
+    left, right = world.block(0, size=(10, 5, 5)), world.block(10, size=(10, 5, 5))
+    show(objects, world, [left, right], scores=[0.9, 0.8])
+    bite = world.block(10, size=(2, 5, 5))
+    show(objects, world, [left, right], [union(left, bite)], times=5, stamp_s=2)
+    assert keys_by_id(objects) == {1: {*left.tolist(), *bite.tolist()}, 2: set(right) - set(bite)}
+
+
+def test_what_others_leave_of_an_object_ends_but_a_match_never_does(world) -> None:
+    objects = ObjectMap(TrackingSettings(confirm_views=1, match_iou=0.18))
+    bench = world.block(0, size=(50, 5, 5))
+    show(objects, world, [bench])
+    show(objects, world, [bench], [world.block(0, size=(10, 5, 5))], stamp_s=2)
+    assert len(objects.get(1)) == 250
+    show(objects, world, [bench], stamp_s=3)
+    objects.settings = TrackingSettings(confirm_views=1)
+    slices = [world.block(10 * i, size=(10, 5, 5)) for i in range(4)]
+    report = show(objects, world, [bench], slices, stamp_s=4)
+    assert (report.confirmed, report.retired) == (4, 1)
+    assert set(keys_by_id(objects)) == {2, 3, 4, 5}
+
+
 def test_embeddings_decide_where_overlap_does_not(world) -> None:
     objects = ObjectMap(AT_ONCE)
     left, right = world.block(0, size=(8, 5, 5)), world.block(8, size=(8, 5, 5))
@@ -237,6 +281,7 @@ def test_a_prompted_object_keeps_its_voxels_and_its_name(world, union) -> None:
     assert (made.id, made.label, made.prompted) == (2, "headrest", True)
     assert keys_by_id(objects) == {1: set(seat), 2: set(back)}
     show(objects, world, [sofa], times=20, stamp_s=3)
+    show(objects, world, [sofa], [back[::2]], stamp_s=24)
     show(objects, world, [sofa], [], times=20, stamp_s=30)
     assert keys_by_id(objects)[2] == set(back)
     assert objects.get(2).label == "headrest"
@@ -316,7 +361,7 @@ def test_object_rows_are_its_points_in_any_scene(world) -> None:
 @given(st.data())
 def test_whatever_comes_no_voxel_has_two_objects_and_ids_only_grow(data) -> None:
     """Random masks over random parts of a strip, prompts and carving in between."""
-    options = {"confirm_views": data.draw(st.integers(1, 3)), "min_voxels": 2}
+    options = {"confirm_views": data.draw(st.integers(1, 3)), "min_object_voxels": 2}
     objects = ObjectMap(TrackingSettings(merge_views=2, forget_after=2.0, **options))
     strip = pack_keys(np.stack([np.arange(40), np.zeros(40), np.zeros(40)], axis=1).astype(int))
     interval = st.tuples(st.integers(0, 39), st.integers(1, 15))
