@@ -1,0 +1,201 @@
+"""Frames in, objects out, without ROS."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import toy_room
+
+from seg3d_ros.mapping.depth_image import deproject
+from seg3d_ros.objects.object_map import UnknownObjectError
+from seg3d_ros.objects.query import NoEmbeddingsError, Query
+from seg3d_ros.objects.storage import MapFileError, save_map
+from seg3d_ros.pipeline import EmptyMapError, Perception, PerceptionSettings
+from seg3d_ros.scene import Frame
+from seg3d_ros.segmenters.segmenter import NothingThereError
+
+SECOND = 1_000_000_000
+
+
+def frame_of(pose: np.ndarray, stamp_ns: int) -> Frame:
+    depth, color = toy_room.cast(pose)
+    points = deproject(depth, toy_room.CAMERA, depth_unit=1.0)
+    grid = (toy_room.CAMERA.height, toy_room.CAMERA.width)
+    return Frame(points, color.reshape(-1, 3), stamp_ns, pose, grid=grid, camera=toy_room.CAMERA)
+
+
+@pytest.fixture(scope="module")
+def frames() -> list[Frame]:
+    return [frame_of(pose, i * SECOND) for i, pose in enumerate(toy_room.views(6), 1)]
+
+
+@pytest.fixture
+def perception(frames: list[Frame]) -> Perception:
+    """Has seen the toy room and segmented it often enough to know its objects."""
+    made = Perception()
+    for frame in frames:
+        made.integrate(frame)
+    made.segment()
+    made.segment()
+    return made
+
+
+def object_near(perception: Perception, center: np.ndarray):
+    found = perception.query(Query(near=tuple(center), radius=0.2))
+    assert len(found) == 1, f"one object at {center}"
+    return found[0].object
+
+
+def test_the_boxes_of_the_room_become_objects(perception: Perception) -> None:
+    for box in toy_room.BOXES:
+        found = object_near(perception, box.center)
+        size = np.subtract(box.high, box.low)
+        assert found.box.size[2] == pytest.approx(size[2], abs=0.08)
+        assert found.label == "object"
+    assert perception.last is not None
+    assert perception.last.scene.stamp_ns == 6 * SECOND
+    stages = perception.timings.summary()
+    assert stages["integrate"].count == 6 and stages["segment"].count == 2
+
+
+def test_ids_stay_while_the_camera_moves(frames: list[Frame]) -> None:
+    perception = Perception()
+    ids = []
+    for frame in frames:
+        perception.integrate(frame)
+        perception.segment()
+        found = perception.query(Query(near=tuple(toy_room.BOXES[0].center), radius=0.2))
+        ids += [match.object.id for match in found]
+    assert len(ids) >= 4 and len(set(ids)) == 1
+
+
+def test_nothing_can_be_segmented_before_the_first_frame() -> None:
+    perception = Perception()
+    with pytest.raises(EmptyMapError):
+        perception.segment()
+    with pytest.raises(EmptyMapError):
+        perception.segment_at(np.zeros((1, 3), np.float32), np.ones(1, bool))
+
+
+def test_a_click_makes_a_named_object_that_stays(perception: Perception) -> None:
+    box = toy_room.BOXES[0]
+    top = np.array([[*box.center[:2], box.high[2]]], np.float32)
+    made = perception.segment_at(top, np.ones(1, bool), name="parcel")
+    assert made.object.label == "parcel" and made.method == "geometric"
+    assert np.linalg.norm(made.object.box.center[:2] - box.center[:2]) < 0.1
+    perception.segment()
+    assert perception.get(made.object.id).label == "parcel"
+    with pytest.raises(NothingThereError):
+        perception.segment_at(np.array([[0, 0, 1.5]], np.float32), np.ones(1, bool))
+    with pytest.raises(UnknownObjectError):
+        perception.segment_at(top, np.ones(1, bool), refine_id=999)
+
+
+def test_the_map_survives_a_restart(perception: Perception, tmp_path: Path) -> None:
+    path = tmp_path / "home.map"
+    counts = perception.save(path)
+    restarted = Perception()
+    assert restarted.load(path) == counts
+    assert perception.last is not None and restarted.last is not None
+    before = {item.id: item.box.center for item in perception.last.objects}
+    after = {item.id: item.box.center for item in restarted.last.objects}
+    assert before.keys() == after.keys()
+    for object_id, center in before.items():
+        np.testing.assert_allclose(after[object_id], center, atol=1e-6)
+    restarted.segment()
+    assert object_near(restarted, toy_room.BOXES[0].center).id in before
+
+
+def test_a_map_file_that_does_not_fit_changes_nothing(
+    perception: Perception, tmp_path: Path
+) -> None:
+    path = tmp_path / "coarse.map"
+    coarse = Perception(PerceptionSettings().with_values({"voxel_size": 0.05}))
+    coarse.integrate(frame_of(toy_room.views(1)[0], SECOND))
+    coarse.save(path)
+    voxels, objects = len(perception.map), perception.last.objects
+    with pytest.raises(MapFileError, match="voxel_size"):
+        perception.load(path)
+    save_map(path, perception.map.to_arrays(), {"nonsense": np.zeros(1)})
+    with pytest.raises(MapFileError):
+        perception.load(path)
+    assert len(perception.map) == voxels
+    assert perception.last.objects == objects
+
+
+def test_a_cleared_map_forgets_but_never_reuses_an_id(
+    perception: Perception, frames: list[Frame]
+) -> None:
+    highest = max(item.id for item in perception.last.objects)
+    perception.clear()
+    assert len(perception.map) == 0 and perception.query(Query()) == []
+    for frame in frames:
+        perception.integrate(frame)
+    perception.segment()
+    perception.segment()
+    assert min(item.id for item in perception.last.objects) > highest
+
+
+def test_a_segmentation_that_a_clear_overtakes_is_thrown_away(
+    perception: Perception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = perception.segmenter.segment
+
+    def clear_meanwhile(scene):
+        perception.clear()
+        return real(scene)
+
+    monkeypatch.setattr(perception.segmenter, "segment", clear_meanwhile)
+    with pytest.raises(EmptyMapError):
+        perception.segment()
+    assert perception.query(Query()) == []
+
+
+def test_a_vocabulary_without_embeddings_only_counts_versions(perception: Perception) -> None:
+    assert perception.set_vocabulary(["chair"]).version == 1
+    assert perception.set_vocabulary(["table", "lamp"]).version == 2
+    with pytest.raises(ValueError, match="empty"):
+        perception.set_vocabulary([])
+    assert perception.vocabulary is not None and perception.vocabulary.version == 2
+    with pytest.raises(NoEmbeddingsError):
+        perception.query(Query(text="something to sit on"))
+
+
+def test_segment_radius_keeps_to_the_sensor(frames: list[Frame]) -> None:
+    perception = Perception(PerceptionSettings(segment_radius=1.8))
+    perception.integrate(frames[0])
+    scene = perception.segment().scene
+    distance = np.linalg.norm(scene.points - frames[0].map_from_sensor[:3, 3], axis=1)
+    assert 0 < len(scene) < len(perception.map)
+    assert distance.max() <= 1.8 + 1e-3
+
+
+def test_frames_flow_while_segmentations_run(frames: list[Frame]) -> None:
+    perception = Perception()
+    perception.integrate(frames[0])
+    failures: list[BaseException] = []
+
+    def segment_often() -> None:
+        try:
+            for _ in range(5):
+                perception.segment()
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=segment_often)
+    thread.start()
+    for _ in range(5):
+        for frame in frames:
+            perception.integrate(frame)
+    thread.join()
+    assert not failures
+    assert perception.timings.summary()["integrate"].count == 31
+
+
+def test_warming_up_leaves_no_trace() -> None:
+    perception = Perception()
+    perception.warm_up()
+    assert len(perception.map) == 0 and perception.frames == 0 and perception.last is None
