@@ -41,7 +41,7 @@ find_python() {
 
 missing_system_packages() { # by their names in Debian and Ubuntu
   local python=$1 libraries
-  "$python" -c "import ensurepip" 2>/dev/null || echo "$python $python-venv"
+  "$python" -c "import ensurepip" 2>/dev/null || printf '%s\n' "$python" "$python-venv"
   "$python" -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null \
     || echo "$python-dev"
   command -v c++ >/dev/null || echo build-essential
@@ -55,7 +55,7 @@ missing_system_packages() { # by their names in Debian and Ubuntu
 
 install_system_packages() {
   local packages sudo=()
-  read -r -a packages < <(missing_system_packages "$1" | xargs)
+  mapfile -t packages < <(missing_system_packages "$1")
   [ ${#packages[@]} -eq 0 ] && return
   command -v apt-get >/dev/null || fail "please install what Debian calls: ${packages[*]}"
   if [ "$(id -u)" -ne 0 ]; then
