@@ -13,7 +13,14 @@ import numpy as np
 from seg3d_ros.recordings.recording import RecordingError
 from seg3d_ros.scene import Camera
 
-_FILES = ("camera*.json", "camera*.yaml", "*intrinsic*.json", "*intrinsic*.txt")
+_FILES = (
+    "camera*.json",
+    "camera*.yaml",
+    "*intrinsic*.json",
+    "*intrinsic*.txt",
+    "intrinsic/intrinsic_depth.txt",  # ScanNet
+    "../camera-intrinsics.txt",  # 3DMatch
+)
 _TUM_UNIT = 1 / 5000
 HOW_TO_ADD = (
     'add a camera.json such as {"width": 640, "height": 480, "fx": 525.0, "fy": 525.0, '
@@ -54,9 +61,8 @@ def find_camera(folder: Path, *, depth_unit: float) -> DepthCamera:
         RecordingError: there is no file and the name is unknown, or the file cannot be read.
     """
     for pattern in _FILES:
-        for place in (folder, folder / "intrinsic", folder.parent):
-            for path in sorted(place.glob(pattern)):
-                return _read(path, depth_unit)
+        for path in sorted(folder.glob(pattern)):
+            return _read(path, depth_unit)
     for pattern, known in _KNOWN_BY_NAME.items():
         if re.search(pattern, folder.resolve().name, re.IGNORECASE):
             return known

@@ -16,11 +16,11 @@ _SNAP_DEG = 8.0  # worlds of benchmarks have an exact axis up; a direction this 
 _SEARCH_DEG = 50.0  # people tilt cameras, but on average they hold them upright within this
 _WIDTH_DEG = 8.0  # normals of one plane spread about this much
 _MIN_NORMALS = 500
-_STEP = 8  # pixels between the points a normal is taken from
+_COLUMNS = 80  # of the thinned image that normals are taken from
 
 
 def map_from_world_for(up: Up | Float64) -> Float64:
-    """(4, 4) smallest rotation that turns an axis, or a (3,) direction, to z up.
+    """(4, 4) rotation that turns an axis, or a (3,) unit direction, to z up.
 
     Raises:
         ValueError: `up` names no axis.
@@ -28,9 +28,9 @@ def map_from_world_for(up: Up | Float64) -> Float64:
     a = np.asarray(_axis(up) if isinstance(up, str) else up, np.float64)
     z = np.array([0.0, 0.0, 1.0])
     rotation = np.eye(4)
-    if a @ z < -0.999999:
-        rotation[:3, :3] = np.diag([1.0, -1.0, -1.0])
-        return rotation
+    if a[2] < 0:  # upside down first: the formula below fails at half a turn
+        flip = np.diag([1.0, -1.0, -1.0, 1.0])
+        return map_from_world_for(flip[:3, :3] @ a) @ flip
     v = np.cross(a, z)
     skew = np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
     rotation[:3, :3] = np.eye(3) + skew + skew @ skew / (1 + a @ z)  # Rodrigues
@@ -79,7 +79,8 @@ def _normals(image: DepthImage) -> Float64:
     """(N, 3) unit normals in the camera frame, towards the camera, from a thinned depth image."""
     height, width = image.depth.shape
     points = deproject(image.depth, image.camera, depth_unit=image.depth_unit)
-    grid = points.reshape(height, width, 3)[::_STEP, ::_STEP].astype(np.float64)
+    step = max(1, width // _COLUMNS)
+    grid = points.reshape(height, width, 3)[::step, ::step].astype(np.float64)
     across, down = np.diff(grid, axis=1)[:-1], np.diff(grid, axis=0)[:, :-1]
     normals = np.cross(down, across).reshape(-1, 3)  # x right, y down: this points to the camera
     flat = np.stack([np.linalg.norm(step, axis=-1).ravel() for step in (across, down)])
