@@ -63,6 +63,12 @@ def with_voxels(known: MapObject, keys: Int64, voxel_size: float) -> MapObject:
     return dataclasses.replace(known, voxel_keys=keys, box=box, centroid=centroid)
 
 
+def with_candidates(known: MapObject, candidates: tuple[Candidate, ...]) -> MapObject:
+    """The same object with other labels."""
+    # dataclasses.replace takes three times as long, and a new vocabulary renames everything.
+    return MapObject(**(vars(known) | {"candidates": candidates}))
+
+
 def object_rows(scene: Scene, known: MapObject) -> Int64:
     """Rows of the scene's points that belong to an object, ascending; others are out of view."""
     position = np.searchsorted(known.voxel_keys, scene.voxel_keys)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from seg3d_ros.objects.archive import pack_objects, unpack_objects
 from seg3d_ros.objects.box import voxel_box
-from seg3d_ros.objects.map_object import MapObject, with_voxels
+from seg3d_ros.objects.map_object import MapObject, with_candidates, with_voxels
 from seg3d_ros.objects.settings import TrackingSettings
 from seg3d_ros.objects.tracking import Track
 from seg3d_ros.objects.update import Segmentation, TrackingReport, take_in
@@ -229,7 +229,7 @@ class ObjectMap:
         if vocabulary and named:
             ranked = vocabulary.classify(np.stack([embedding for _, embedding in named]))
             for (track, _), candidates in zip(named, ranked, strict=True):
-                track.known = replace(track.known, candidates=candidates)
+                track.known = with_candidates(track.known, candidates)
 
     def _enforce_bound(self) -> None:
         """Drop objects beyond `max_objects`: waiting ones first, those of a person last."""

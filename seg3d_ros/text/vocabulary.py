@@ -136,7 +136,7 @@ class Vocabulary:
         rows = np.take_along_axis(best, order, axis=1).tolist()
         shares = (np.take_along_axis(weights, order, axis=1) / totals).tolist()
         return [
-            tuple(Candidate(self.labels[i], p) for i, p in zip(row, share, strict=True))
+            tuple(map(Candidate, [self.labels[i] for i in row], share))
             for row, share in zip(rows, shares, strict=True)
         ]
 

@@ -89,6 +89,13 @@ def test_candidates_are_the_five_best_of_a_full_sort(encoder) -> None:
         np.testing.assert_allclose([p for _, p in ranked], row[best] / row.sum(), rtol=1e-3)
 
 
+def test_a_sharp_temperature_does_not_overflow(encoder) -> None:
+    encoder.temperature = 0.002
+    vocabulary = Vocabulary(["lamp", "mug"], templates=["{}"], encoder=encoder)
+    (ranked,) = vocabulary.classify(encoder.encode(["mug"]))
+    assert ranked[0] == ("mug", pytest.approx(1.0))
+
+
 def test_few_labels_and_no_objects(encoder) -> None:
     vocabulary = Vocabulary(["lamp"], encoder=encoder)
     assert vocabulary.classify(encoder.encode(["mug"])) == [(("lamp", 1.0),)]
@@ -113,7 +120,9 @@ def test_a_free_text_is_encoded_once(encoder) -> None:
     assert encoder.encoded == ["lamp", "something warm"]
     for i in range(300):
         vocabulary.embed_text(f"query {i}")
-    assert len(vocabulary._queries) <= 256
+        vocabulary.embed_text("something warm")
+    assert len(vocabulary._queries) == 256
+    assert encoder.encoded.count("something warm") == 1
 
 
 def test_only_labels_that_the_cache_lacks_are_encoded(encoder, tmp_path) -> None:
