@@ -19,6 +19,7 @@ import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import Transform, TransformStamped
+from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
@@ -95,6 +96,7 @@ class Robot:
         self.node = rclpy.create_node("robot", context=self._context)
         self.received: defaultdict[str, list[Any]] = defaultdict(list)
         self._publishers: dict[str, Any] = {}
+        self._introduced: set[str] = set()
         self._clients: dict[str, Any] = {}
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
@@ -112,10 +114,29 @@ class Robot:
         self._thread.join()
         self._executor.shutdown()
 
-    def publisher(self, kind: Any, topic: str, qos: QoSProfile) -> Any:
+    def publisher(self, kind: Any, topic: str, qos: QoSProfile = SENSOR) -> Any:
         if topic not in self._publishers:
             self._publishers[topic] = self.node.create_publisher(kind, topic, qos)
         return self._publishers[topic]
+
+    def introduce(self, topic: str) -> Any:
+        """Wait until somebody listens to a publisher and knows it; returns the publisher.
+
+        A best-effort subscription loses what is sent before it knows the publisher, and the
+        publisher cannot see that. But publishers are announced in the order they were made, so
+        who acknowledges a message of a later one knows all before it.
+        """
+        publisher = self._publishers[topic]
+        if topic in self._introduced:
+            return publisher
+        wait_until(publisher.get_subscription_count, f"a subscriber of {topic}")
+        later = self.node.create_publisher(TFMessage, "/tf", QoSProfile(depth=1))
+        wait_until(later.get_subscription_count, "a subscriber of /tf")
+        later.publish(TFMessage())
+        assert later.wait_for_all_acked(Duration(seconds=DEADLINE_S)), "nobody reads /tf"
+        self.node.destroy_publisher(later)
+        self._introduced.add(topic)
+        return publisher
 
     def listen(self, kind: Any, topic: str, qos: QoSProfile = LATCHED) -> list[Any]:
         """Collect the messages of a topic; the list grows by itself."""
@@ -141,16 +162,14 @@ class Robot:
     def send_pose(
         self, pose: np.ndarray, child: str, stamp_ns: int, *, parent: str = "map"
     ) -> None:
-        publisher = self._publishers["/tf"]
-        wait_until(publisher.get_subscription_count, "a subscriber of /tf")
-        publisher.publish(TFMessage(transforms=[transform_msg(pose, parent, child, stamp_ns)]))
+        message = TFMessage(transforms=[transform_msg(pose, parent, child, stamp_ns)])
+        self.introduce("/tf").publish(message)
 
     def send_cloud(self, topic: str, frame: str, stamp_ns: int, cloud: Any) -> None:
         """Publish a cloud made by `cloud_of` once somebody listens."""
-        publisher = self.publisher(PointCloud2, topic, SENSOR)
-        wait_until(publisher.get_subscription_count, f"a subscriber of {topic}")
+        self.publisher(PointCloud2, topic)
         cloud.header = header_msg(frame, stamp_ns)
-        publisher.publish(cloud)
+        self.introduce(topic).publish(cloud)
 
     def send_view(
         self, pose: np.ndarray, *, topic: str = "points", frame: str = "camera", **scene: Any
@@ -172,10 +191,9 @@ class Robot:
             "depth": image_msg("32FC1", depth),
         }
         for name, message in messages.items():
-            publisher = self.publisher(type(message), f"{camera}/{name}", SENSOR)
-            wait_until(publisher.get_subscription_count, f"a subscriber of {camera}/{name}")
+            self.publisher(type(message), f"{camera}/{name}")
             message.header = header_msg(frame, stamp)
-            publisher.publish(message)
+            self.introduce(f"{camera}/{name}").publish(message)
         return stamp
 
     def source_values(self, source: str) -> dict[str, str]:
