@@ -16,7 +16,7 @@ from seg3d_ros.objects.box import voxel_box
 from seg3d_ros.objects.map_object import MapObject, with_candidates, with_voxels
 from seg3d_ros.objects.settings import TrackingSettings
 from seg3d_ros.objects.tracking import Track
-from seg3d_ros.objects.update import Segmentation, TrackingReport, take_in
+from seg3d_ros.objects.update import Observation, TrackingReport, take_in
 from seg3d_ros.scene import Bool, Float32, Instances, Int64, Scene
 from seg3d_ros.sparse.hash_index import build_index, find_rows
 from seg3d_ros.text.vocabulary import Vocabulary, check_text
@@ -87,7 +87,7 @@ class ObjectMap:
             # A bag that starts over brings older stamps: no time has passed then.
             elapsed_ns = max(0, scene.stamp_ns - self._stamp_ns)
             index = build_index(scene.voxel_keys)
-            new = Segmentation(scene, instances, index, self._last_index, elapsed_ns)
+            new = Observation(scene, instances, index, self._last_index, elapsed_ns)
             self._tracks, report = take_in(self._tracks, new, self.settings, self._next_id)
             self._next_id += report.confirmed
             self._last_index, self._stamp_ns = index, scene.stamp_ns

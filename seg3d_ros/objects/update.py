@@ -56,7 +56,7 @@ class TrackingReport:
 
 
 @dataclass(frozen=True, eq=False)
-class Segmentation:
+class Observation:
     """A segmentation and what the tracker needs to know about its moment.
 
     Attributes:
@@ -106,7 +106,7 @@ class _Step:
 
 
 def take_in(
-    tracks: list[Track], new: Segmentation, settings: TrackingSettings, next_id: int
+    tracks: list[Track], new: Observation, settings: TrackingSettings, next_id: int
 ) -> tuple[list[Track], TrackingReport]:
     """Apply a segmentation to the tracks.
 
@@ -121,7 +121,9 @@ def take_in(
     """
     step = _plan(tracks, new, settings)
     keys = _new_voxels(tracks, new.scene, step)
-    ends = _ends(tracks, keys, new.elapsed_ns, step, settings)
+    # After a pause of the input one miss proves little: forgetting takes two at least.
+    _count_misses(tracks, step, min(new.elapsed_ns, int(settings.forget_after * 1e9) // 2))
+    ends = _ends(tracks, keys, step, settings)
     measured = {
         int(row): int(mask) for row, mask in zip(step.track_of_segment, step.masks, strict=True)
     }
@@ -153,7 +155,7 @@ def take_in(
     )
 
 
-def _plan(tracks: list[Track], new: Segmentation, settings: TrackingSettings) -> _Step:
+def _plan(tracks: list[Track], new: Observation, settings: TrackingSettings) -> _Step:
     segments = disjoint_segments(new.instances, min_voxels=settings.min_object_voxels)
     count = len(segments.masks)
     owners = find_owners(new.index, len(new.scene), tracks)
@@ -203,33 +205,29 @@ def _new_voxels(tracks: list[Track], scene: Scene, step: _Step) -> dict[int, Int
     return keys
 
 
-def _ends(
-    tracks: list[Track],
-    keys: dict[int, Int64],
-    elapsed_ns: int,
-    step: _Step,
-    settings: TrackingSettings,
-) -> dict[int, str]:
-    """Why tracks end, by row; known ones by "merged", "forgotten" or "retired"."""
-    forget_ns = int(settings.forget_after * 1e9)
-    # After a pause of the input one miss proves little: it takes two at least.
-    elapsed_ns = min(elapsed_ns, forget_ns // 2)
-    ends: dict[int, str] = {}
+def _count_misses(tracks: list[Track], step: _Step, elapsed_ns: int) -> None:
+    """Keep the tracks' own records of not being seen."""
     for row, track in enumerate(tracks):
-        missing, unseen = bool(step.missing[row]), not step.roles.matched[row]
-        if not unseen:
+        if step.roles.matched[row]:
             track.missed_ns = 0
-        elif missing:
+        elif step.missing[row]:
             track.missed_ns += elapsed_ns
         track.covered_views = track.covered_views + 1 if step.covered[row] else 0
 
-        size = len(keys.get(row, track.known.voxel_keys))
+
+def _ends(
+    tracks: list[Track], keys: dict[int, Int64], step: _Step, settings: TrackingSettings
+) -> dict[int, str]:
+    """Why tracks end, by row: "merged", "forgotten", "retired"; "waiting" if never known."""
+    forget_ns = settings.forget_after * 1e9
+    ends: dict[int, str] = {}
+    for row, track in enumerate(tracks):
         if step.merging[row]:
             ends[row] = "merged"
-        elif missing and track.missed_ns >= forget_ns:
+        elif step.missing[row] and track.missed_ns >= forget_ns:
             ends[row] = "forgotten"
-        elif row in keys and (
-            size < settings.min_object_voxels or (unseen and track.is_remnant(size))
+        elif row in keys and _is_too_small(
+            track, len(keys[row]), step.roles.matched[row], settings
         ):
             ends[row] = "retired"
         if row in ends and not track.confirmed:
@@ -237,7 +235,12 @@ def _ends(
     return ends
 
 
-def _observe(track: Track, new: Segmentation, mask: int) -> None:
+def _is_too_small(track: Track, size: int, matched: bool, settings: TrackingSettings) -> bool:
+    # What a segment shows is the object, however much smaller than before.
+    return size < settings.min_object_voxels or (not matched and track.is_remnant(size))
+
+
+def _observe(track: Track, new: Observation, mask: int) -> None:
     """Bring what is known of an object up to date with its mask in a segmentation."""
     known = track.known
     score = float(new.instances.scores[mask])
@@ -267,7 +270,7 @@ def _mean_embedding(track: Track, instances: Instances, mask: int, memory: int) 
     return unit
 
 
-def _start(keys: Int64, new: Segmentation, mask: int) -> Track:
+def _start(keys: Int64, new: Observation, mask: int) -> Track:
     """A track for a segment that fits no object."""
     stamp_ns = new.scene.stamp_ns
     box, centroid = voxel_box(keys, new.scene.voxel_size)
