@@ -8,10 +8,9 @@ import numba
 import numpy as np
 
 from seg3d_ros.mapping.frame_filter import PAD
-from seg3d_ros.mapping.transforms import invert
 from seg3d_ros.mapping.voxel_table import remove_row
 from seg3d_ros.scene import Camera, Float64
-from seg3d_ros.sparse.voxel_keys import unpack
+from seg3d_ros.sparse.voxel_keys import AXIS_BITS, AXIS_LIMIT
 
 # Weight that a voxel keeps each time it is seen through: even a well-known one is gone after
 # four views, and one wrong view is made good by the next hit.
@@ -24,49 +23,100 @@ _MARGIN_VOXELS = 3.0
 _MARGIN_PER_RANGE = 0.02
 _MARGIN_PER_RANGE2 = 0.006
 
-_NEAREST_Z = 0.05  # metres; nearer voxels project too far apart
+_NEAREST_Z = np.float32(0.05)  # metres; nearer voxels project too far apart
 _WINDOW = 3  # samples each way around the pixel that have to agree
+_CHUNK = 256  # voxels projected at a time
+_KEY_MASK = (1 << AXIS_BITS) - 1
 
 
 class DepthView(NamedTuple):
     """A pinhole view of the map.
 
+    Voxels are counted from the one the sensor is in, so that float32 is exact enough anywhere.
+
     Attributes:
-        sensor_from_grid: (3, 4) row by row: map in voxel edges to optical frame in metres.
-        fx, fy, cx, cy: intrinsics, pixels.
+        anchor: voxel of the sensor, as the three fields of a key.
+        sensor_from_anchor: (3, 4) row by row: voxels from the anchor to optical frame in metres.
+        intrinsics: fx, fy, cx, cy, pixels; pixel i reaches from i to i + 1.
         voxel_size: metres.
         stamp_ns: time of the view.
     """
 
-    sensor_from_grid: tuple[float, ...]
-    fx: float
-    fy: float
-    cx: float
-    cy: float
-    voxel_size: float
-    stamp_ns: int
+    anchor: tuple[np.int32, ...]
+    sensor_from_anchor: tuple[np.float32, ...]
+    intrinsics: tuple[np.float32, ...]
+    voxel_size: np.float32
+    stamp_ns: np.int64
 
 
 def depth_view(
     camera: Camera, map_from_sensor: Float64, *, voxel_size: float, stamp_ns: int
 ) -> DepthView:
     """Prepare a camera and its pose (4, 4) for `carve`."""
-    sensor_from_grid = invert(map_from_sensor)[:3]
-    sensor_from_grid[:, :3] *= voxel_size
+    origin = map_from_sensor[:3, 3] / voxel_size
+    anchor = np.clip(np.floor(origin), -AXIS_LIMIT, AXIS_LIMIT)
+    rotation = map_from_sensor[:3, :3].T * voxel_size
+    to_center = rotation @ (anchor + 0.5 - origin)
+    matrix = np.column_stack([rotation, to_center]).astype(np.float32)
+    intrinsics = (camera.fx, camera.fy, camera.cx + 0.5, camera.cy + 0.5)
     return DepthView(
-        tuple(sensor_from_grid.ravel().tolist()),
-        camera.fx,
-        camera.fy,
-        camera.cx,
-        camera.cy,
-        voxel_size,
-        stamp_ns,
+        tuple((anchor + AXIS_LIMIT).astype(np.int32)),
+        tuple(matrix.ravel()),
+        tuple(np.float32(value) for value in intrinsics),
+        np.float32(voxel_size),
+        np.int64(stamp_ns),
     )
 
 
+@numba.njit(nogil=True, cache=True)
+def _project(keys, view, ranges, pixels, limits):  # type: ignore[no-untyped-def]
+    """Where voxels lie in the image, and what must be measured there to see through them.
+
+    Free of branches, so that the compiler makes vector code of it.
+
+    Args:
+        keys: (M,) int64.
+        view: DepthView.
+        ranges: padded image of squared ranges.
+        pixels: (M,) int32, written: index into the flat padded image, 0 outside the image.
+        limits: (M,) float32, written: squared range of the voxel and its margin, m².
+    """
+    m, anchor = view.sensor_from_anchor, view.anchor
+    fx, fy, cx, cy = view.intrinsics
+    stride = np.int32(ranges.shape[1])
+    width = np.float32(ranges.shape[1] - 2 * PAD)
+    height = np.float32(ranges.shape[0] - 2 * PAD)
+    nearest = np.float32(_MARGIN_VOXELS) * view.voxel_size
+    for n in range(keys.size):
+        key = keys[n]
+        i = np.float32(np.int32(key >> (2 * AXIS_BITS)) - anchor[0])
+        j = np.float32(np.int32((key >> AXIS_BITS) & _KEY_MASK) - anchor[1])
+        k = np.float32(np.int32(key & _KEY_MASK) - anchor[2])
+        x = m[0] * i + m[1] * j + m[2] * k + m[3]
+        y = m[4] * i + m[5] * j + m[6] * k + m[7]
+        z = m[8] * i + m[9] * j + m[10] * k + m[11]
+        closeness = np.float32(1) / max(z, _NEAREST_Z)
+        u = fx * x * closeness + cx
+        v = fy * y * closeness + cy
+        inside = (z > _NEAREST_Z) & (u >= 0) & (u < width) & (v >= 0) & (v < height)
+        column = np.int32(min(max(u, np.float32(0)), width)) + np.int32(PAD)
+        row = np.int32(min(max(v, np.float32(0)), height)) + np.int32(PAD)
+        pixels[n] = row * stride + column if inside else np.int32(0)
+        squared = x * x + y * y + z * z
+        distance = np.sqrt(squared)
+        limit = (
+            distance
+            + nearest
+            + np.float32(_MARGIN_PER_RANGE) * distance
+            + np.float32(_MARGIN_PER_RANGE2) * squared
+        )
+        limits[n] = limit * limit
+
+
 @numba.njit(inline="always", cache=True)
-def _window_is_clear(ranges, v, u, step, limit):  # type: ignore[no-untyped-def]
-    """Do all measured pixels around (v, u) lie beyond the squared range, and most are measured?"""
+def _window_is_clear(ranges, pixel, step, limit):  # type: ignore[no-untyped-def]
+    """Is every measured pixel around beyond the squared range, and most of them measured?"""
+    v, u = pixel // ranges.shape[1], pixel % ranges.shape[1]
     measured = 0
     for dv in range(-_WINDOW, _WINDOW + 1):
         for du in range(-_WINDOW, _WINDOW + 1):
@@ -79,39 +129,6 @@ def _window_is_clear(ranges, v, u, step, limit):  # type: ignore[no-untyped-def]
     return 2 * measured > (2 * _WINDOW + 1) ** 2
 
 
-@numba.njit(inline="always", cache=True)
-def _is_seen_through(key, ranges, view):  # type: ignore[no-untyped-def]
-    m = view.sensor_from_grid
-    i, j, k = unpack(key)
-    x, y, z = i + 0.5, j + 0.5, k + 0.5
-    depth = m[8] * x + m[9] * y + m[10] * z + m[11]
-    if depth < _NEAREST_Z:
-        return False
-    right = m[0] * x + m[1] * y + m[2] * z + m[3]
-    down = m[4] * x + m[5] * y + m[6] * z + m[7]
-    closeness = 1 / depth
-    u = view.fx * right * closeness + view.cx + 0.5
-    v = view.fy * down * closeness + view.cy + 0.5
-    height, width = ranges.shape[0] - 2 * PAD, ranges.shape[1] - 2 * PAD
-    if not (0 <= u < width and 0 <= v < height):
-        return False
-    row, column = np.int64(v) + PAD, np.int64(u) + PAD
-    squared = right * right + down * down + depth * depth
-    if ranges[row, column] <= squared:
-        return False
-    distance = np.sqrt(squared)
-    margin = (
-        _MARGIN_VOXELS * view.voxel_size
-        + _MARGIN_PER_RANGE * distance
-        + _MARGIN_PER_RANGE2 * squared
-    )
-    limit = (distance + margin) ** 2
-    if ranges[row, column] <= limit:
-        return False
-    half_extent = 0.5 * abs(view.fx) * view.voxel_size * closeness
-    return _window_is_clear(ranges, row, column, 1 + np.int64(half_extent), limit)
-
-
 @numba.njit(nogil=True, cache=True)
 def carve(ranges, view, rows, index, count, first, end):  # type: ignore[no-untyped-def]
     """Take weight from the voxels in rows `first` to `end` that a view looks through.
@@ -122,12 +139,23 @@ def carve(ranges, view, rows, index, count, first, end):  # type: ignore[no-unty
     Returns:
         Number of voxels afterwards.
     """
-    for row in range(end - 1, first - 1, -1):  # what moves into a gap has had its turn
-        if not _is_seen_through(rows.keys[row], ranges, view):
-            continue
-        if rows.last_seen[row] == view.stamp_ns:  # also hit by this very frame
-            continue
-        rows.weights[row] *= np.float32(_KEPT_PART)
-        if rows.weights[row] < 1:
-            count = remove_row(rows, index, count, row)
+    pixels = np.empty(_CHUNK, np.int32)
+    limits = np.empty(_CHUNK, np.float32)
+    flat = ranges.ravel()
+    half_extent = np.float32(0.5) * abs(view.intrinsics[0]) * view.voxel_size
+    # Downwards, because the last row moves into the gap of a removed one: it has had its turn.
+    for stop in range(end, first, -_CHUNK):
+        start = max(first, stop - _CHUNK)
+        _project(rows.keys[start:stop], view, ranges, pixels, limits)
+        for row in range(stop - 1, start - 1, -1):
+            pixel, limit = pixels[row - start], limits[row - start]
+            # A voxel that this very frame has hit is there, whatever the window says.
+            if flat[pixel] <= limit or rows.last_seen[row] == view.stamp_ns:
+                continue
+            step = 1 + np.int64(half_extent / np.sqrt(limit))
+            if not _window_is_clear(ranges, pixel, step, limit):
+                continue
+            rows.weights[row] *= np.float32(_KEPT_PART)
+            if rows.weights[row] < 1:
+                count = remove_row(rows, index, count, row)
     return count

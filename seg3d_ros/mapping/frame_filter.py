@@ -109,11 +109,13 @@ def range_image(frame: Frame) -> Float32:
 @numba.njit(nogil=True, cache=True)
 def _fill_ranges(points, ranges):  # type: ignore[no-untyped-def]
     width = ranges.shape[1] - 2 * PAD
-    for i in range(points.shape[0]):
-        x, y, z = points[i, 0], points[i, 1], points[i, 2]
-        squared = x * x + y * y + z * z
-        if 0 < squared < np.inf:  # NaN fails too
-            ranges[i // width + PAD, i % width + PAD] = squared
+    for v in range(ranges.shape[0] - 2 * PAD):
+        row = points[v * width : (v + 1) * width]
+        for u in range(width):
+            x, y, z = row[u, 0], row[u, 1], row[u, 2]
+            squared = x * x + y * y + z * z
+            # NaN fails the comparison too.
+            ranges[v + PAD, u + PAD] = squared if 0 < squared < np.inf else np.float32(0)
 
 
 @numba.njit(inline="always", cache=True)

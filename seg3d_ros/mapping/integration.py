@@ -64,7 +64,8 @@ class Pending(NamedTuple):
 
     Attributes:
         keys: (S,) int64, EMPTY in free slots.
-        sums: (S, 8) float32: offset x, y, z, red, green, blue, number of points, not used.
+        sums: (S, 8) float32: offset x, y, z, red, green, blue, number of points; the
+            eighth column only aligns the slots.
     """
 
     keys: Int64
@@ -188,18 +189,19 @@ def integrate_points(measured, observation, pending, rows, index, count, start):
         and go on from there) or the number of points; voxels afterwards; points taken in;
         points beyond the range of a key.
     """
-    points = measured.points
+    number = measured.points.shape[0]
     width = measured.ranges.shape[1] - 2 * PAD
     keep = np.empty(width, np.bool_)
     used = 0
     outside = 0
-    for v in range(start // width, points.shape[0] // width):
+    for v in range(start // width, number // width):
         keep_row(measured.ranges, v, observation.limits, keep)
+        row_points = measured.points[v * width : (v + 1) * width]
+        row_colors = measured.colors[v * width : (v + 1) * width]
         for u in range(max(start - v * width, 0), width):
             if not keep[u]:
                 continue
-            i = v * width + u
-            x, y, z = _to_grid(points, i, observation.grid_from_sensor)
+            x, y, z = _to_grid(row_points, u, observation.grid_from_sensor)
             if not _in_box(x, y, z, observation.crop_low, observation.crop_high):
                 continue
             vx, vy, vz = np.floor(x), np.floor(y), np.floor(z)
@@ -211,11 +213,11 @@ def integrate_points(measured, observation, pending, rows, index, count, start):
             if pending.keys[slot] != key:
                 after = _fold(pending, slot, observation, rows, index, count)
                 if after < 0:
-                    return i, count, used, outside
+                    return v * width + u, count, used, outside
                 count = after
                 pending.keys[slot] = key
                 for k in range(_COUNT + 1):
                     pending.sums[slot, k] = 0
-            _collect(pending, slot, (x - vx, y - vy, z - vz), measured.colors, i)
+            _collect(pending, slot, (x - vx, y - vy, z - vz), row_colors, u)
             used += 1
-    return points.shape[0], count, used, outside
+    return number, count, used, outside

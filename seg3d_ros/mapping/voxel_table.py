@@ -16,7 +16,7 @@ from seg3d_ros.sparse.hash_index import (
 )
 
 _FIRST_CAPACITY = 1 << 15
-_EVICTED_PART = 0.05  # of the voxels at once: choosing them costs a pass over all
+_EVICTED_PART = 0.02  # of the bound at once: choosing them costs a pass over all
 
 
 class VoxelRows(NamedTuple):

@@ -2,7 +2,7 @@
 
 The table is two flat arrays with linear probing: `table_keys` (capacity,) int64 with EMPTY in
 free cells and `table_rows` (capacity,) int32. The capacity is a power of two at least twice the
-number of keys, so that a probe ends after about two cells on average.
+number of keys, so that a search ends within a few neighbouring cells.
 """
 
 from __future__ import annotations

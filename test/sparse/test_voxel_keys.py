@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seg3d_ros.sparse.voxel_keys import (
@@ -25,6 +25,7 @@ def test_packing_loses_nothing(voxels):
     np.testing.assert_array_equal(unpack_keys(keys), voxels)
 
 
+@settings(deadline=None)  # the first example compiles
 @given(triples)
 def test_compiled_and_array_forms_agree(voxel):
     key = pack(*voxel)
@@ -32,11 +33,13 @@ def test_compiled_and_array_forms_agree(voxel):
     assert unpack(key) == voxel
 
 
+@settings(deadline=None)
 @given(triples, triples)
 def test_keys_are_ordered_like_their_coordinates(first, second):
     assert (pack(*first) < pack(*second)) == (first < second)
 
 
+@settings(deadline=None)
 @given(
     st.tuples(*[st.integers(-AXIS_LIMIT + 1, AXIS_LIMIT - 2)] * 3),
     st.tuples(*[st.integers(-1, 1)] * 3),
