@@ -133,8 +133,11 @@ class CameraSource:
         self._add(1, msg)
 
     def on_camera_info(self, msg: CameraInfo) -> None:
-        """Remember the newest calibration."""
+        """Remember the newest calibration; images that came before the first one go on."""
         self._camera_info = msg
+        if self._held is not None:
+            pair, self._held = self._held, None
+            self._deliver_pair(pair, msg)
 
     def _add(self, side: int, msg: Any) -> None:
         before = self._pairer.unpaired
