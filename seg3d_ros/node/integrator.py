@@ -105,14 +105,12 @@ class Integrator:
         record = self._records[arrival.source]
         try:
             pose = self._transforms.lookup(self._fixed_frame, arrival.frame_id, arrival.stamp_ns)
+            self._integrate(arrival, record, pose)
         except TransformError as error:
             if not self._is_too_late(arrival, error):
                 return False
             self._drop(arrival, record, "no transform", str(error))
             record.waiting = f"transform {self._fixed_frame} → {arrival.frame_id}"
-            return True
-        try:
-            self._integrate(arrival, record, pose)
         except ValueError as error:
             self._drop(arrival, record, "malformed", str(error))
         except Exception:

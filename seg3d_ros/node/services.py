@@ -244,7 +244,8 @@ class Services:
         """(K, 3) points of a request in the fixed frame, float32."""
         if not header.frame_id or header.frame_id == self._fixed_frame:
             return np.asarray(points, np.float32)
-        pose = self._transforms.lookup(self._fixed_frame, header.frame_id, stamp_ns(header.stamp))
+        stamp = stamp_ns(header.stamp) or None  # zero: the newest
+        pose = self._transforms.lookup(self._fixed_frame, header.frame_id, stamp)
         moved = points @ pose[:3, :3].T + pose[:3, 3]
         return np.asarray(moved, np.float32)
 

@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 class TransformSource(Protocol):
     """Where the pose of a sensor at a time comes from. Never blocks."""
 
-    def lookup(self, target: str, source: str, stamp_ns: int) -> Float64:
-        """(4, 4) target_from_source at that time; raises TransformError."""
+    def lookup(self, target: str, source: str, stamp_ns: int | None) -> Float64:
+        """(4, 4) target_from_source at that time, None: the newest; raises TransformError."""
 
     def clear(self) -> None:
         """Forget everything that moves, after time went back."""
@@ -53,12 +53,13 @@ class Tf2Source:
         # The node's own executor feeds the buffer, and nobody waits in it.
         self._listener = tf2_ros.TransformListener(self._buffer, node, spin_thread=False)
 
-    def lookup(self, target: str, source: str, stamp_ns: int) -> Float64:
+    def lookup(self, target: str, source: str, stamp_ns: int | None) -> Float64:
         """See `TransformSource.lookup`."""
         from rclpy.time import Time
 
+        # tf2 takes a zero time for "the newest", which a frame without a stamp must not get.
+        time = Time() if stamp_ns is None else Time(nanoseconds=max(stamp_ns, 1))
         try:
-            time = Time(nanoseconds=stamp_ns)
             found = self._buffer.lookup_transform(target, source, time)
         except self._tf2.ExtrapolationException as error:
             raise ExtrapolationError(str(error)) from error
@@ -93,7 +94,7 @@ class BuiltinSource:
             node.create_subscription(TFMessage, "/tf_static", self._on_static, latched),
         ]
 
-    def lookup(self, target: str, source: str, stamp_ns: int) -> Float64:
+    def lookup(self, target: str, source: str, stamp_ns: int | None) -> Float64:
         """See `TransformSource.lookup`."""
         return self._buffer.lookup(target, source, stamp_ns)
 
