@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,39 @@ collect_ignore_glob = [] if HAS_ROS else ["test_*.py"]
 @pytest.fixture
 def start_node(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Start nodes with given parameters; the fixture stops them and shows the log of a failure."""
+    with _nodes(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+    """As `start_node`, for a node that all tests of a file talk to."""
+    with _nodes(tmp_path_factory.mktemp("node")) as start:
+        yield start
+
+
+@pytest.fixture
+def make_robot() -> Iterator[Callable[[int], Any]]:
+    """Make robots in given domains; the fixture shuts them down."""
+    with _robots() as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def make_shared_robot() -> Iterator[Callable[[int], Any]]:
+    """As `make_robot`, for a robot that all tests of a file share."""
+    with _robots() as make:
+        yield make
+
+
+@contextmanager
+def _nodes(folder: Path) -> Iterator[Callable[..., Any]]:
     from support.harness import NodeProcess
 
     started: list[NodeProcess] = []
 
-    def start(*, wait_for: str = "active", **options: Any) -> NodeProcess:
-        started.append(NodeProcess(tmp_path, **options))
+    def start(*, wait_for: str = "]: active", **options: Any) -> NodeProcess:
+        started.append(NodeProcess(folder, **options))
         started[-1].wait_for(wait_for)
         return started[-1]
 
@@ -34,9 +62,8 @@ def start_node(tmp_path: Path) -> Iterator[Callable[..., Any]]:
         assert "Traceback" not in node.output
 
 
-@pytest.fixture
-def make_robot() -> Iterator[Callable[[int], Any]]:
-    """Make robots in given domains; the fixture shuts them down."""
+@contextmanager
+def _robots() -> Iterator[Callable[[int], Any]]:
     from support.harness import Robot
 
     made: list[Robot] = []

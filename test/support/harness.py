@@ -165,6 +165,11 @@ class Robot:
         message = TFMessage(transforms=[transform_msg(pose, parent, child, stamp_ns)])
         self.introduce("/tf").publish(message)
 
+    def send_static_pose(self, pose: np.ndarray, child: str, *, parent: str = "map") -> None:
+        """Latch a pose that does not change; each call replaces those before it."""
+        message = TFMessage(transforms=[transform_msg(pose, parent, child, 0)])
+        self._publishers["/tf_static"].publish(message)
+
     def send_cloud(self, topic: str, frame: str, stamp_ns: int, cloud: Any) -> None:
         """Publish a cloud made by `cloud_of` once somebody listens."""
         self.publisher(PointCloud2, topic)
@@ -179,6 +184,14 @@ class Robot:
         self.send_pose(pose, frame, stamp)
         self.send_cloud(topic, frame, stamp, cloud_of(*toy_room.cast(pose, **scene)))
         return stamp
+
+    def show(self, poses: list[np.ndarray], **options: Any) -> list[int]:
+        """Send views of the toy room and wait until they are in the map; returns their stamps."""
+        topic = options.get("topic", "points")
+        before = self.integrated(topic)
+        stamps = [self.send_view(pose, **options) for pose in poses]
+        self.wait_integrated(topic, before + len(poses))
+        return stamps
 
     def send_images(self, camera: str, pose: np.ndarray, *, frame: str) -> int:
         """One colour + depth + camera_info triple of the toy room; returns its stamp."""
@@ -206,14 +219,19 @@ class Robot:
         return {}
 
     def listen_to_diagnostics(self) -> None:
+        if "/diagnostics" in self.received:
+            return
         self.listen(DiagnosticArray, "/diagnostics", QoSProfile(depth=10))
 
     def wait_integrated(self, source: str, count: int) -> None:
         """Wait until the node says that so many frames of a source are in the map."""
         wait_until(
-            lambda: int(self.source_values(f"input {source}").get("integrated", 0)) >= count,
-            f"{count} frames of {source} in the map",
+            lambda: self.integrated(source) >= count, f"{count} frames of {source} in the map"
         )
+
+    def integrated(self, source: str) -> int:
+        """Frames of a source in the map, as of the newest diagnostics."""
+        return int(self.source_values(f"input {source}").get("integrated", 0))
 
     def set_parameters(self, **values: Any) -> list[Any]:
         from rcl_interfaces.srv import SetParameters
