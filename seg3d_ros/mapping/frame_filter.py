@@ -11,6 +11,10 @@ import numpy as np
 from seg3d_ros.scene import Float32, Float64, Frame
 from seg3d_ros.settings import check_settings, setting
 
+# A slope of this many edge ratios a pixel is no surface but the curtain that stereo cameras hang
+# between foreground and background: at 0.03 it lies within a degree or two of the view ray.
+_STEEPEST_EDGES = 4
+
 PAD = 2  # empty pixels around a range image: neighbours need no bounds check
 
 
@@ -74,11 +78,13 @@ class RangeLimits(NamedTuple):
         near: smallest, m².
         far: largest, m².
         edge_step: smallest ratio between neighbours that is a depth edge.
+        steepest: largest ratio across two steps that a surface may have.
     """
 
     near: np.float32
     far: np.float32
     edge_step: np.float32
+    steepest: np.float32
 
 
 def range_limits(frame_filter: FrameFilter, *, organised: bool) -> RangeLimits:
@@ -88,6 +94,7 @@ def range_limits(frame_filter: FrameFilter, *, organised: bool) -> RangeLimits:
         np.float32(frame_filter.min_range**2),
         np.float32(frame_filter.max_range**2),
         np.float32((1 + ratio) ** 2),
+        np.float32((1 + ratio) ** (2 * 2 * _STEEPEST_EDGES)),
     )
 
 
@@ -119,16 +126,19 @@ def _fill_ranges(points, ranges):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(inline="always", cache=True)
-def _bridges(a, b, c, d, e, step):  # type: ignore[no-untyped-def]
-    """Is c, of five neighbours in a line, part of a short steep slope?
+def _bridges(a, b, c, d, e, limits):  # type: ignore[no-untyped-def]
+    """Is c, of five neighbours in a line, part of a slope that is short or steeper than surfaces?
 
-    A pixel that averages foreground and background makes a slope of two or three steep steps;
-    a steep surface goes on. A neighbour without measurement, 0, ends the slope.
+    A pixel that averages foreground and background makes a slope of two or three steps; a steep
+    surface goes on. A neighbour without measurement, 0, ends the slope.
     """
+    step = limits.edge_step
     rises = (b > 0) & (c > step * b) & (d > step * c)
     falls = (d > 0) & (c > step * d) & (b > step * c)
     rises_on = (a > 0) & (b > step * a) & (e > step * d)
     falls_on = (e > 0) & (d > step * e) & (a > step * b)
+    rises_on &= d <= limits.steepest * b
+    falls_on &= b <= limits.steepest * d
     return (rises & ~rises_on) | (falls & ~falls_on)
 
 
@@ -154,7 +164,7 @@ def keep_row(ranges, row, limits, keep):  # type: ignore[no-untyped-def]
             c,
             ranges[v, u + 1],
             ranges[v, u + 2],
-            limits.edge_step,
+            limits,
         )
         down = _bridges(
             ranges[v - 2, u],
@@ -162,7 +172,7 @@ def keep_row(ranges, row, limits, keep):  # type: ignore[no-untyped-def]
             c,
             ranges[v + 1, u],
             ranges[v + 2, u],
-            limits.edge_step,
+            limits,
         )
         in_range = (c > 0) & (c >= limits.near) & (c <= limits.far)
         keep[column] = in_range & ~(across | down)
