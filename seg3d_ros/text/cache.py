@@ -54,7 +54,9 @@ class EmbeddingCache:
         return {text: vector for text, vector in found.items() if vector is not None}
 
     def put(self, space: str, dimension: int, vectors: Mapping[str, Float32]) -> None:
-        """Remember (dimension,) vectors and write the space's file."""
+        """Remember (dimension,) unit vectors and write the space's file."""
+        if not vectors:
+            return
         with self._lock:
             known = self._space(space, dimension)
             known.update((_digest(text), vector) for text, vector in vectors.items())

@@ -290,6 +290,16 @@ def test_a_prompted_object_keeps_its_voxels_and_its_name(world, union) -> None:
         objects.get(2)
 
 
+def test_a_segment_that_gets_no_voxel_makes_no_object(world) -> None:
+    objects = ObjectMap(TrackingSettings(confirm_views=2))
+    bench, end = world.block(0, size=(50, 5, 5)), world.block(0, size=(5, 5, 5))
+    scene = world.scene(bench)
+    made = objects.add_prompted(scene, np.ones(len(scene), bool), name="bench")
+    report = show(objects, world, [bench], [end], times=4)
+    assert (report.segments, report.confirmed) == (1, 0)
+    assert keys_by_id(objects) == {made.id: set(bench)}
+
+
 def test_refining_replaces_what_is_in_the_scene_and_keeps_id_and_name(world, union) -> None:
     objects = ObjectMap(AT_ONCE)
     whole, part = world.block(0, size=(12, 5, 5)), world.block(0, size=(6, 5, 5))
