@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -156,10 +157,10 @@ class _Columns:
         if field is None:
             known = ", ".join(self._fields) or "none"
             raise CloudError(f"cloud has no field {name!r} for its {what}; fields: {known}")
-        code = _TYPES.get(field.datatype)
+        code = _TYPES.get(field.datatype, "")
         if code not in allowed:
             names = " or ".join(_TYPE_NAMES[kind] for kind in allowed)
-            got = _TYPE_NAMES.get(code or "", f"datatype {field.datatype}")
+            got = _TYPE_NAMES.get(code, f"datatype {field.datatype}")
             raise CloudError(f"field {name!r} is {got}; {names} is understood")
         if field.offset < 0 or field.offset + int(code[1]) > self._layout.point_step:
             raise CloudError(
@@ -170,7 +171,7 @@ class _Columns:
 
     def _joined(self, fields: list[CloudField]) -> Any:
         """(N, 3) array of three fields: one view where their offsets are evenly spaced."""
-        steps = {b.offset - a.offset for a, b in zip(fields, fields[1:])}
+        steps = {b.offset - a.offset for a, b in pairwise(fields)}
         if len({field.datatype for field in fields}) == 1 and len(steps) == 1:
             return self._view(fields[0], steps.pop())
         return np.concatenate([self._view(field, 0)[:, :1] for field in fields], axis=1)

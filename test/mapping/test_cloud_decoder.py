@@ -48,10 +48,10 @@ def slow_read(layout: CloudLayout, data: bytes) -> tuple[np.ndarray, np.ndarray]
 def clouds(draw: st.DrawFn) -> tuple[CloudLayout, bytes]:
     """A well-formed cloud: any field order, gaps, padding, byte order and colour form."""
     coordinate = draw(st.sampled_from([FLOAT32, FLOAT64]))
-    kinds = {axis: coordinate for axis in "xyz"}
+    kinds = dict.fromkeys("xyz", coordinate)
     match draw(st.sampled_from(["rgb", "rgba", "separate", "none"])):
         case "separate":
-            kinds |= {channel: UINT8 for channel in "rgb"}
+            kinds |= dict.fromkeys("rgb", UINT8)
         case "rgb" | "rgba" as name:
             kinds[name] = draw(st.sampled_from([FLOAT32, UINT32, INT32]))
     fields, offset = [], 0

@@ -88,7 +88,7 @@ class NodeProcess:
 
 
 class Robot:
-    """Sensors, a planner and a viewer in one: publishes frames, collects outputs, calls services."""
+    """Sensors, planner and viewer in one: publishes frames, collects outputs, calls services."""
 
     def __init__(self, domain: int) -> None:
         self._context = rclpy.Context()
@@ -217,6 +217,12 @@ class Robot:
                     values = {item.key: item.value for item in status.values}
                     return {**values, "message": status.message, "level": status.level[0]}
         return {}
+
+    def settled(self, source: str, key: str) -> str:
+        """A value of the diagnostics that were published after everything so far."""
+        count = len(self.received["/diagnostics"])
+        wait_until(lambda: len(self.received["/diagnostics"]) > count, "diagnostics")
+        return self.source_values(source)[key]
 
     def listen_to_diagnostics(self) -> None:
         if "/diagnostics" in self.received:

@@ -1,0 +1,1 @@
+"""Depth to points, points to the voxel map, poses from transforms."""
