@@ -49,6 +49,7 @@ missing_system_packages() { # by their names in Debian and Ubuntu
   libraries=$(/sbin/ldconfig -p)
   # Open3D loads these.
   [[ $libraries == *libusb-1.0.so.0* ]] || echo libusb-1.0-0
+  [[ $libraries == *libEGL.so.1* ]] || echo libegl1
   [[ $libraries == *libGL.so.1* ]] || echo libgl1
   [[ $libraries == *libgomp.so.1* ]] || echo libgomp1
 }
