@@ -297,7 +297,7 @@ class Perception:
         for frame in _trial_frames():
             trial.integrate(frame)
         scene = trial.snapshot()
-        self.segmenter.segment(scene)
+        ObjectMap(self.settings.tracking).update(scene, self.segmenter.segment(scene))
         click = scene.points[len(scene) // 2][None]
         self.prompt_segmenter.segment_at(scene, click, np.ones(1, bool))
         if self._encoder is not None:
