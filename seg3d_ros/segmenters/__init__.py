@@ -1,0 +1,1 @@
+"""Segmenters: a scene in, instances out."""

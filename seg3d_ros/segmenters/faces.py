@@ -1,0 +1,111 @@
+"""Tell the faces of closed furniture from floors, walls and table tops.
+
+A cabinet's front is as large and flat as a piece of wall. But a good share of its rim bends
+backwards into other surfaces of the same body, while a floor, a wall or a table top ends in the
+open or in a crease. Faces go back to their body; the other planes stay removed.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from seg3d_ros.scene import Bool
+from seg3d_ros.segmenters.convexity import CONTACT_DISTANCE, join
+from seg3d_ros.segmenters.planes import Planes
+from seg3d_ros.segmenters.surface import Int32, Surface, dot, square_distance
+
+MAX_AREA = 2.5  # m²; larger planes are parts of the room
+MIN_DEPTH_M = 0.12  # how far a body reaches back behind its face; a table top's edge does not
+MIN_RIM_SHARE = 0.25
+BEHIND_SHARE = 0.9  # of the body's voxels
+
+
+def give_faces_to_bodies(surface: Surface, planes: Planes, part_of: Int32) -> tuple[Int32, Int32]:
+    """Move the voxels of faces from their planes to the parts they belong to.
+
+    Args:
+        surface: voxels and neighbours.
+        planes: dominant planes, normals pointing to their front.
+        part_of: (N,) int32 part of each voxel, -1 on planes.
+
+    Returns:
+        (plane_of, part_of): (N,) int32 each, -1 for none; bodies that share a face are one part.
+    """
+    parts = int(part_of.max(initial=-1)) + 1
+    label = np.where(planes.plane_of >= 0, parts + planes.plane_of, part_of).astype(np.int32)
+    total = parts + len(planes)
+    if not len(planes):
+        return planes.plane_of, part_of
+    inside, deepest = _reach_behind(
+        surface.points, label, planes.normals, planes.offsets, surface.voxel_size, total
+    )
+    size = np.bincount(label[label >= 0], minlength=total)
+    behind = (deepest > MIN_DEPTH_M) & (inside >= BEHIND_SHARE * size)  # (P, labels)
+    behind[:, parts:] &= behind[:, parts:].T.copy()  # two faces: each lies behind the other
+    voxel, other = _touching(surface, label, parts)
+    face = _faces(surface, planes, behind, voxel, other)
+    plane = planes.plane_of[voxel]
+    linked = face[plane] & behind[plane, other]
+    linked &= (other < parts) | face[np.maximum(other - parts, 0)]
+    joined = join(total, parts + plane[linked], other[linked])
+    on_plane = planes.plane_of >= 0
+    on_face = on_plane & face[planes.plane_of]
+    return (
+        np.where(on_face, -1, planes.plane_of).astype(np.int32),
+        np.where(on_plane & ~on_face, -1, joined[label]).astype(np.int32),
+    )
+
+
+def _faces(surface: Surface, planes: Planes, behind: Bool, voxel: Int32, other: Int32) -> Bool:
+    """Planes of which enough of the rim bends backwards into a body, (P,) bool."""
+    plane = planes.plane_of[voxel]
+    bent = np.unique(voxel[behind[plane, other]])
+    # The voxels that touch a neighbouring surface form a band about two voxels wide.
+    bent_length = np.bincount(planes.plane_of[bent], minlength=len(planes)) * (
+        surface.voxel_size / 2.0
+    )
+    rim_length = 4.0 * np.sqrt(planes.areas)
+    return (planes.areas < MAX_AREA) & (bent_length > MIN_RIM_SHARE * rim_length)
+
+
+@numba.njit(nogil=True, cache=True)
+def _touching(surface, label, parts):  # type: ignore[no-untyped-def]
+    """Voxels on planes (labels from `parts` on) and the other labels they touch, with repeats."""
+    reach = (CONTACT_DISTANCE * surface.voxel_size) ** 2
+    voxel = np.empty(surface.neighbors.size, np.int32)
+    other = np.empty(surface.neighbors.size, np.int32)
+    count = 0
+    for i in range(label.size):
+        if label[i] < parts:
+            continue
+        last = label[i]
+        for at in range(surface.starts[i], surface.starts[i + 1]):
+            j = surface.neighbors[at]
+            if label[j] < 0 or label[j] == label[i] or label[j] == last:
+                continue
+            if square_distance(surface.points, i, j) <= reach:
+                last = label[j]
+                voxel[count], other[count] = i, last
+                count += 1
+    return voxel[:count].copy(), other[:count].copy()
+
+
+@numba.njit(nogil=True, cache=True)
+def _reach_behind(points, label, normals, offsets, tolerance, labels):  # type: ignore[no-untyped-def]
+    """Of each label, the voxels that are not before each plane and their greatest depth.
+
+    Returns:
+        (inside, deepest): (P, labels) counts, and metres.
+    """
+    inside = np.zeros((len(offsets), labels), np.int64)
+    deepest = np.zeros((len(offsets), labels))
+    for i in range(label.size):
+        own = label[i]
+        if own < 0:
+            continue
+        for p in range(len(offsets)):
+            depth = offsets[p] - dot(points, i, normals, p)
+            inside[p, own] += depth > -tolerance
+            deepest[p, own] = max(deepest[p, own], depth)
+    return inside, deepest

@@ -1,0 +1,80 @@
+"""The layout of a scene: which voxels lie on planes of the room, and which form one part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seg3d_ros.scene import Float64, Scene
+from seg3d_ros.segmenters.convexity import absorb_fragments, find_contacts, join_convex
+from seg3d_ros.segmenters.faces import give_faces_to_bodies
+from seg3d_ros.segmenters.orientation import orient_normals
+from seg3d_ros.segmenters.patches import compact, cut_patches
+from seg3d_ros.segmenters.planes import Planes, find_planes
+from seg3d_ros.segmenters.surface import Int32, Surface, build_surface
+from seg3d_ros.settings import check_settings, setting
+
+MAX_PLANE_ANGLE = np.radians(30.0)  # of a voxel's normal: noise and the blur near edges
+PATCH_RADIUS = 2.0  # voxels
+
+
+@dataclass(frozen=True)
+class GeometricSettings:
+    """What the geometric segmenter takes for a plane and for an object."""
+
+    plane_area: float = setting(
+        0.3, "Smallest flat surface that is removed as floor, wall or table top, m².", low=0.01
+    )
+    plane_thickness: float = setting(
+        1.5, "Distance from a plane within which voxels belong to it, voxels.", low=0.5, high=5.0
+    )
+    concavity: float = setting(
+        15.0, "Inward fold that is still one object, degrees.", low=0.0, high=90.0
+    )
+    min_voxels: int = setting(30, "Smaller objects are dropped, voxels.", low=5)
+    min_extent: float = setting(0.03, "Shorter objects are dropped, metres.", low=0.0)
+    max_extent: float = setting(3.0, "Longer ones are parts of the room, metres.", low=0.1)
+    max_objects: int = setting(200, "The best-scored ones are kept.", low=1, high=2000)
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """A scene taken apart; arrays over voxels are in key order, as in `Surface`.
+
+    Attributes:
+        surface: voxels, neighbours.
+        normals: (N, 3) float64 with signs.
+        planes: planes with `plane_of` less those that turned out to be faces of a part.
+        part_of: (N,) int32 part of each voxel, numbered without gaps; -1 on planes.
+    """
+
+    surface: Surface
+    normals: Float64
+    planes: Planes
+    part_of: Int32
+
+
+def take_apart(scene: Scene, settings: GeometricSettings) -> Layout:
+    """Find planes and parts of a scene; see the modules of the single steps."""
+    surface = build_surface(scene)
+    planes = find_planes(
+        surface,
+        min_area=settings.plane_area,
+        thickness=settings.plane_thickness * scene.voxel_size,
+        max_angle=MAX_PLANE_ANGLE,
+    )
+    normals, planes = orient_normals(surface, planes)
+    patches = cut_patches(
+        surface, normals, planes.plane_of < 0, radius=PATCH_RADIUS * scene.voxel_size
+    )
+    contacts = find_contacts(surface, patches.patch_of)
+    joined = join_convex(patches, contacts, tolerance=np.radians(settings.concavity))
+    part_of = np.append(joined, np.int32(-1))[patches.patch_of]
+    part_of = absorb_fragments(part_of, find_contacts(surface, part_of), below=settings.min_voxels)
+    plane_of, part_of = give_faces_to_bodies(surface, planes, compact(part_of))
+    planes = Planes(planes.normals, planes.offsets, planes.areas, plane_of)
+    return Layout(surface, normals, planes, compact(part_of))

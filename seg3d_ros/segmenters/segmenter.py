@@ -1,0 +1,68 @@
+"""What the rest of the package knows of a segmenter: two protocols, one result, one error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from seg3d_ros.scene import Bool, Float32, Instances, Scene
+
+
+class Segmenter(Protocol):
+    """Finds every object of a scene. It never sees labels; the vocabulary names them later."""
+
+    @property
+    def name(self) -> str:
+        """Name it is registered under."""
+        ...
+
+    @property
+    def embedding_space(self) -> str | None:
+        """Text encoder whose space its embeddings lie in; None when it returns none."""
+        ...
+
+    def segment(self, scene: Scene) -> Instances:
+        """Masks over the points of `scene`, in its order, with scores and perhaps embeddings."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class PromptResult:
+    """What is at the clicked points.
+
+    Attributes:
+        mask: (N,) bool over the scene's points, in its order.
+        predicted_iou: the model's own guess of how good the mask is, in [0, 1]; None when the
+            method makes none.
+    """
+
+    mask: Bool
+    predicted_iou: float | None = None
+
+
+class NothingThereError(ValueError):
+    """A click hit no voxel of the map. The message holds the distance to the nearest one."""
+
+
+class PromptSegmenter(Protocol):
+    """Finds the one object at clicked points."""
+
+    @property
+    def name(self) -> str:
+        """Name it is registered under."""
+        ...
+
+    def segment_at(self, scene: Scene, points: Float32, foreground: Bool) -> PromptResult:
+        """Segment what the foreground points lie on and the background points do not.
+
+        Args:
+            scene: what to search.
+            points: (K, 3) clicks, map frame, metres.
+            foreground: (K,) True for "this", False for "not this".
+
+        Raises:
+            NothingThereError: a foreground point is too far from every voxel.
+            ValueError: the arrays do not fit together, a point is not finite, or none of them
+                is foreground.
+        """
+        ...
