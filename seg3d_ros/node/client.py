@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import rclpy
 from geometry_msgs.msg import PointStamped
+from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
@@ -53,13 +54,16 @@ class Seg3dClient:
     answer comes within `timeout` seconds.
     """
 
-    def __init__(self, server: str = "/seg3d", *, timeout: float = 10.0) -> None:
+    def __init__(
+        self, server: str = "/seg3d", *, timeout: float = 10.0, context: Context | None = None
+    ) -> None:
         self.timeout = timeout
         self._server = server
-        self._node = rclpy.create_node(f"seg3d_client_{os.getpid()}_{id(self):x}")
+        name = f"seg3d_client_{os.getpid()}_{id(self):x}"
+        self._node = rclpy.create_node(name, context=context)
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
-        self._executor = SingleThreadedExecutor()
+        self._executor = SingleThreadedExecutor(context=context)
         self._executor.add_node(self._node)
         self._thread = threading.Thread(target=self._executor.spin, name="client", daemon=True)
         self._thread.start()

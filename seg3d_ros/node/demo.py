@@ -29,6 +29,7 @@ from seg3d_ros.node.player import CAMERA, CLOUD_TOPIC, sends_images
 from seg3d_ros.objects.settings import TrackingSettings
 from seg3d_ros.recordings.open import open_recording
 from seg3d_ros.recordings.recording import Recording, RecordingError
+from seg3d_ros.segmenters.registry import MODELS
 from seg3d_ros.viewer.results import Results, files_list, objects_table, write_results
 
 START_S = 180.0  # the first start compiles the kernels
@@ -120,7 +121,11 @@ class Frames:
         return self.integrated + sum(self.dropped.values())
 
     def __str__(self) -> str:
-        lost = {"lost on the way": self.sent - self.received, **self.dropped}
+        lost = {
+            "lost on the way": self.sent - self.received,
+            **self.dropped,
+            "without an answer": self.received - self.settled,
+        }
         losses = "".join(f", {count} {why}" for why, count in lost.items() if count)
         sent = f"{self.sent} frames sent at {self.sent_hz:.1f} Hz"
         return f"{sent}, {self.integrated} in the map{losses}"
@@ -236,6 +241,8 @@ def _stages(status: Status) -> dict[str, dict[str, float]]:
 @click.option("--rate", type=float, default=1.0, show_default=True, help="Speed of playing.")
 def _command(recording: Path, model: str, output: Path, kind: str, rate: float) -> None:
     """Play a recording to a node over ROS 2 and show what it finds."""
+    if model not in MODELS:
+        raise click.UsageError(f"no model is called {model!r}; use one of {', '.join(MODELS)}")
     domain = prepare_environment()
     source = open_recording(recording)
     images = sends_images(source, as_clouds=kind == "clouds")

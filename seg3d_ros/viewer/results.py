@@ -61,14 +61,17 @@ def files_list(folder: Path) -> str:
     return "\n".join(f"{folder / name!s:<{width}}  {what}" for name, what in FILES.items())
 
 
-def objects_table(objects: Sequence[MapObject]) -> str:
-    """The objects as aligned text, one line each, largest first."""
+def objects_table(objects: Sequence[MapObject], *, rows: int = 20) -> str:
+    """The objects as aligned text, one line each, largest first; smaller ones are only counted."""
     if not objects:
         return "no object found"
-    ordered = sorted(objects, key=lambda item: len(item.voxel_keys), reverse=True)
-    rows = [_HEADINGS, *(_row(item) for item in ordered)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(_line(row, widths) for row in rows)
+    ordered = sorted(objects, key=len, reverse=True)
+    cells = [_HEADINGS, *(_row(item) for item in ordered[:rows])]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [_line(row, widths) for row in cells]
+    if len(ordered) > rows:
+        lines.append(f"  … and {len(ordered) - rows} smaller ones, see objects.json")
+    return "\n".join(lines)
 
 
 def _row(item: MapObject) -> tuple[str, ...]:
