@@ -13,9 +13,9 @@ from seg3d_ros.scene import Camera
 CAMERA = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
 DEPTH_UNIT = 0.001
 _BASELINE_M = 0.075  # between projector and camera of a Kinect
-_DISPARITY_STEP = 1 / 24  # pixels
-_DISPARITY_NOISE = 0.02  # pixels
-_MIN_RANGE_M, _MAX_RANGE_M = 0.45, 6.0
+_DISPARITY_STEP = 1 / 40  # pixels
+_DISPARITY_NOISE = 0.012  # pixels
+_MIN_RANGE_M, _MAX_RANGE_M = 0.45, 4.6
 _COLOR_NOISE = 2.0  # of 255
 _GRAZING = 0.14  # cosine below which too little light comes back
 
