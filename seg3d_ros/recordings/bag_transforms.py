@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -12,6 +13,7 @@ from seg3d_ros.recordings.bag_topics import TRANSFORMS
 from seg3d_ros.recordings.recording import RecordingError
 from seg3d_ros.scene import Float64
 
+logger = logging.getLogger(__name__)
 _STATIC = "/tf_static"
 _LEAD_NS = 1_000_000_000  # transforms recorded up to this much after a frame may belong to it
 _FIXED_FRAMES = ("map", "odom", "world")  # the most global first (REP-105)
@@ -62,9 +64,13 @@ class BagTransforms:
             parent, child = item.header.frame_id.lstrip("/"), item.child_frame_id.lstrip("/")
             self.frames |= {parent, child}
             move, turn = item.transform.translation, item.transform.rotation
-            pose = matrix_from_pose((move.x, move.y, move.z), (turn.x, turn.y, turn.z, turn.w))
-            stamp_ns = stamp_of(item.header)
-            self._buffer.set_transform(parent, child, stamp_ns, pose, static=static)
+            try:
+                pose = matrix_from_pose((move.x, move.y, move.z), (turn.x, turn.y, turn.z, turn.w))
+                self._buffer.set_transform(
+                    parent, child, stamp_of(item.header), pose, static=static
+                )
+            except ValueError as error:
+                logger.warning("transform %s → %s left out: %s", parent, child, error)
 
     def choose_fixed_frame(self, wanted: str) -> str:
         """Frame that becomes the map: the wanted one, else map, odom or world.

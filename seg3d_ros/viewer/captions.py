@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from seg3d_ros.objects.box import Box
-from seg3d_ros.objects.map_object import MapObject
+from seg3d_ros.objects.map_object import UNLABELLED, MapObject
 from seg3d_ros.scene import Float32, Float64
 from seg3d_ros.viewer.palette import color_of
 from seg3d_ros.viewer.splat import View
@@ -71,12 +71,12 @@ def _draw_edge(
 
 
 def draw_captions(image: Image.Image, objects: Sequence[MapObject], view: View) -> None:
-    """Write id and label above each object, large ones first; what would overlap is left out."""
+    """Write id and label, if any, on the objects in this order; leave out what would overlap."""
     draw = ImageDraw.Draw(image, "RGBA")
     font = ImageFont.load_default(_FONT_PX)
     taken: list[Rectangle] = []
-    for item in sorted(objects, key=lambda item: float(np.prod(item.box.size)), reverse=True):
-        text = f"{item.id} {item.label}"
+    for item in objects:
+        text = str(item.id) if item.label == UNLABELLED else f"{item.id} {item.label}"
         place = _free_place(
             _anchor(item.box, view), draw.textbbox((0, 0), text, font), taken, image.size
         )

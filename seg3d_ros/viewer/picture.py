@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from seg3d_ros.viewer.splat import edge_shade, splat
 from seg3d_ros.viewer.viewpoint import below_lid, best_view
 
 BACKGROUND = np.array([28, 31, 36])
+_MIN_DRAWN = 0.5  # of an object's voxels; the lid cuts the rest, and its box would float
+_MIN_VISIBLE = 0.0003  # of the picture
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 _SMOOTHING = 2  # drawn this much larger, then reduced: smooth edges
 _SPLAT_VOXELS = 1.9  # diameter that closes a surface of voxels at any angle
@@ -57,7 +60,7 @@ def _panels(
     shade = edge_shade(splatted.depth, tolerance=2 * scene.voxel_size)
     left = _shaded(colors[drawn], splatted.rows, shade)
     right = _shaded(_painted(colors[drawn], ids[drawn]), splatted.rows, shade)
-    shown = [item for item in objects if (ids[drawn] == item.id).any()]
+    shown = _worth_a_box(objects, ids[drawn], splatted.rows)
     draw_boxes(right, shown, large, splatted.depth)
     left, right = (
         panel.resize(size, resample=Image.Resampling.LANCZOS) for panel in (left, right)
@@ -68,15 +71,30 @@ def _panels(
     return left, right
 
 
+def _worth_a_box(
+    objects: Sequence[MapObject],
+    ids: npt.NDArray[np.uint32],
+    rows: npt.NDArray[np.int32],
+) -> list[MapObject]:
+    """Objects that are drawn for the most part and not as mere specks, the most visible first."""
+    voxels, visible = Counter(ids.tolist()), Counter(ids[rows[rows >= 0]].tolist())
+    shown = [
+        item
+        for item in objects
+        if voxels[item.id] > _MIN_DRAWN * len(item) and visible[item.id] > _MIN_VISIBLE * rows.size
+    ]
+    return sorted(shown, key=lambda item: visible[item.id], reverse=True)
+
+
 def _painted(colors: Float32, ids: npt.NDArray[np.uint32]) -> Float32:
-    """Objects in their palette colour, the rest pale grey; both as light or dark as the input."""
+    """Objects in their palette colour, the rest dim grey; both as light or dark as the input."""
     light = (colors @ _LUMINANCE)[:, None]
-    pale = 0.62 + 0.28 * light
+    dim = 0.30 + 0.32 * light
     vivid = colors_of_ids(ids) / np.float32(255) * (0.62 + 0.5 * light)
-    return np.where((ids != NO_OBJECT)[:, None], vivid, pale).clip(0, 1).astype(np.float32)
+    return np.where((ids != NO_OBJECT)[:, None], vivid, dim).clip(0, 1).astype(np.float32)
 
 
 def _shaded(colors: Float32, rows: npt.NDArray[np.int32], shade: Float32) -> Image.Image:
     """Image of (N, 3) colours in [0, 1], by the point that each pixel shows."""
-    pixels = np.vstack([colors, BACKGROUND / 255])[rows]  # row -1: background
+    pixels = np.vstack([colors, np.float32(BACKGROUND) / 255])[rows]  # row -1: background
     return Image.fromarray(np.rint(pixels * shade[:, :, None] * 255).astype(np.uint8))

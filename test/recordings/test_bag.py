@@ -281,3 +281,11 @@ def test_topics_of_a_usual_camera_driver():
         "/camera/aligned_depth_to_color/camera_info",
     )
     assert choose_topics({"/points": "sensor_msgs/msg/PointCloud2"}, "") == CloudTopic("/points")
+
+
+def test_a_transform_that_is_none_is_left_out(tmp_path, caplog):
+    broken = transform(START_S + 0.5, "odom", "base_link", float("nan"))
+    path = write(tmp_path / "bag", [*PLACED, *CLOUDS, (START_S + 0.5, "/tf", broken)])
+    with caplog.at_level(logging.WARNING):
+        assert len(list(open_recording(path).frames())) == 3
+    assert "transform odom → base_link left out" in caplog.text
