@@ -78,7 +78,7 @@ def _node(given: dict[str, str]) -> Node:
         executable="seg3d_node",
         name="seg3d",
         namespace=given["namespace"],
-        parameters=[given["params_file"], overrides],
+        parameters=[source for source in (given["params_file"], overrides) if source],
         remappings=remappings,
         ros_arguments=["--log-level", given["log_level"]],
         additional_env=MALLOC,
