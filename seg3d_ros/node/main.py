@@ -7,6 +7,7 @@ import signal
 import sys
 
 import rclpy
+from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 
@@ -20,7 +21,7 @@ def main(args: list[str] | None = None) -> int:
     rclpy.init(args=args)
     try:
         node = Seg3dNode()
-    except ValueError as error:
+    except (ValueError, ParameterException) as error:  # the latter from ROS: type or range
         rclpy.logging.get_logger("seg3d").fatal(f"wrong parameter: {error}")
         rclpy.try_shutdown()
         return 2
