@@ -43,16 +43,17 @@ class Seg3dNode(LifecycleNode):
             options: passed to `rclpy.lifecycle.LifecycleNode` (namespace, parameter_overrides …).
 
         Raises:
-            ValueError: a parameter given at start has a value that is not allowed.
+            ValueError, rclpy.exceptions.ParameterException: a parameter given at start has a value
+                that is not allowed.
         """
         super().__init__(name, **options)
         self._log_handler = forward_library_logs(self.get_logger())
-        self.settings: AllSettings = declare_parameters(self)
         self._perception: Perception | None = None
         self._transforms: TransformSource | None = None
         self._outputs: Outputs | None = None
         self._offered: Services | None = None  # rclpy has a _services of its own
         self._running: _Running | None = None
+        self.settings: AllSettings = declare_parameters(self)
         self.add_on_set_parameters_callback(self._check_parameters)
         self.add_post_set_parameters_callback(self._apply_parameters)
 
@@ -211,7 +212,10 @@ class _Running:
     def apply(self, settings: AllSettings) -> None:
         """Take over what can change while the node runs."""
         self._integrator.tf_timeout = settings.node.tf_timeout
-        self._timer.timer_period_ns = round(settings.node.segment_period * 1e9)
+        period_ns = round(settings.node.segment_period * 1e9)
+        if period_ns != self._timer.timer_period_ns:
+            self._timer.timer_period_ns = period_ns
+            self._timer.reset()  # else the old period has to end first
 
     def close(self) -> None:
         """Stop listening, then end the threads."""
