@@ -60,10 +60,9 @@ def declare_parameters(node: Node) -> AllSettings:
             declared = node.declare_parameter(
                 name, _EMPTY[kinds[name]] if value == [] else value, _descriptor(default, info)
             )
-            if declared.value is not None:
-                values[name] = _from_ros(declared.value)
-            elif isinstance(default, tuple):
-                values[name] = ()  # "[]" has no type either: it arrives as "not set"
+            values[name] = () if declared.value is None else _from_ros(declared.value)
+            if declared.value is None:  # "[]" has no type either; unset, it would hide all others
+                node.set_parameters([Parameter(name, _EMPTY[kinds[name]], [])])
     return defaults.replace(values)
 
 
