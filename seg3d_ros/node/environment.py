@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 from pathlib import Path
 
@@ -41,8 +42,8 @@ def free_domain() -> int:
     Raises:
         OSError: all are taken.
     """
-    for step in range(MAX_DOMAIN):
-        domain = 1 + (os.getpid() + step) % MAX_DOMAIN
+    # In any order, so that two programs that start together do not take the same one.
+    for domain in random.sample(range(1, MAX_DOMAIN + 1), MAX_DOMAIN):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             try:
                 # The discovery port that every member of the domain has open (DDSI-RTPS 9.6.1).
