@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import signal
 import subprocess
@@ -30,11 +29,11 @@ from tf2_msgs.msg import TFMessage
 from seg3d_ros.mapping.depth_image import deproject
 from seg3d_ros.mapping.transforms import quaternion_from_matrix
 from seg3d_ros.node.conversions import byte_array, header_msg
+from seg3d_ros.node.environment import free_domain
 from seg3d_ros.node.qos import LATCHED, SENSOR
 from support import toy_room
 
 DEADLINE_S = 30.0
-_domains = itertools.cycle(range(1 + os.getpid() % 90, 101))
 
 
 def wait_until(condition: Callable[[], Any], what: str, *, deadline_s: float = DEADLINE_S) -> Any:
@@ -53,7 +52,7 @@ class NodeProcess:
     def __init__(
         self, folder: Path, *, arguments: tuple[str, ...] = (), **parameters: Any
     ) -> None:
-        self.domain = next(_domains)
+        self.domain = free_domain()
         self.log = folder / f"node_{self.domain}.log"
         command = [sys.executable, "-m", "seg3d_ros.node.main", "--ros-args"]
         for name, value in parameters.items():

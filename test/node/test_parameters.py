@@ -1,0 +1,177 @@
+"""Parameters: described, changed at run time, refused with a reason."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from rcl_interfaces.msg import ParameterType
+from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParametersAtomically
+from rclpy.parameter import Parameter, parameter_value_to_python
+from seg3d_ros.srv import QueryObjects
+from sensor_msgs.msg import PointCloud2
+from support import toy_room
+from support.harness import Robot, wait_until
+
+from seg3d_ros.node.conversions import cloud_from_msg
+from seg3d_ros.node.parameters import AllSettings
+from seg3d_ros.node.qos import STREAM
+from seg3d_ros.settings import settings_of
+
+SETTINGS = {n: (v, info) for s in AllSettings().sections() for n, v, info in settings_of(s)}
+VIEW = toy_room.views(3)[1]
+
+
+@pytest.fixture(scope="module")
+def robot(start_shared_node, make_shared_robot) -> Robot:
+    node = start_shared_node(segment_period=3600.0)
+    robot = make_shared_robot(node.domain)
+    robot.listen_to_diagnostics()
+    return robot
+
+
+def read(robot: Robot, *names: str) -> list[Any]:
+    request = GetParameters.Request(names=list(names))
+    values = robot.call(GetParameters, "seg3d/get_parameters", request).values
+    return [parameter_value_to_python(value) for value in values]
+
+
+def set_together(robot: Robot, **values: Any) -> Any:
+    parameters = [Parameter(name, value=v).to_parameter_msg() for name, v in values.items()]
+    request = SetParametersAtomically.Request(parameters=parameters)
+    return robot.call(SetParametersAtomically, "seg3d/set_parameters_atomically", request).result
+
+
+def mapped_ranges(robot: Robot) -> np.ndarray:
+    """Distances of the mapped points from the camera after VIEW was seen anew."""
+    clouds = robot.listen(PointCloud2, "seg3d/map_cloud", STREAM)
+    assert robot.trigger("seg3d/clear_map").success
+    stamp = robot.show([VIEW])[0]
+    assert robot.trigger("seg3d/segment_now").success
+
+    def newest() -> bool:
+        header = clouds[-1].header.stamp if clouds else None
+        return bool(header) and header.sec * 10**9 + header.nanosec == stamp
+
+    wait_until(newest, "the map")
+    return np.linalg.norm(cloud_from_msg(clouds[-1]).points - VIEW[:3, 3], axis=1)
+
+
+def test_every_setting_is_a_described_parameter(robot: Robot) -> None:
+    names, defaults = list(SETTINGS), [default for default, _ in SETTINGS.values()]
+    request = DescribeParameters.Request(names=names)
+    answer = robot.call(DescribeParameters, "seg3d/describe_parameters", request)
+    for (name, (_, info)), said in zip(SETTINGS.items(), answer.descriptors, strict=True):
+        assert said.name == name and said.type != ParameterType.PARAMETER_NOT_SET
+        assert said.description.startswith(info.text)
+        assert ("at start" in said.description) != info.live
+        ranges = [*said.integer_range, *said.floating_point_range]
+        has_limits = info.low is not None or info.high is not None
+        assert len(ranges) == (1 if has_limits else 0), name
+        for given, limit in ((info.low, "from_value"), (info.high, "to_value")):
+            assert given is None or getattr(ranges[0], limit) == given, name
+    values = [
+        tuple(v) if isinstance(d, tuple) else v for d, v in zip(defaults, read(robot, *names))
+    ]
+    changed = {name for name, d, v in zip(names, defaults, values, strict=True) if d != v}
+    assert changed == {"segment_period"}  # what the fixture gives
+
+
+def test_range_limits_change_the_map_at_once(robot: Robot) -> None:
+    usual = mapped_ranges(robot)
+    low, high = (float(v) for v in np.quantile(usual, (0.2, 0.8)))
+    results = robot.set_parameters(max_range=high, min_range=low)
+    assert all(result.successful for result in results), results
+    limited = mapped_ranges(robot)
+    voxel = 0.02 * np.sqrt(3)
+    assert low - voxel < limited.min() and limited.max() < high + voxel
+    assert usual.min() < low - voxel and high + voxel < usual.max()
+    assert set_together(robot, min_range=0.2, max_range=6.0).successful
+
+
+def test_carving_can_be_switched_off(robot: Robot) -> None:
+    def voxels_left_of_a_box_that_goes() -> int:
+        robot.trigger("seg3d/clear_map")
+        robot.show([VIEW] * 2)
+        with_box = int(robot.settled("segmentation", "map_voxels"))
+        robot.show([VIEW] * 5, boxes=toy_room.BOXES[1:])
+        return int(robot.settled("segmentation", "map_voxels")) - with_box
+
+    carved = voxels_left_of_a_box_that_goes()
+    assert set_together(robot, carve_free_space=False).successful
+    kept = voxels_left_of_a_box_that_goes()
+    assert set_together(robot, carve_free_space=True).successful
+    assert carved < kept
+
+
+def test_fewer_views_confirm_an_object_at_once(robot: Robot) -> None:
+    def objects_after_one_segmentation() -> int:
+        robot.trigger("seg3d/clear_map")
+        robot.show([VIEW])
+        assert robot.trigger("seg3d/segment_now").success
+        answer = robot.call(QueryObjects, "seg3d/query_objects", QueryObjects.Request())
+        return len(answer.instances)
+
+    assert objects_after_one_segmentation() == 0
+    assert robot.set_parameters(confirm_views=1)[0].successful
+    assert objects_after_one_segmentation() >= len(toy_room.BOXES)
+    assert robot.set_parameters(confirm_views=2)[0].successful
+
+
+def test_a_shorter_period_segments_by_itself(robot: Robot) -> None:
+    robot.show([VIEW])
+    before = int(robot.source_values("segmentation")["segmentations"])
+    assert robot.set_parameters(segment_period=0.1)[0].successful
+    wait_until(
+        lambda: int(robot.source_values("segmentation")["segmentations"]) > before,
+        "a segmentation that nobody asked for",
+    )
+    assert robot.set_parameters(segment_period=3600.0)[0].successful
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("voxel_size", 0.05, "restart"),
+        ("fixed_frame", "odom", "restart"),
+        ("point_cloud_topics", ["other"], "restart"),
+        ("model", "another", "restart"),
+        ("max_range", 0.1, "min_range"),
+        ("max_range", 1e7, "range"),
+        ("max_range", float("nan"), ""),
+        ("max_range", "far", "type"),
+        ("confirm_views", 0, "range"),
+        ("crop_min", [0.0, 0.0], "crop_min"),
+    ],
+)
+def test_a_change_that_is_refused_says_why(robot: Robot, name: str, value: Any, why: str) -> None:
+    before = read(robot, name)
+    result = robot.set_parameters(**{name: value})[0]
+    assert not result.successful
+    assert result.reason and why in result.reason
+    assert repr(read(robot, name)) == repr(before)
+
+
+def test_several_changes_in_one_call_are_all_or_nothing(robot: Robot) -> None:
+    names = ("min_range", "max_range", "tf_timeout")
+    before = read(robot, *names)
+    refused = set_together(robot, tf_timeout=2.0, voxel_size=0.1)
+    assert not refused.successful and "voxel_size" in refused.reason
+    assert read(robot, *names) == before
+    # Each alone would contradict the other's old value.
+    assert set_together(robot, min_range=7.0, max_range=9.0, tf_timeout=1.0).successful
+    assert read(robot, *names) == [7.0, 9.0, 1.0]
+    assert set_together(robot, **dict(zip(names, before))).successful
+
+
+@pytest.mark.parametrize("assignment", ["min_range:=7.0", "max_range:=1e9"])
+def test_a_wrong_value_at_start_ends_the_node_with_one_line(assignment: str) -> None:
+    command = [sys.executable, "-m", "seg3d_ros.node.main", "--ros-args", "-p", assignment]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    lines = (ended.stdout + ended.stderr).strip().splitlines()
+    assert ended.returncode == 2
+    assert len(lines) == 1 and "wrong parameter" in lines[0]
+    assert assignment.split(":=")[0] in lines[0]
