@@ -71,7 +71,7 @@ def _node(given: dict[str, str]) -> Node:
         overrides["use_sim_time"] = given["use_sim_time"].lower() == "true"
     remappings = []
     if given["camera"]:
-        overrides |= {"cameras": ["camera"], "point_cloud_topics": [""]}
+= {"cameras": ["camera"], "point_cloud_topics": [""]}|= {"cameras": ["camera"], "point_cloud_topics": [""]}
         remappings = [(f"camera/{ours}", theirs) for ours, theirs in _preset(given["camera"])]
     return Node(
         package="seg3d_ros",
