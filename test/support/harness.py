@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -50,10 +51,15 @@ class NodeProcess:
     """`seg3d_node` as its own process in a DDS domain of its own."""
 
     def __init__(
-        self, folder: Path, *, arguments: tuple[str, ...] = (), **parameters: Any
+        self,
+        folder: Path,
+        *,
+        domain: int | None = None,
+        arguments: tuple[str, ...] = (),
+        **parameters: Any,
     ) -> None:
-        self.domain = free_domain()
-        self.log = folder / f"node_{self.domain}.log"
+        self.domain = domain or free_domain()
+        self.log = folder / f"node_{self.domain}_{secrets.token_hex(2)}.log"
         command = [sys.executable, "-m", "seg3d_ros.node.main", "--ros-args"]
         for name, value in parameters.items():
             command += ["-p", f"{name}:={_yaml(value)}"]

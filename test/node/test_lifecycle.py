@@ -1,0 +1,151 @@
+"""The node's life: states, signals, namespaces, restarts."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from seg3d_ros.msg import ErrorCode, InstanceArray
+from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
+from support import toy_room
+from support.harness import Robot, wait_until
+
+END_S = 2.0  # a node that is asked to end takes no longer
+
+
+def change(robot: Robot, transition: int) -> bool:
+    request = ChangeState.Request(transition=Transition(id=transition))
+    return bool(robot.call(ChangeState, "seg3d/change_state", request).success)
+
+
+def state(robot: Robot) -> int:
+    return int(robot.call(GetState, "seg3d/get_state", GetState.Request()).current_state.id)
+
+
+def known_objects(robot: Robot) -> list[Any]:
+    return list(robot.call(QueryObjects, "seg3d/query_objects", QueryObjects.Request()).instances)
+
+
+def test_every_state_can_be_left_and_entered_again(start_node, make_robot) -> None:
+    node = start_node(autostart=False, segment_period=3600.0, wait_for="autostart is off")
+    robot = make_robot(node.domain)
+    robot.listen_to_diagnostics()
+    assert state(robot) == State.PRIMARY_STATE_UNCONFIGURED
+    assert change(robot, Transition.TRANSITION_CONFIGURE)
+    assert_not_active(robot)
+    assert change(robot, Transition.TRANSITION_ACTIVATE)
+    robot.show(toy_room.views(3))
+    for _ in range(2):
+        assert robot.trigger("seg3d/segment_now").success
+    before = known_objects(robot)
+    assert len(before) >= len(toy_room.BOXES)
+
+    assert change(robot, Transition.TRANSITION_DEACTIVATE)
+    assert_not_active(robot)
+    wait_until(lambda: not robot.node.count_subscribers("points"), "nobody who listens")
+    assert change(robot, Transition.TRANSITION_ACTIVATE)
+    assert known_objects(robot) == before, "deactivation keeps the map"
+    robot.send_view(toy_room.views(3)[0])  # counters start anew
+    wait_until(lambda: robot.settled("input points", "integrated") == "1", "a frame in the map")
+
+    assert change(robot, Transition.TRANSITION_DEACTIVATE)
+    assert change(robot, Transition.TRANSITION_CLEANUP)
+    assert state(robot) == State.PRIMARY_STATE_UNCONFIGURED
+    assert change(robot, Transition.TRANSITION_CONFIGURE)
+    assert change(robot, Transition.TRANSITION_ACTIVATE)
+    assert known_objects(robot) == [], "cleanup forgets it"
+    assert change(robot, Transition.TRANSITION_ACTIVE_SHUTDOWN)
+    assert state(robot) == State.PRIMARY_STATE_FINALIZED
+
+
+def assert_not_active(robot: Robot) -> None:
+    """Every service says that the node has to be activated."""
+    requests = (
+        (SetVocabulary, "set_vocabulary"),
+        (SegmentAtPoints, "segment_at_points"),
+        (QueryObjects, "query_objects"),
+        (GetObjectCloud, "get_object_cloud"),
+        (MapFile, "save_map"),
+        (MapFile, "load_map"),
+    )
+    for kind, name in requests:
+        answer = robot.call(kind, f"seg3d/{name}", kind.Request())
+        assert not answer.success and answer.code == ErrorCode.NOT_ACTIVE
+        assert "activate" in answer.message
+    for name in ("segment_now", "clear_map"):
+        answer = robot.trigger(f"seg3d/{name}")
+        assert not answer.success and "activate" in answer.message
+
+
+def test_a_transition_that_fails_says_why_and_can_be_tried_again(start_node, make_robot) -> None:
+    node = start_node(autostart=False, model="nothing", wait_for="autostart is off")
+    robot = make_robot(node.domain)
+    assert not change(robot, Transition.TRANSITION_CONFIGURE)
+    assert state(robot) == State.PRIMARY_STATE_UNCONFIGURED
+    node.wait_for("no segmenter is called 'nothing'")
+    assert not change(robot, Transition.TRANSITION_CONFIGURE)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_busy_node_in_time(start_node, make_robot, how: int) -> None:
+    node = start_node(segment_period=0.05)
+    robot = make_robot(node.domain)
+    robot.listen_to_diagnostics()
+    robot.show(toy_room.views(3))
+    start = time.monotonic()
+    assert node.stop(how) == 0
+    assert time.monotonic() - start < END_S
+    assert "Traceback" not in node.output
+
+
+def test_two_namespaced_nodes_do_not_meet(start_node, make_robot) -> None:
+    first = start_node(
+        arguments=("-r", "__ns:=/left"), segment_period=3600.0, point_cloud_topics=["points"]
+    )
+    second = start_node(
+        arguments=("-r", "__ns:=/right"), domain=first.domain, segment_period=3600.0
+    )
+    assert second.domain == first.domain
+    robot = make_robot(first.domain)
+    robot.listen_to_diagnostics()
+    robot.send_view(toy_room.views(3)[1], topic="left/points")
+    wait_until(lambda: values(robot, "/left").get("integrated") == "1", "the left one's frame")
+    assert robot.trigger("left/seg3d/segment_now").success
+    assert not robot.trigger("right/seg3d/segment_now").success, "nothing came to the right one"
+    wait_until(lambda: values(robot, "/right").get("received") == "0", "the right one's report")
+
+
+def values(robot: Robot, namespace: str) -> dict[str, str]:
+    return robot.source_values(f"{namespace}/seg3d: input points")
+
+
+def test_a_restart_with_the_saved_map_knows_the_same_objects(
+    start_node, make_robot, tmp_path: Path
+) -> None:
+    node = start_node(segment_period=3600.0)
+    robot = make_robot(node.domain)
+    robot.listen_to_diagnostics()
+    robot.show(toy_room.views(4))
+    for _ in range(2):
+        assert robot.trigger("seg3d/segment_now").success
+    click = SegmentAtPoints.Request(name="red box")
+    click.points.append(known_objects(robot)[0].centroid)
+    robot.call(SegmentAtPoints, "seg3d/segment_at_points", click)
+    before = known_objects(robot)
+    path = str(tmp_path / "room.npz")
+    assert robot.call(MapFile, "seg3d/save_map", MapFile.Request(path=path)).success
+    node.stop(signal.SIGKILL)
+
+    again = start_node(segment_period=3600.0, map_file=path)
+    robot = make_robot(again.domain)
+    arrays = robot.listen(InstanceArray, "seg3d/instances")
+    assert known_objects(robot) == before
+    wait_until(lambda: arrays and len(arrays[-1].instances) == len(before), "latched objects")
+    assert robot.trigger("seg3d/segment_now").success
+    same = {item.id for item in known_objects(robot)} & {item.id for item in before}
+    assert len(same) >= len(toy_room.BOXES), "objects keep their ids while the map is segmented"
