@@ -15,7 +15,9 @@ from seg3d_ros.segmenters.convexity import CONTACT_DISTANCE, join
 from seg3d_ros.segmenters.planes import Planes
 from seg3d_ros.segmenters.surface import Int32, Surface, dot, square_distance
 
-MAX_AREA = 2.5  # m²; larger planes are parts of the room
+ROOM_AREA = 2.5  # m²; larger planes are floors and walls
+SHEET_DISTANCE_M = 0.12  # from a floor or wall to a second picture of it, put there by pose errors
+PARALLEL = 0.95  # cosine of the angle between those
 MIN_DEPTH_M = 0.12  # how far a body reaches back behind its face; a table top's edge does not
 MIN_RIM_SHARE = 0.25
 BEHIND_SHARE = 0.9  # of the body's voxels
@@ -66,7 +68,27 @@ def _faces(surface: Surface, planes: Planes, behind: Bool, voxel: Int32, other: 
         surface.voxel_size / 2.0
     )
     rim_length = 4.0 * np.sqrt(planes.areas)
-    return (planes.areas < MAX_AREA) & (bent_length > MIN_RIM_SHARE * rim_length)
+    return ~_is_of_room(surface, planes) & (bent_length > MIN_RIM_SHARE * rim_length)
+
+
+def _is_of_room(surface: Surface, planes: Planes) -> Bool:
+    """Floors and walls, by their area, and planes that are shifted pictures of one, (P,) bool."""
+    own = np.maximum(planes.plane_of, 0)
+    on_plane = planes.plane_of >= 0
+    size = np.maximum(np.bincount(own, on_plane, minlength=len(planes)), 1)
+    center = np.stack(
+        [
+            np.bincount(own, surface.points[:, axis] * on_plane, minlength=len(planes)) / size
+            for axis in range(3)
+        ],
+        axis=1,
+    )
+    large = planes.areas >= ROOM_AREA
+    distance = np.abs(center @ planes.normals[large].T - planes.offsets[large])
+    cosine = np.abs(planes.normals @ planes.normals[large].T)
+    sheet = np.any((distance < SHEET_DISTANCE_M) & (cosine > PARALLEL), axis=1)
+    of_room: Bool = large | sheet
+    return of_room
 
 
 @numba.njit(nogil=True, cache=True)

@@ -13,11 +13,13 @@ import numpy as np
 
 from seg3d_ros.scene import Bool, Float32, Float64, Instances, Int64, Scene
 from seg3d_ros.segmenters.convexity import find_contacts
+from seg3d_ros.segmenters.faces import ROOM_AREA
 from seg3d_ros.segmenters.layout import GeometricSettings, Layout, take_apart
 
 RELIEF = 1.5  # plane thicknesses; flat parts that rise less are debris of the plane
-ROOM_AREA = 2.5  # m²; larger planes are floors and walls, whose drift between frames is debris too
-ROOM_RELIEF_M = 0.1
+ROOM_RELIEF_M = 0.1  # of floors and walls, where pose errors put second sheets beside the first
+MOSTLY = 0.9  # of the voxels of a part
+STRIP_WIDTH = 4.0  # voxels
 PARALLEL = 0.85  # mean cosine between the normals of such a part and of the plane
 TYPICAL_VOXELS = 60  # size at which half of the score for being well observed is reached
 
@@ -101,25 +103,29 @@ def _is_object(layout: Layout, parts: _Parts, settings: GeometricSettings) -> Bo
 
 
 def _is_debris(layout: Layout, parts: _Parts, settings: GeometricSettings) -> Bool:
-    """Flat parts in the continuation of a plane: bits of wall behind a shelf, floor in a gap.
+    """Flat parts in the continuation of a plane, and the strips along the edges of planes.
 
-    Near floors and walls also sheets that pose errors and depth steps have put beside them. A
-    flat box is safe: its sides are not parallel to the plane.
+    The first are bits of wall behind a shelf or of floor in a gap and, near floors and walls,
+    sheets that pose errors and depth steps have put beside them. A flat box is safe: its sides
+    are not parallel to the plane.
     """
     rows = np.flatnonzero(layout.part_of >= 0)
-    own, points, normals = (
-        layout.part_of[rows], layout.surface.points[rows], layout.normals[rows],
-    )  # fmt: skip
-    planes = layout.planes
-    relief = np.full(len(planes), RELIEF * settings.plane_thickness * layout.surface.voxel_size)
+    own, points = layout.part_of[rows], layout.surface.points[rows]
+    planes, voxel = layout.planes, layout.surface.voxel_size
+    normals = layout.normals[rows]
+    with_normal = np.bincount(own, normals.any(axis=1), minlength=len(parts.sizes))
+    relief = np.full(len(planes), RELIEF * settings.plane_thickness * voxel)
     relief[planes.areas >= ROOM_AREA] = max(ROOM_RELIEF_M, relief.max(initial=0.0))
     debris = np.zeros(len(parts.sizes), np.bool_)
+    beside_any = np.zeros(len(rows), np.bool_)
     for normal, offset, height in zip(planes.normals, planes.offsets, relief, strict=True):
-        near = np.abs(points @ normal - offset) < height
-        near_share = np.bincount(own, near, minlength=len(debris)) / parts.sizes
-        cosine = np.bincount(own, np.abs(normals @ normal), minlength=len(debris)) / parts.sizes
-        debris |= (near_share > 0.9) & (cosine > PARALLEL)
-    return debris
+        distance = np.abs(points @ normal - offset)
+        beside_any |= distance < RELIEF * settings.plane_thickness * voxel
+        near = np.bincount(own, distance < height, minlength=len(debris)) / parts.sizes
+        cosine = np.bincount(own, np.abs(normals @ normal), minlength=len(debris))
+        debris |= (near > MOSTLY) & (cosine > PARALLEL * with_normal)
+    beside = np.bincount(own, beside_any, minlength=len(debris)) / parts.sizes
+    return debris | ((beside > MOSTLY) & (parts.extents[:, 1] < STRIP_WIDTH * voxel))
 
 
 def _masks(layout: Layout, kept: Int64) -> Bool:
