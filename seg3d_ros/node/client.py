@@ -51,7 +51,7 @@ class Seg3dClient:
 
     It has a node and a thread of its own, so its methods may be called from any thread, also
     from a callback. Each raises RequestFailed when the node refuses, and TimeoutError when no
-    answer comes within `timeout` seconds.
+    answer comes within `timeout` seconds. `context` is for those who do not use rclpy's own.
     """
 
     def __init__(
@@ -97,17 +97,10 @@ class Seg3dClient:
         max_results: int = 0,
         min_score: float = 0.0,
     ) -> list[Found]:
-        """Known objects that meet all conditions, best first (see QueryObjects.srv).
+        """Known objects that meet all conditions given, best first (see QueryObjects.srv).
 
-        Args:
-            text: free text to rank by.
-            label: exact label.
-            ids: only these.
-            near: x, y, z, metres; with it `radius` must be positive.
-            radius: only objects whose box is within this of `near`, metres.
-            frame_id: frame of `near`; empty: the fixed frame.
-            max_results: 0: no limit.
-            min_score: weaker matches are left out.
+        `near` is x, y, z in metres in `frame_id` (empty: the fixed frame), and goes together with
+        a positive `radius`, metres; a `max_results` of 0 is no limit.
         """
         request = QueryObjects.Request(text=text, label=label, ids=list(ids), radius=float(radius))
         request.max_results, request.min_score = max_results, float(min_score)

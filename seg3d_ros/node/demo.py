@@ -25,7 +25,7 @@ from seg3d_ros.node.child_process import Child, ChildFailedError
 from seg3d_ros.node.client import RequestFailed, Seg3dClient
 from seg3d_ros.node.environment import prepare_environment
 from seg3d_ros.node.observer import Observer, Status
-from seg3d_ros.node.player import CAMERA, CLOUD_TOPIC, sends_images
+from seg3d_ros.node.player import CAMERA, CLOUD_TOPIC, holds_images
 from seg3d_ros.objects.settings import TrackingSettings
 from seg3d_ros.recordings.open import open_recording
 from seg3d_ros.recordings.recording import Recording, RecordingError
@@ -156,12 +156,13 @@ def run(demo: Demo) -> Results:
         if not frames.integrated:
             message = observer.status(f"input {demo.source}").get("message", "")
             raise DemoError(f"no frame has reached the map: {message}")
-        tracking = TrackingSettings()
-        for _ in range(max(tracking.confirm_views, tracking.merge_views)):
-            summary = client.segment_now()
+        summary = _segment_until_settled(client)
         observer.listen_to_results()
         result = _wait(
-            lambda: observer.result(voxel_size=MapSettings().voxel_size), node, STALL_S, "a result"
+            lambda: observer.result(voxel_size=MapSettings().voxel_size),
+            node,
+            ANSWER_S,
+            "a result",
         )
         click.echo(f"node      {summary}")
         finished = time.monotonic()
@@ -217,6 +218,15 @@ def _follow(demo: Demo, observer: Observer, children: tuple[Child, Child]) -> Fr
     return frames
 
 
+def _segment_until_settled(client: Seg3dClient) -> str:
+    """Segment the map, which stands still now, until every object has been seen often enough."""
+    tracking = TrackingSettings()
+    passes = max(tracking.confirm_views, tracking.merge_views)
+    for _ in tqdm(range(passes), desc="segmenting", disable=None, leave=False):
+        summary = client.segment_now()
+    return summary
+
+
 def _stages(status: Status) -> dict[str, dict[str, float]]:
     """Durations of the node's stages, from keys like "integrate ms median"."""
     stages: dict[str, dict[str, float]] = {}
@@ -245,7 +255,7 @@ def _command(recording: Path, model: str, output: Path, kind: str, rate: float) 
         raise click.UsageError(f"no model is called {model!r}; use one of {', '.join(MODELS)}")
     domain = prepare_environment()
     source = open_recording(recording)
-    images = sends_images(source, as_clouds=kind == "clouds")
+    images = kind == "images" and holds_images(source)
     demo = Demo(recording, source, images, rate, model, output)
     output.mkdir(parents=True, exist_ok=True)
     click.echo(

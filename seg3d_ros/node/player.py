@@ -29,11 +29,11 @@ from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
-from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
 from seg3d_ros.mapping.transforms import invert
 from seg3d_ros.node.conversions import NANOSECONDS, header_msg
+from seg3d_ros.node.pacing import Pacer, Playback
 from seg3d_ros.node.qos import LATCHED, SENSOR
 from seg3d_ros.node.sensor_messages import (
     camera_info_msg,
@@ -61,42 +61,6 @@ REPORT_PERIOD_S = 0.2
 LINK_FROM_OPTICAL = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1.0]])
 
 
-@dataclass(frozen=True)
-class Playback:
-    """How to play.
-
-    Attributes:
-        clouds: depth images are sent as organised clouds.
-        rate: 2 is twice as fast as it was recorded.
-        max_gap_s: longer pauses of the recording are cut to this, seconds.
-        loop: start again at the end, with stamps that go on.
-    """
-
-    clouds: bool = False
-    rate: float = 1.0
-    max_gap_s: float = 1.0
-    loop: bool = False
-
-
-class Pacer:
-    """When each frame is due, seconds after the first; long gaps are cut, loops go on."""
-
-    def __init__(self, playback: Playback, *, rate_hz: float) -> None:
-        self._playback = playback
-        self._usual_gap = 1.0 / rate_hz
-        self._last_stamp_ns: int | None = None
-        self._due = 0.0
-
-    def due(self, stamp_ns: int) -> float:
-        """Time of the next frame, from its stamp in the recording."""
-        if self._last_stamp_ns is not None:
-            gap = (stamp_ns - self._last_stamp_ns) / NANOSECONDS
-            gap = gap if gap > 0 else self._usual_gap
-            self._due += min(gap, self._playback.max_gap_s) / self._playback.rate
-        self._last_stamp_ns = stamp_ns
-        return self._due
-
-
 @dataclass(frozen=True, eq=False)
 class _Ready:
     """A frame whose messages lack only their stamp."""
@@ -117,8 +81,8 @@ class Player:
         self._log = node.get_logger()
         self._recording = recording
         self._playback = playback
-        self._is_optical = _is_optical(recording)
-        self._as_images = sends_images(recording, as_clouds=playback.clouds)
+        self._is_optical = holds_images(recording)
+        self._as_images = self._is_optical and not playback.clouds
         kinds = (
             {
                 f"{CAMERA}/color": Image,
@@ -166,7 +130,7 @@ class Player:
         made, reliably: who acknowledges a message on the last one knows all before it.
         """
         if self._is_optical:
-            static = transform_msg(self._header(LINK, self._now_ns()), OPTICAL, LINK_FROM_OPTICAL)
+            static = transform_msg(header_msg(LINK, self._now_ns()), OPTICAL, LINK_FROM_OPTICAL)
             self._static.publish(TFMessage(transforms=[static]))
         end = time.monotonic() + DISCOVERY_S
         wanted = [*self._sensors, self._transforms]
@@ -194,7 +158,7 @@ class Player:
 
     def _messages(self, recorded: RecordedFrame) -> list[Any]:
         """In the order of the publishers; the stamp is filled in when they are sent."""
-        header = self._header(OPTICAL if self._is_optical else LINK, 0)
+        header = header_msg(OPTICAL if self._is_optical else LINK, 0)
         data = recorded.data
         if self._as_images and isinstance(data, DepthImage):
             return [
@@ -208,7 +172,7 @@ class Player:
     def _send(self, frame: _Ready, stamp_ns: int) -> None:
         self._send_pose(frame.map_from_sensor, stamp_ns)
         for publisher, message in frame.messages:
-            message.header = self._header(message.header.frame_id, stamp_ns)
+            message.header = header_msg(message.header.frame_id, stamp_ns)
             publisher.publish(message)
         self.sent += 1
         if time.monotonic() - self._reported > REPORT_PERIOD_S:
@@ -218,7 +182,7 @@ class Player:
         map_from_link = map_from_sensor
         if self._is_optical:
             map_from_link = map_from_sensor @ invert(LINK_FROM_OPTICAL)
-        transform = transform_msg(self._header(MAP, stamp_ns), LINK, map_from_link)
+        transform = transform_msg(header_msg(MAP, stamp_ns), LINK, map_from_link)
         self._transforms.publish(TFMessage(transforms=[transform]))
 
     def _report(self, state: str) -> None:
@@ -247,20 +211,13 @@ class Player:
     def _now_ns(self) -> int:
         return int(self._node.get_clock().now().nanoseconds)
 
-    def _header(self, frame_id: str, stamp_ns: int) -> Header:
-        return header_msg(frame_id, stamp_ns)
 
-
-def sends_images(recording: Recording, *, as_clouds: bool) -> bool:
-    """True if a player sends a recording on the image topics, False if on the cloud topic.
+def holds_images(recording: Recording) -> bool:
+    """True for a recording of depth images, False for one of clouds.
 
     Raises:
         RecordingError: it has no frame, or the first one cannot be read.
     """
-    return _is_optical(recording) and not as_clouds
-
-
-def _is_optical(recording: Recording) -> bool:
     first = next(recording.frames(), None)
     if first is None:
         raise RecordingError(f"{recording.name} holds no frame")

@@ -26,7 +26,7 @@ from seg3d_ros.node.conversions import (
     stamp_ns,
 )
 from seg3d_ros.node.environment import free_domain
-from seg3d_ros.node.player import Pacer, Playback
+from seg3d_ros.node.pacing import Pacer, Playback
 from seg3d_ros.node.qos import LATCHED, SENSOR
 from seg3d_ros.recordings.open import open_recording
 from seg3d_ros.recordings.recording import to_frame
