@@ -71,7 +71,8 @@ def _node(given: dict[str, str]) -> Node:
         overrides["use_sim_time"] = given["use_sim_time"].lower() == "true"
     remappings = []
     if given["camera"]:
-= {"cameras": ["camera"], "point_cloud_topics": [""]}|= {"cameras": ["camera"], "point_cloud_topics": [""]}
+        # An empty list has no type for launch; the node passes over an empty name.
+        overrides |= {"cameras": ["camera"], "point_cloud_topics": [""]}
         remappings = [(f"camera/{ours}", theirs) for ours, theirs in _preset(given["camera"])]
     return Node(
         package="seg3d_ros",
