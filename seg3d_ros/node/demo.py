@@ -215,6 +215,8 @@ def _follow(demo: Demo, observer: Observer, children: tuple[Child, Child]) -> Fr
                 bar.update(frames.sent - bar.n)
             if playback.get("message") == "finished" and frames.settled >= frames.sent:
                 break
+    if not frames.sent:
+        raise DemoError(f"the player has not sent anything; see {player.log}")
     return frames
 
 

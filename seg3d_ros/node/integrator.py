@@ -105,17 +105,20 @@ class Integrator:
         record = self._records[arrival.source]
         try:
             pose = self._transforms.lookup(self._fixed_frame, arrival.frame_id, arrival.stamp_ns)
-            self._integrate(arrival, record, pose)
+            if self._take(arrival):
+                self._integrate(arrival, record, pose)
         except TransformError as error:
             if not self._is_too_late(arrival, error):
                 return False
-            self._drop(arrival, record, "no transform", str(error))
-            record.waiting = f"transform {self._fixed_frame} → {arrival.frame_id}"
+            if self._take(arrival):
+                self._drop(arrival, record, "no transform", str(error))
+                record.waiting = f"transform {self._fixed_frame} → {arrival.frame_id}"
         except ValueError as error:
             self._drop(arrival, record, "malformed", str(error))
         except Exception:
             # One bad frame must not end the thread.
             log.exception("integrating a frame of %s failed", arrival.source)
+            self._take(arrival)
             self._drop(arrival, record, "internal error", "")
         return True
 
@@ -136,7 +139,6 @@ class Integrator:
             camera=measured.camera,
         )
         report = self._perception.integrate(frame)
-        self._take(arrival)
         if report.points_used:
             record.count_integrated()
         else:
@@ -148,15 +150,16 @@ class Integrator:
         self._perception.timings.record("arrival to map", latency)
 
     def _drop(self, arrival: Arrival, record: SourceRecord, reason: str, why: str) -> None:
-        self._take(arrival)
         record.count_dropped(reason)
         self._throttle.warning(
             arrival.source + reason, "frame of %s dropped: %s", arrival.source, why or reason
         )
 
-    def _take(self, arrival: Arrival) -> None:
-        """Remove an arrival that is done; it may be gone already after an overrun."""
+    def _take(self, arrival: Arrival) -> bool:
+        """Remove an arrival from its queue; False when an overrun or a time jump has done so."""
         with self._wake:
             queue = self._pending[arrival.source]
-            if queue and queue[0] is arrival:
-                queue.popleft()
+            if not queue or queue[0] is not arrival:
+                return False
+            queue.popleft()
+            return True

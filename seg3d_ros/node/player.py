@@ -55,7 +55,7 @@ CAMERA = "camera"  # the images' topics are CAMERA/color, CAMERA/depth, CAMERA/c
 CLOUD_TOPIC = "points"
 MAP, LINK, OPTICAL = "map", "camera_link", "camera_optical_frame"
 DISCOVERY_S = 30.0  # how long to wait for somebody who listens
-LINGER_S = 1.0  # the last messages are on their way this long before their topics vanish
+LINGER_S = 4.0  # lost announcements are repeated every 3 s, so everybody has heard of us by then
 REPORT_PERIOD_S = 0.2
 # REP-103: camera_link is x forward, y left, z up; the optical frame z forward, x right, y down.
 LINK_FROM_OPTICAL = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1.0]])
@@ -76,7 +76,7 @@ class Player:
     def __init__(self, node: Node, recording: Recording, playback: Playback) -> None:
         self.sent = 0
         self._late_s = 0.0  # the most that a frame was late
-        self._start = self._reported = time.monotonic()
+        self._start = self._last_sent = self._reported = time.monotonic()
         self._node = node
         self._log = node.get_logger()
         self._recording = recording
@@ -117,10 +117,14 @@ class Player:
                 self._sleep_until(self._start + due)
                 self._send(frame, start_ns + round(due * NANOSECONDS))
                 frame = ahead.result()
-        self._report("finished")
-        # Whatever is published last would be lost with its topic.
-        self._diagnostics.wait_for_all_acked(Duration(seconds=LINGER_S))
-        time.sleep(LINGER_S)
+        self._linger()
+
+    def _linger(self) -> None:
+        """Repeat that playing has ended: what is published last would be lost with its topic."""
+        end = time.monotonic() + LINGER_S
+        while time.monotonic() < end:
+            self._report("finished")
+            time.sleep(REPORT_PERIOD_S)
 
     def _wait_for_listeners(self, first: _Ready) -> None:
         """Wait until somebody listens to every topic and knows the publishers.
@@ -175,6 +179,7 @@ class Player:
             message.header = header_msg(message.header.frame_id, stamp_ns)
             publisher.publish(message)
         self.sent += 1
+        self._last_sent = time.monotonic()
         if time.monotonic() - self._reported > REPORT_PERIOD_S:
             self._report("playing")
 
@@ -204,8 +209,8 @@ class Player:
 
     @property
     def rate_hz(self) -> float:
-        """Frames a second since the first one, 0 before the second."""
-        seconds = time.monotonic() - self._start
+        """Frames a second from the first to the newest, 0 before the second."""
+        seconds = self._last_sent - self._start
         return (self.sent - 1) / seconds if self.sent > 1 and seconds > 0 else 0.0
 
     def _now_ns(self) -> int:

@@ -1,0 +1,57 @@
+"""Every arrival has one fate, however slow the integration is."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from support.harness import wait_until
+
+from seg3d_ros.mapping.transform_buffer import TransformBuffer
+from seg3d_ros.node.arrival import Arrival, Measurement, SourceRecord
+from seg3d_ros.node.integrator import PENDING, Integrator
+from seg3d_ros.pipeline import Perception
+
+pytestmark = pytest.mark.ros
+OFFERED = 3 * PENDING
+
+
+class Transforms(TransformBuffer):
+    def close(self) -> None:
+        """The protocol of a transform source asks for it."""
+
+
+@pytest.fixture
+def integrator():
+    transforms = Transforms()
+    transforms.set_transform("map", "camera", 0, np.eye(4), static=True)
+    made = Integrator(
+        Perception(), transforms, fixed_frame="map", tf_timeout=0.1, on_time_jump=lambda: None
+    )
+    yield made
+    made.stop()
+
+
+@pytest.mark.parametrize("frame", ["camera", "nowhere"])
+def test_overruns_and_the_frame_in_work_are_counted_once(integrator, frame) -> None:
+    record, go = SourceRecord(), threading.Event()
+    points = np.full((4, 3), 1.0, np.float32)
+
+    def read() -> Measurement:
+        go.wait(10)
+        return Measurement(points, np.zeros((4, 3), np.uint8), None)
+
+    integrator.start({"camera": record})
+    for number in range(OFFERED):
+        integrator.offer(Arrival("camera", frame, 1_000_000 * (number + 1), read))
+    go.set()
+
+    def fates() -> int:
+        return record.integrated + sum(record.dropped.values())
+
+    wait_until(lambda: fates() >= OFFERED, "a fate for each arrival")
+    integrator.stop()
+    assert fates() == OFFERED
+    assert record.dropped["overrun"] >= OFFERED - PENDING - 1
+    assert (record.integrated > 0) == (frame == "camera")
