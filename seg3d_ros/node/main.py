@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
+from typing import NoReturn
 
 import rclpy
 from rclpy.exceptions import ParameterException
@@ -16,8 +18,17 @@ from seg3d_ros.node.seg3d_node import Seg3dNode
 log = logging.getLogger(__name__)
 
 
-def main(args: list[str] | None = None) -> int:
-    """Run the node until it is interrupted; returns the exit code of the process."""
+def main(args: list[str] | None = None) -> NoReturn:
+    """Run the node until it is interrupted, and end the process."""
+    code = _run(args)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A network that still runs in a thread cannot be interrupted; the interpreter would wait for
+    # it, or fall over it.
+    os._exit(code)
+
+
+def _run(args: list[str] | None) -> int:
     rclpy.init(args=args)
     try:
         node = Seg3dNode()
@@ -63,4 +74,4 @@ def _started(node: Seg3dNode) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

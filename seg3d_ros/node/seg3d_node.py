@@ -187,7 +187,8 @@ class _Running:
         self._node = node
         self._perception = perception
         self._outputs = outputs
-        self._frames_segmented = -1
+        self._frames_segmented = 0
+        self._closed = False
         settings = node.settings.node
         self._worker = SegmentationWorker(self._segment)
         self._integrator = Integrator(
@@ -219,6 +220,7 @@ class _Running:
 
     def close(self) -> None:
         """Stop listening, then end the threads."""
+        self._closed = True
         self._node.destroy_timer(self._timer)
         self._diagnostics.close()
         self._inputs.close()
@@ -233,12 +235,13 @@ class _Running:
             self._outputs.publish_clouds(self._perception.last)
 
     def _segment(self) -> None:
-        frames = self._perception.frames
+        self._frames_segmented = self._perception.frames
         try:
             result = self._perception.segment()
         except EmptyMapError:
             return
-        self._frames_segmented = frames
+        if self._closed:  # it took so long that nobody waited for it
+            return
         with self._perception.timings.measure("publish"):
             self._outputs.publish(result, self._perception.vocabulary)
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from seg3d_ros.mapping.transform_buffer import TransformError
 from seg3d_ros.msg import ErrorCode
 from seg3d_ros.node.conversions import header_msg, instance_msg, stamp_ns
 from seg3d_ros.node.outputs import Outputs, cloud_of_object
+from seg3d_ros.node.request_lane import MAX_WAITING, RequestLane
 from seg3d_ros.node.transform_source import TransformSource
 from seg3d_ros.objects.object_map import UnknownObjectError
 from seg3d_ros.objects.query import NoEmbeddingsError, Query
@@ -33,7 +32,6 @@ log = logging.getLogger(__name__)
 
 MAX_CLICKS = 100
 MAX_NAME = 200
-MAX_WAITING = 32  # requests that may wait for the worker; more are answered with BUSY
 
 
 class RequestError(Exception):
@@ -59,8 +57,9 @@ _CODES: dict[type[Exception], int] = {
 class Services:
     """All services of the node.
 
-    A request is handed to one worker thread and the executor goes on with other callbacks until
-    the answer is there, so that a slow request never delays a frame.
+    A request is handed to a thread and the executor goes on with other callbacks until the
+    answer is there, so that a slow request never delays a frame. Segmentations have a thread of
+    their own: a query is answered while one runs.
     """
 
     def __init__(
@@ -79,8 +78,8 @@ class Services:
         self._transforms = transforms
         self._fixed_frame = fixed_frame
         self._is_active = is_active
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="requests")
-        self._waiting = threading.BoundedSemaphore(MAX_WAITING)
+        self._requests = RequestLane("requests")
+        self._segmentations = RequestLane("segment_now")
         # An answer that is awaited would block every other callback of an exclusive group.
         self._group = ReentrantCallbackGroup()
         self._services = [
@@ -88,7 +87,7 @@ class Services:
             self._serve(SegmentAtPoints, "~/segment_at_points", self._segment_at_points),
             self._serve(QueryObjects, "~/query_objects", self._query_objects),
             self._serve(GetObjectCloud, "~/get_object_cloud", self._get_object_cloud),
-            self._serve(Trigger, "~/segment_now", self._segment_now),
+            self._serve(Trigger, "~/segment_now", self._segment_now, self._segmentations),
             self._serve(Trigger, "~/clear_map", self._clear_map),
             self._serve(MapFile, "~/save_map", self._save_map),
             self._serve(MapFile, "~/load_map", self._load_map),
@@ -98,11 +97,12 @@ class Services:
         )
 
     def close(self) -> None:
-        """Answer what is waiting and stop serving."""
+        """Stop serving; requests that wait get no answer."""
         for service in self._services:
             self._node.destroy_service(service)
         self._node.destroy_subscription(self._clicks)
-        self._pool.shutdown(cancel_futures=True)
+        self._requests.close()
+        self._segmentations.close()
 
     # -- requests ------------------------------------------------------------------------------
 
@@ -191,28 +191,30 @@ class Services:
             level = logging.INFO if answer.success else logging.WARNING
             log.log(level, "click: %s", answer.message)
 
-        if self._waiting.acquire(blocking=False):
-            self._pool.submit(run).add_done_callback(lambda _: self._waiting.release())
-        else:
+        if not self._requests.submit(run):
             log.warning("click ignored: %d requests are waiting", MAX_WAITING)
 
     # -- plumbing ------------------------------------------------------------------------------
 
-    def _serve(self, kind: Any, name: str, handler: Callable[[Any, Any], None]) -> Any:
+    def _serve(
+        self,
+        kind: Any,
+        name: str,
+        handler: Callable[[Any, Any], None],
+        lane: RequestLane | None = None,
+    ) -> Any:
+        lane = lane or self._requests
+
         async def answer(request: Any, response: Any) -> Any:
-            if not self._waiting.acquire(blocking=False):
-                message = f"{MAX_WAITING} requests are waiting; ask again later"
-                return _failed(response, ErrorCode.BUSY, message)
             done: Future = Future(executor=self._node.executor)
 
             def work() -> None:
-                try:
-                    done.set_result(self._answer(handler, request, response))
-                finally:
-                    self._waiting.release()
-                    self._node.executor.wake()  # else the answer leaves with the next event
+                done.set_result(self._answer(handler, request, response))
+                self._node.executor.wake()  # else the answer leaves with the next event
 
-            self._pool.submit(work)
+            if not lane.submit(work):
+                message = f"{MAX_WAITING} requests are waiting; ask again later"
+                return _failed(response, ErrorCode.BUSY, message)
             return await done
 
         return self._node.create_service(kind, name, answer, callback_group=self._group)

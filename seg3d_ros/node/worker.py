@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
+STOP_S = 1.0  # a job that takes longer is not waited for
+
 
 class SegmentationWorker:
     """Runs a job on demand, one at a time, in a thread of its own.
@@ -42,11 +44,11 @@ class SegmentationWorker:
             return True
 
     def stop(self) -> None:
-        """Wait for the running job and end the thread."""
+        """End the thread; a job that still runs after STOP_S is left to end by itself."""
         with self._wake:
             self._stopping = True
             self._wake.notify_all()
-        self._thread.join()
+        self._thread.join(STOP_S)
 
     def _loop(self) -> None:
         while True:
