@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
-from seg3d_ros.msg import ErrorCode, InstanceArray
-from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
 from support import toy_room
 from support.harness import Robot, wait_until
+
+from seg3d_ros.msg import ErrorCode, InstanceArray
+from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
 
 END_S = 2.0  # a node that is asked to end takes no longer
 

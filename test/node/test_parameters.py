@@ -11,7 +11,6 @@ import pytest
 from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParametersAtomically
 from rclpy.parameter import Parameter, parameter_value_to_python
-from seg3d_ros.srv import QueryObjects
 from sensor_msgs.msg import PointCloud2
 from support import toy_room
 from support.harness import Robot, wait_until
@@ -20,6 +19,7 @@ from seg3d_ros.node.conversions import cloud_from_msg
 from seg3d_ros.node.parameters import AllSettings
 from seg3d_ros.node.qos import STREAM
 from seg3d_ros.settings import settings_of
+from seg3d_ros.srv import QueryObjects
 
 SETTINGS = {n: (v, info) for s in AllSettings().sections() for n, v, info in settings_of(s)}
 VIEW = toy_room.views(3)[1]

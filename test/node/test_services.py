@@ -12,17 +12,17 @@ from geometry_msgs.msg import Point, PointStamped
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rclpy.qos import QoSProfile
-from seg3d_ros.msg import ErrorCode, InstanceArray
-from seg3d_ros.msg import Vocabulary as VocabularyMsg
-from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
 from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 from support import toy_room
 from support.harness import Robot, wait_until
 
+from seg3d_ros.msg import ErrorCode, InstanceArray
+from seg3d_ros.msg import Vocabulary as VocabularyMsg
 from seg3d_ros.node.conversions import cloud_from_msg, point_msg
 from seg3d_ros.node.qos import STREAM
+from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
 
 NAN = math.nan
 RED, GREEN, BLUE = toy_room.BOXES

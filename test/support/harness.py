@@ -55,12 +55,14 @@ class NodeProcess:
         folder: Path,
         *,
         domain: int | None = None,
+        program: tuple[str, ...] = ("-m", "seg3d_ros.node.main"),
         arguments: tuple[str, ...] = (),
+        env: dict[str, str] | None = None,
         **parameters: Any,
     ) -> None:
         self.domain = domain or free_domain()
         self.log = folder / f"node_{self.domain}_{secrets.token_hex(2)}.log"
-        command = [sys.executable, "-m", "seg3d_ros.node.main", "--ros-args"]
+        command = [sys.executable, *program, "--ros-args"]
         for name, value in parameters.items():
             command += ["-p", f"{name}:={_yaml(value)}"]
         with self.log.open("w") as log:
@@ -68,7 +70,7 @@ class NodeProcess:
                 [*command, *arguments],
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "ROS_DOMAIN_ID": str(self.domain)},
+                env={**os.environ, **(env or {}), "ROS_DOMAIN_ID": str(self.domain)},
             )
 
     @property
@@ -150,13 +152,17 @@ class Robot:
 
     def call(self, kind: Any, name: str, request: Any) -> Any:
         """Call a service and wait for the answer."""
+        future = self.ask(kind, name, request)
+        wait_until(future.done, f"answer of {name}")
+        return future.result()
+
+    def ask(self, kind: Any, name: str, request: Any) -> Any:
+        """Call a service; returns a future."""
         if name not in self._clients:
             self._clients[name] = self.node.create_client(kind, name)
         client = self._clients[name]
         wait_until(client.service_is_ready, f"service {name}")
-        future = client.call_async(request)
-        wait_until(future.done, f"answer of {name}")
-        return future.result()
+        return client.call_async(request)
 
     def trigger(self, name: str) -> Any:
         return self.call(Trigger, name, Trigger.Request())

@@ -1,0 +1,37 @@
+"""The node with a segmenter that takes as long as a test wants: it waits for a file to be there.
+
+So "while it segments" is a state that a test can stay in, not a moment that it has to hit.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from seg3d_ros.node.main import main
+from seg3d_ros.scene import Instances, Scene
+from seg3d_ros.segmenters.registry import MODELS, ModelInfo
+
+GATE = "SEG3D_TEST_GATE"  # variable that holds the path of the file
+
+
+class GatedSegmenter:
+    """Finds one object, the whole scene, once the gate is open."""
+
+    name = "gated"
+    embedding_space = None
+
+    def segment(self, scene: Scene) -> Instances:
+        while not Path(os.environ[GATE]).exists():
+            time.sleep(0.01)
+        return Instances(np.ones((1, len(scene)), bool), np.ones(1, np.float32))
+
+
+if __name__ == "__main__":
+    MODELS["gated"] = ModelInfo(
+        "gated", "waits for a file", "Apache-2.0", needs_weights=False, segmenter=GatedSegmenter
+    )
+    main()
