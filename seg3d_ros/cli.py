@@ -71,10 +71,14 @@ def models() -> None:
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default="seg3d_output",
     show_default=True, help="Folder for the results; files of an earlier run are replaced.",
 )  # fmt: skip
+@click.option(
+    "--topic", default="", help="Cloud or depth image topic of a bag that holds several."
+)
 @click.option("--max-frames", type=click.IntRange(min=1), help="Stop after so many frames.")
 def replay(
     recording: Path,
     output: Path,
+    topic: str,
     max_frames: int | None,
     segment_period: float,
     **settings: Any,
@@ -91,7 +95,7 @@ def replay(
     from seg3d_ros.viewer.results import files_list, objects_table, write_results
 
     with _one_line_errors():
-        source = open_recording(recording)
+        source = open_recording(recording, topic=topic)
         perception = Perception(PerceptionSettings().with_values(settings))
         output.mkdir(parents=True, exist_ok=True)
     frames = min(len(source), max_frames or len(source))

@@ -56,4 +56,7 @@ class StageTimings:
 
     def as_dict(self) -> dict[str, dict[str, float]]:
         """Summaries as plain values for JSON."""
-        return {stage: asdict(summary) for stage, summary in self.summary().items()}
+        return {
+            stage: {name: round(value, 3) for name, value in asdict(summary).items()}
+            for stage, summary in self.summary().items()
+        }

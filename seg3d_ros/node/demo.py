@@ -50,6 +50,7 @@ class Demo:
     Attributes:
         path: the recording.
         recording: the same, opened.
+        topic: topic of a bag that holds several, else empty.
         images: it is sent as images of a camera, not as clouds.
         rate: 2 is twice as fast as it was recorded.
         model: segmenter of the node.
@@ -58,6 +59,7 @@ class Demo:
 
     path: Path
     recording: Recording
+    topic: str
     images: bool
     rate: float
     model: str
@@ -80,7 +82,7 @@ class Demo:
     def player_command(self) -> list[str]:
         """The player with this recording."""
         kind = "images" if self.images else "clouds"
-        options = ["--as", kind, "--rate", str(self.rate)]
+        options = ["--as", kind, "--rate", str(self.rate), "--topic", self.topic]
         return ["seg3d_ros.node.player", str(self.path), *options]
 
 
@@ -250,15 +252,20 @@ def _stages(status: Status) -> dict[str, dict[str, float]]:
     "--as", "kind", type=click.Choice(["images", "clouds"]), default="images", show_default=True,
     help="Topics that depth images are sent on.",
 )  # fmt: skip
+@click.option(
+    "--topic", default="", help="Cloud or depth image topic of a bag that holds several."
+)
 @click.option("--rate", type=float, default=1.0, show_default=True, help="Speed of playing.")
-def _command(recording: Path, model: str, output: Path, kind: str, rate: float) -> None:
+def _command(
+    recording: Path, model: str, output: Path, kind: str, topic: str, rate: float
+) -> None:
     """Play a recording to a node over ROS 2 and show what it finds."""
     if model not in MODELS:
         raise click.UsageError(f"no model is called {model!r}; use one of {', '.join(MODELS)}")
     domain = prepare_environment()
-    source = open_recording(recording)
+    source = open_recording(recording, topic=topic)
     images = kind == "images" and holds_images(source)
-    demo = Demo(recording, source, images, rate, model, output)
+    demo = Demo(recording, source, topic, images, rate, model, output)
     output.mkdir(parents=True, exist_ok=True)
     click.echo(
         f"seg3d     {source.name}: {len(source)} frames at {source.rate_hz:.1f} Hz, "

@@ -240,12 +240,17 @@ def holds_images(recording: Recording) -> bool:
     "--max-gap", type=float, default=Playback.max_gap_s, show_default=True,
     help="Longer pauses of the recording are cut to this, seconds.",
 )  # fmt: skip
+@click.option(
+    "--topic", default="", help="Cloud or depth image topic of a bag that holds several."
+)
 @click.option("--loop", is_flag=True, help="Start again at the end, until interrupted.")
-def _command(recording: Path, kind: str, rate: float, max_gap: float, loop: bool) -> None:
+def _command(
+    recording: Path, kind: str, rate: float, max_gap: float, topic: str, loop: bool
+) -> None:
     """Stream RECORDING as a robot's camera would: sensor topics, /tf and /tf_static."""
     playback = Playback(clouds=kind == "clouds", rate=rate, max_gap_s=max_gap, loop=loop)
     node = rclpy.create_node("player")
-    player = Player(node, open_recording(recording), playback)
+    player = Player(node, open_recording(recording, topic=topic), playback)
     player.play()
     node.get_logger().info(f"{player.sent} frames sent")
 

@@ -102,7 +102,6 @@ def _described(item: MapObject) -> dict[str, Any]:
             "yaw": round(float(item.box.yaw), 4),
         },
         "voxels": len(item.voxel_keys),
-        "views": int(item.views),
         "first_seen": int(item.first_seen_ns),
         "last_seen": int(item.last_seen_ns),
     }

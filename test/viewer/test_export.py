@@ -61,7 +61,7 @@ def test_json_states_frame_units_and_every_object(tmp_path, room, in_block, make
     assert (document["frame"], document["model"]) == ("map", "geometric")
     assert document["units"]["length"] == "metre"
     (written,) = document["objects"]
-    assert (written["id"], written["label"], written["views"]) == (7, "box", 3)
+    assert (written["id"], written["label"]) == (7, "box")
     assert written["candidates"] == [{"label": "box", "probability": 0.8}]
     np.testing.assert_allclose(written["box"]["center"][:2], (2.0, 1.5), atol=0.03)
     np.testing.assert_allclose(written["box"]["size"], item.box.size, atol=1e-4)
