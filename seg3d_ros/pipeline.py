@@ -21,7 +21,7 @@ from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.object_map import ObjectMap, TrackingSettings
 from seg3d_ros.objects.query import Match, Query, run_query
 from seg3d_ros.objects.storage import MapFileError, load_map, save_map
-from seg3d_ros.scene import Bool, Float32, Frame, Scene
+from seg3d_ros.scene import Bool, Float32, Frame, Instances, Scene
 from seg3d_ros.segmenters.registry import load_prompt_segmenter, load_segmenter
 from seg3d_ros.segmenters.segmenter import NothingThereError, PromptSegmenter, Segmenter
 from seg3d_ros.settings import check_settings, replace_settings, setting
@@ -130,6 +130,7 @@ class Perception:
         self._epoch = 0  # grows when the map is replaced; older segmentations are thrown away
         self._sensor_position: Float32 | None = None
         self._last: Segmentation | None = None
+        self._cached: tuple[object, tuple[Scene, Instances]] | None = None
 
     @property
     def text_model(self) -> str:
@@ -167,10 +168,7 @@ class Perception:
         """
         with self._segment_lock:
             epoch = self._epoch
-            with self.timings.measure("snapshot"):
-                scene = self._snapshot_around_sensor()
-            with self.timings.measure("segment"):
-                instances = self.segmenter.segment(scene)
+            scene, instances = self._segmented_scene()
             with self._lock, self.timings.measure("track"):
                 if epoch != self._epoch:
                     raise EmptyMapError
@@ -302,6 +300,16 @@ class Perception:
         self.prompt_segmenter.segment_at(scene, click, np.ones(1, bool))
         if self._encoder is not None:
             self._encoder.encode(["warm-up"])
+
+    def _segmented_scene(self) -> tuple[Scene, Instances]:
+        """Instances of the newest map; those of the last call while the map stands still."""
+        state = (self._epoch, self.frames, self.settings)
+        if self._cached is None or self._cached[0] != state:
+            with self.timings.measure("snapshot"):
+                scene = self._snapshot_around_sensor()
+            with self.timings.measure("segment"):
+                self._cached = (state, (scene, self.segmenter.segment(scene)))
+        return self._cached[1]
 
     def _snapshot_around_sensor(self) -> Scene:
         radius = self.settings.segment_radius

@@ -59,7 +59,7 @@ def test_the_boxes_of_the_room_become_objects(perception: Perception) -> None:
     assert perception.last is not None
     assert perception.last.scene.stamp_ns == 6 * SECOND
     stages = perception.timings.summary()
-    assert stages["integrate"].count == 6 and stages["segment"].count == 2
+    assert stages["integrate"].count == 6 and stages["track"].count == 2
 
 
 def test_ids_stay_while_the_camera_moves(frames: list[Frame]) -> None:
@@ -164,6 +164,19 @@ def test_a_vocabulary_without_embeddings_only_counts_versions(perception: Percep
     assert perception.vocabulary is not None and perception.vocabulary.version == 2
     with pytest.raises(NoEmbeddingsError):
         perception.query(Query(text="something to sit on"))
+
+
+def test_a_map_that_stands_still_is_cut_only_once(
+    perception: Perception, frames: list[Frame]
+) -> None:
+    cuts = perception.timings.summary()["segment"].count
+    views = object_near(perception, toy_room.BOXES[0].center).views
+    perception.segment()
+    assert perception.timings.summary()["segment"].count == cuts
+    assert object_near(perception, toy_room.BOXES[0].center).views == views + 1
+    perception.integrate(frames[0])
+    perception.segment()
+    assert perception.timings.summary()["segment"].count == cuts + 1
 
 
 def test_segment_radius_keeps_to_the_sensor(frames: list[Frame]) -> None:
