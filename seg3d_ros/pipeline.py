@@ -8,7 +8,7 @@ and the viewer are shells around this class.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from seg3d_ros.mapping.frame_filter import FrameFilter
+from seg3d_ros.mapping.trial_frames import trial_frames
 from seg3d_ros.mapping.voxel_map import IntegrationReport, MapSettings, VoxelMap
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.object_map import ObjectMap, TrackingSettings
@@ -292,7 +293,7 @@ class Perception:
     def warm_up(self) -> None:
         """Compile the kernels and load the networks, so that the first frame is not late."""
         trial = VoxelMap(self.settings.map, FrameFilter())
-        for frame in _trial_frames():
+        for frame in trial_frames():
             trial.integrate(frame)
         scene = trial.snapshot()
         ObjectMap(self.settings.tracking).update(scene, self.segmenter.segment(scene))
@@ -324,20 +325,3 @@ class Perception:
     def _refresh_last(self) -> None:
         if self._last is not None:
             self._last = replace(self._last, objects=self._objects.confirmed())
-
-
-def _trial_frames() -> Iterator[Frame]:
-    """A small wavy wall, in each memory layout that sensors give: compiled code differs by it."""
-    height, width = 48, 64
-    v, u = np.mgrid[:height, :width].astype(np.float32)
-    z = 1.5 + 0.2 * np.sin(u / 5)
-    points = np.stack([(u - width / 2) * z / 60, (v - height / 2) * z / 60, z], axis=-1)
-    rows = np.zeros((height * width, 4), np.float32)
-    rows[:, :3] = points.reshape(-1, 3)
-    colors = np.zeros((height * width, 4), np.uint8)
-    for grid in ((height, width), None):
-        # A depth image (contiguous), then a cloud message (strided views, blue first).
-        for strided in (False, True):
-            xyz = rows[:, :3] if strided else np.ascontiguousarray(rows[:, :3])
-            rgb = colors[:, 2::-1] if strided else np.ascontiguousarray(colors[:, :3])
-            yield Frame(xyz, rgb, stamp_ns=1, map_from_sensor=np.eye(4), grid=grid)

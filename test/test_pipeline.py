@@ -142,8 +142,9 @@ def test_a_cleared_map_forgets_but_never_reuses_an_id(
 
 
 def test_a_segmentation_that_a_clear_overtakes_is_thrown_away(
-    perception: Perception, monkeypatch: pytest.MonkeyPatch
+    perception: Perception, frames: list[Frame], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    perception.integrate(frames[0])
     real = perception.segmenter.segment
 
     def clear_meanwhile(scene):
