@@ -11,13 +11,10 @@ import pytest
 from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParametersAtomically
 from rclpy.parameter import Parameter, parameter_value_to_python
-from sensor_msgs.msg import PointCloud2
 from support import toy_room
 from support.harness import Robot, wait_until
 
-from seg3d_ros.node.conversions import cloud_from_msg
 from seg3d_ros.node.parameters import AllSettings
-from seg3d_ros.node.qos import STREAM
 from seg3d_ros.settings import settings_of
 from seg3d_ros.srv import QueryObjects
 
@@ -47,17 +44,9 @@ def set_together(robot: Robot, **values: Any) -> Any:
 
 def mapped_ranges(robot: Robot) -> np.ndarray:
     """Distances of the mapped points from the camera after VIEW was seen anew."""
-    clouds = robot.listen(PointCloud2, "seg3d/map_cloud", STREAM)
     assert robot.trigger("seg3d/clear_map").success
-    stamp = robot.show([VIEW])[0]
-    assert robot.trigger("seg3d/segment_now").success
-
-    def newest() -> bool:
-        header = clouds[-1].header.stamp if clouds else None
-        return bool(header) and header.sec * 10**9 + header.nanosec == stamp
-
-    wait_until(newest, "the map")
-    return np.linalg.norm(cloud_from_msg(clouds[-1]).points - VIEW[:3, 3], axis=1)
+    robot.show([VIEW])
+    return np.linalg.norm(robot.map_points() - VIEW[:3, 3], axis=1)
 
 
 def test_every_setting_is_a_described_parameter(robot: Robot) -> None:

@@ -29,9 +29,9 @@ from tf2_msgs.msg import TFMessage
 
 from seg3d_ros.mapping.depth_image import deproject
 from seg3d_ros.mapping.transforms import quaternion_from_matrix
-from seg3d_ros.node.conversions import byte_array, header_msg
+from seg3d_ros.node.conversions import byte_array, cloud_from_msg, header_msg
 from seg3d_ros.node.environment import free_domain
-from seg3d_ros.node.qos import LATCHED, SENSOR
+from seg3d_ros.node.qos import LATCHED, SENSOR, STREAM
 from support import toy_room
 
 DEADLINE_S = 30.0
@@ -147,7 +147,8 @@ class Robot:
 
     def listen(self, kind: Any, topic: str, qos: QoSProfile = LATCHED) -> list[Any]:
         """Collect the messages of a topic; the list grows by itself."""
-        self.node.create_subscription(kind, topic, self.received[topic].append, qos)
+        if topic not in self.received:
+            self.node.create_subscription(kind, topic, self.received[topic].append, qos)
         return self.received[topic]
 
     def call(self, kind: Any, name: str, request: Any) -> Any:
@@ -204,6 +205,18 @@ class Robot:
         self.wait_integrated(topic, before + len(poses))
         return stamps
 
+    def map_points(self) -> np.ndarray:
+        """(N, 3) points of the node's map, which must not be empty."""
+        clouds = self.listen(PointCloud2, "seg3d/map_cloud", STREAM)
+        clouds.clear()
+
+        def sent() -> bool:
+            assert self.trigger("seg3d/segment_now").success
+            return bool(clouds)
+
+        wait_until(sent, "the map")
+        return cloud_from_msg(clouds[-1]).points
+
     def send_images(self, camera: str, pose: np.ndarray, *, frame: str) -> int:
         """One colour + depth + camera_info triple of the toy room; returns its stamp."""
         stamp = self.now_ns()
@@ -236,8 +249,6 @@ class Robot:
         return self.source_values(source)[key]
 
     def listen_to_diagnostics(self) -> None:
-        if "/diagnostics" in self.received:
-            return
         self.listen(DiagnosticArray, "/diagnostics", QoSProfile(depth=10))
 
     def wait_integrated(self, source: str, count: int) -> None:
