@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from seg3d_ros.scene import Float32
@@ -15,28 +17,46 @@ class TextEncoder(Protocol):
         name: names the space; embeddings of two encoders compare only when the names are equal.
         dimension: D, length of a vector.
         temperature: what cosines are divided by before the softmax over a vocabulary.
+        templates: sentences around each word that suit it, "{}" stands for the word.
     """
 
     name: str
     dimension: int
     temperature: float
+    templates: tuple[str, ...]
 
     def encode(self, texts: Sequence[str]) -> Float32:
         """Embed N texts into (N, D) float32 unit vectors; may be called from several threads."""
         ...
 
 
-def _minilm() -> TextEncoder:
+def _minilm(folder: Path | None, device: str) -> TextEncoder:
     from seg3d_ros.text.minilm import MiniLM
 
-    return MiniLM()
+    return MiniLM(folder, device=device)
 
 
-ENCODERS: dict[str, Callable[[], TextEncoder]] = {"all-MiniLM-L6-v2": _minilm}
+def _siglip2(folder: Path | None, device: str) -> TextEncoder:
+    from seg3d_ros.text.siglip2 import SigLIP2
+
+    return SigLIP2(folder, device=device)
 
 
-def load_text_encoder(name: str) -> TextEncoder:
+ENCODERS: dict[str, Callable[[Path | None, str], TextEncoder]] = {
+    "all-MiniLM-L6-v2": _minilm,
+    "siglip2-so400m-patch14-224": _siglip2,
+}
+
+
+def load_text_encoder(
+    name: str, *, folder: Path | None = None, device: str = "auto"
+) -> TextEncoder:
     """Make a text encoder by name; its weights are read when it is first used.
+
+    Args:
+        name: a key of `ENCODERS`.
+        folder: where these weights lie; None: where its package or the hub's cache has them.
+        device: of PyTorch, such as "cpu" or "cuda:0"; "auto": a GPU if there is one.
 
     Raises:
         ValueError: there is no encoder of this name.
@@ -44,4 +64,27 @@ def load_text_encoder(name: str) -> TextEncoder:
     """
     if name not in ENCODERS:
         raise ValueError(f"unknown text encoder {name!r}; known: {', '.join(ENCODERS)}")
-    return ENCODERS[name]()
+    return ENCODERS[name](folder, device)
+
+
+def require_packages(encoder: str, packages: Sequence[str]) -> None:
+    """Refuse to go on without the packages; imports none of them.
+
+    Raises:
+        ImportError: some are missing; the message says what to install.
+    """
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ImportError(
+            f"the text encoder {encoder} needs {', '.join(missing)}: "
+            "install them with pip install 'seg3d_ros[text]'"
+        )
+
+
+def pick_device(device: str) -> str:
+    """The device's name, with "auto" resolved; imports torch."""
+    if device != "auto":
+        return device
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

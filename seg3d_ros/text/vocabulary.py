@@ -3,6 +3,11 @@
 A label's vector is the mean of the unit vectors of all its texts, brought to unit length again:
 every synonym in every prompt template ("prompt ensembling", Radford et al., "Learning
 Transferable Visual Models From Natural Language Supervision", 2021, section 3.1.4).
+
+A label with a minus in front, "-wall", is background: a surface that segmenters find but nobody
+wants named. Background labels compete like all others, so that a piece of wall does not become
+the picture that it resembles a little; together they are one shown label, "background", whose
+probability is the sum of theirs.
 """
 
 from __future__ import annotations
@@ -10,22 +15,25 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+from tqdm import tqdm
 
 from seg3d_ros.scene import Float32
 from seg3d_ros.text.cache import EmbeddingCache
 from seg3d_ros.text.encoder import TextEncoder
 
-DEFAULT_TEMPLATES = ("{}", "a {}", "a photo of a {}", "a {} in a room")
+BACKGROUND = "background"  # shown name of everything that is marked with a minus
 MAX_LABELS = 10_000
 MAX_TEXTS = 200_000  # labels x synonyms x templates: some minutes of encoding
 MAX_LENGTH = 200  # characters of a label, a template
 MAX_CANDIDATES = 5
 _REMEMBERED_QUERIES = 256
-_ENCODED_AT_ONCE = 256  # labels; bounds the memory of the encoder's answer
+_ENCODED_AT_ONCE = 64  # labels; a step of the progress bar
+_PROGRESS_FROM = 128  # labels to encode; fewer take no time worth a bar
 
 
 class Candidate(NamedTuple):
@@ -55,7 +63,7 @@ class Vocabulary:
     """Labels and their embeddings; nothing changes after construction, so threads may share it.
 
     Attributes:
-        labels: the shown name of each label.
+        labels: the shown names; "background" comes last if any label is.
         entries: the labels as they were given, synonyms joined by "|".
         templates: sentences around each word, "{}" stands for it.
         version: of whoever numbers vocabularies.
@@ -66,7 +74,7 @@ class Vocabulary:
         self,
         labels: Sequence[str],
         *,
-        templates: Sequence[str] = DEFAULT_TEMPLATES,
+        templates: Sequence[str] = (),
         encoder: TextEncoder | None = None,
         cache: EmbeddingCache | None = None,
         version: int = 1,
@@ -74,8 +82,9 @@ class Vocabulary:
         """Check the labels and embed those that the cache doesn't know.
 
         Args:
-            labels: 1 to 10000; "sofa|couch|settee" is one label with three texts, shown as sofa.
-            templates: sentences with one "{}"; empty: the defaults.
+            labels: 1 to 10000; "sofa|couch|settee" is one label with three texts, shown as sofa;
+                "-wall" is background, and so is "background" itself.
+            templates: sentences with one "{}"; empty: those that suit the encoder.
             encoder: None for a vocabulary that cannot classify, only be listed.
             cache: where embeddings are remembered; None: nowhere.
             version: number that goes with published labels.
@@ -83,19 +92,24 @@ class Vocabulary:
         Raises:
             ValueError: a label or template is empty, too long, doubled or not printable.
         """
-        synonyms = _parse_labels(labels)
-        self.templates = _parse_templates(templates or DEFAULT_TEMPLATES)
-        texts = sum(map(len, synonyms)) * len(self.templates)
+        parsed = _parse_labels(labels)
+        suited = encoder.templates if encoder else ("{}",)
+        self.templates = _parse_templates(templates or suited)
+        texts = sum(len(label.words) for label in parsed) * len(self.templates)
         if texts > MAX_TEXTS:
             raise ValueError(
                 f"the vocabulary makes {texts} texts of all synonyms and templates; "
                 f"{MAX_TEXTS} are allowed: give fewer of them"
             )
-        self.labels = tuple(words[0] for words in synonyms)
-        self.entries = tuple("|".join(words) for words in synonyms)
+        things = [label.words for label in parsed if not label.background]
+        background = [label.words for label in parsed if label.background]
+        if not things:
+            raise ValueError("all labels are background; give at least one without a minus")
+        self.labels = tuple(words[0] for words in things) + (BACKGROUND,) * bool(background)
+        self.entries = tuple(label.entry for label in parsed)
         self.version = version
         self.encoder = encoder
-        self._embeddings = self._embed_labels(synonyms, cache) if encoder else None
+        self._embeddings = self._embed_labels(things + background, cache) if encoder else None
         self._queries: OrderedDict[str, Float32] = OrderedDict()
         self._queries_lock = threading.Lock()
 
@@ -111,7 +125,8 @@ class Vocabulary:
 
         Returns:
             For each vector its best labels, at most 5, best first. Probabilities are the softmax
-            over all labels of cosine / temperature of the text space.
+            over all labels of cosine / temperature of the text space; those of background labels
+            are added up.
 
         Raises:
             ValueError: the vocabulary has no encoder, or D is not the encoder's dimension.
@@ -128,6 +143,9 @@ class Vocabulary:
         logits -= logits.max(axis=1, keepdims=True)
         np.exp(logits, out=logits)
         totals = logits.sum(axis=1, keepdims=True)
+        last = len(self) - 1  # the only thing or background row, or the first of several
+        logits[:, last] = logits[:, last:].sum(axis=1)
+        logits = logits[:, : len(self)]
 
         count = min(MAX_CANDIDATES, len(self))
         best = np.argpartition(logits, len(self) - count, axis=1)[:, -count:]
@@ -171,15 +189,33 @@ class Vocabulary:
         keys = [json.dumps(group) for group in texts]
         known = cache.get(space, dimension, keys) if cache else {}
         missing = [i for i, key in enumerate(keys) if key not in known]
-        for start in range(0, len(missing), _ENCODED_AT_ONCE):
-            rows = missing[start : start + _ENCODED_AT_ONCE]
-            vectors = _ensemble(self.encoder, [texts[i] for i in rows])
-            known.update(zip((keys[i] for i in rows), vectors, strict=True))
-        if cache and missing:
-            cache.put(space, dimension, {keys[i]: known[keys[i]] for i in missing})
+        try:
+            for rows in _in_steps(missing):
+                vectors = _ensemble(self.encoder, [texts[i] for i in rows])
+                known.update(zip((keys[i] for i in rows), vectors, strict=True))
+        finally:  # whoever interrupts a long vocabulary finds his place again
+            new = {keys[i]: known[keys[i]] for i in missing if keys[i] in known}
+            if cache and new:
+                cache.put(space, dimension, new)
         embeddings = np.stack([known[key] for key in keys])
         embeddings.setflags(write=False)
         return embeddings
+
+
+class _Label(NamedTuple):
+    entry: str  # as it was given, without needless spaces and doubled words
+    words: tuple[str, ...]
+    background: bool
+
+
+def _in_steps(rows: list[int]) -> Iterator[list[int]]:
+    """Cut the rows into steps; a bar shows on a terminal how many are done."""
+    hidden = None if len(rows) >= _PROGRESS_FROM else True  # None: unless this is a terminal
+    with tqdm(total=len(rows), desc="embedding", unit="label", disable=hidden) as progress:
+        for start in range(0, len(rows), _ENCODED_AT_ONCE):
+            step = rows[start : start + _ENCODED_AT_ONCE]
+            yield step
+            progress.update(len(step))
 
 
 def _all_texts(words: tuple[str, ...], templates: tuple[str, ...]) -> list[str]:
@@ -196,7 +232,7 @@ def _ensemble(encoder: TextEncoder, groups: list[list[str]]) -> Float32:
     return unit
 
 
-def _parse_labels(labels: Sequence[str]) -> list[tuple[str, ...]]:
+def _parse_labels(labels: Sequence[str]) -> list[_Label]:
     if not labels:
         raise ValueError("the vocabulary is empty; give at least one label")
     if len(labels) > MAX_LABELS:
@@ -204,16 +240,24 @@ def _parse_labels(labels: Sequence[str]) -> list[tuple[str, ...]]:
     owners: dict[str, int] = {}
     parsed = []
     for number, entry in enumerate(labels, 1):
-        entry = check_text(entry, f"label {number}")
-        words = tuple(
-            check_text(word, f"a synonym of label {number}") for word in entry.split("|")
-        )
-        for word in words:
+        label = _parse_label(entry, number)
+        for word in label.words:
             other = owners.setdefault(word.casefold(), number)
             if other != number:
                 raise ValueError(f"{word!r} stands in labels {other} and {number}; remove one")
-        parsed.append(tuple(dict.fromkeys(words)))
+        parsed.append(label)
     return parsed
+
+
+def _parse_label(entry: str, number: int) -> _Label:
+    entry = check_text(entry, f"label {number}")
+    marked = entry.startswith("-")
+    synonyms = entry.removeprefix("-").split("|")
+    words = tuple(
+        dict.fromkeys(check_text(word, f"a synonym of label {number}") for word in synonyms)
+    )
+    background = marked or words[0].casefold() == BACKGROUND
+    return _Label("-" * marked + "|".join(words), words, background)
 
 
 def _parse_templates(templates: Sequence[str]) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Neural networks as plain PyTorch modules that load released checkpoints."""
