@@ -58,6 +58,7 @@ class _RandomEncoder:
     name = "random"
     dimension = DIMENSION
     temperature = 0.05
+    templates = ("{}",)
 
     def encode(self, texts: list[str]) -> Float32:
         return _unit_vectors(len(texts))

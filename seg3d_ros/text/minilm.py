@@ -28,7 +28,7 @@ class MiniLM:
     dimension = 384
     # The model was trained with a softmax over 20 times the cosine.
     temperature = 0.05
-    templates = ("{}", "a {}", "a photo of a {}", "a {} in a room")
+    templates: tuple[str, ...] = ("{}", "a {}", "a photo of a {}", "a {} in a room")
 
     def __init__(self, folder: Path | None = None, *, device: str = "auto") -> None:
         """Find the packages, load nothing.

@@ -40,7 +40,12 @@ class SigLIP2:
     temperature = 0.01
     # The bare word, the sentences of CLIP and of SigLIP's own demo, and that of 3D scenes (Peng
     # et al., "OpenScene", CVPR 2023). Each costs one forward pass a word.
-    templates = ("{}", "a photo of a {}", "this is a photo of {}", "a {} in a scene")
+    templates: tuple[str, ...] = (
+        "{}",
+        "a photo of a {}",
+        "this is a photo of {}",
+        "a {} in a scene",
+    )
 
     def __init__(self, folder: Path | None = None, *, device: str = "auto") -> None:
         """Find the packages, load nothing.
@@ -69,8 +74,8 @@ class SigLIP2:
         """
         vectors = np.empty((len(texts), self.dimension), np.float32)
         with self._lock:
+            self._load()
             for start in range(0, len(texts), _BATCH):
-                self._load()
                 batch = texts[start : start + _BATCH]
                 vectors[start : start + len(batch)] = self._encode_batch(batch)
         return vectors
@@ -159,30 +164,30 @@ def _check_config(folder: Path, dimension: int) -> None:
     """Refuse files of another model; transformers would fill what lacks with random numbers."""
     path = folder / "config.json"
     try:
-        model_type = json.loads(path.read_text(encoding="utf-8"))["model_type"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged ({error}); fetch it again") from error
-    if model_type not in ("siglip", "siglip_text_model"):
-        raise ValueError(f"{folder} holds a {model_type!r}; needed are the files of {REPOSITORY}")
-    from transformers import SiglipTextConfig
-
-    config = SiglipTextConfig.from_pretrained(folder, local_files_only=True)
-    width = getattr(config, "projection_size", config.hidden_size)
-    if width != dimension:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        text = config.get("text_config", config)
+        found = (config["model_type"], text.get("projection_size", text["hidden_size"]))
+    except (ValueError, KeyError, AttributeError) as error:
+        raise ValueError(f"{path} is damaged ({error!r}); fetch it again") from error
+    if found not in (("siglip", dimension), ("siglip_text_model", dimension)):
         raise ValueError(
-            f"{folder} embeds into {width} numbers, {REPOSITORY} into {dimension}: it is another "
-            "size of SigLIP"
+            f"{folder} holds a {found[0]!r} model of width {found[1]}; needed are the files of "
+            f"{REPOSITORY} (siglip, {dimension})"
         )
 
 
 def _load_text_tower(folder: Path) -> Any:
+    from safetensors import SafetensorError
     from transformers import SiglipTextModel
 
-    with _quiet_transformers():
-        model, report = SiglipTextModel.from_pretrained(
-            folder, local_files_only=True, output_loading_info=True
-        )
-    lacking = sorted(report["missing_keys"]) + sorted(map(str, report["mismatched_keys"]))
+    try:
+        with _quiet_transformers():
+            model, report = SiglipTextModel.from_pretrained(
+                folder, local_files_only=True, output_loading_info=True
+            )
+    except SafetensorError as error:
+        raise ValueError(f"the weights in {folder} are damaged ({error})") from error
+    lacking = sorted(report["missing_keys"])
     if lacking:
         raise ValueError(f"{folder} lacks {len(lacking)} weights, such as {lacking[0]}")
     return model.eval()

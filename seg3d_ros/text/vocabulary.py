@@ -19,7 +19,6 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-
 from tqdm import tqdm
 
 from seg3d_ros.scene import Float32

@@ -52,6 +52,7 @@ class WordVectors:
     name = "word-vectors"
     dimension = 32
     temperature = 0.1
+    templates = ("{}", "a {}")
 
     def __init__(self) -> None:
         self.encoded: list[str] = []

@@ -15,6 +15,7 @@ class WordVectors:
     name = "word vectors/v1"
     dimension = 32
     temperature = 0.1
+    templates = ("{}", "a {}")
 
     def __init__(self) -> None:
         self.encoded: list[str] = []

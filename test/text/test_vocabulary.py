@@ -1,17 +1,19 @@
 """Vocabulary: what is refused, what is embedded, how labels are ranked."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from seg3d_ros.text.cache import EmbeddingCache
-from seg3d_ros.text.vocabulary import DEFAULT_TEMPLATES, MAX_LABELS, Vocabulary
+from seg3d_ros.text.vocabulary import BACKGROUND, MAX_LABELS, Vocabulary
 
 
 def test_synonyms_make_one_label_with_the_first_word_shown() -> None:
     vocabulary = Vocabulary([" sofa | couch|settee", "lamp"], version=7)
     assert vocabulary.labels == ("sofa", "lamp")
     assert vocabulary.entries == ("sofa|couch|settee", "lamp")
-    assert vocabulary.templates == DEFAULT_TEMPLATES
+    assert vocabulary.templates == ("{}",)
     assert (vocabulary.version, len(vocabulary)) == (7, 2)
 
 
@@ -27,6 +29,9 @@ def test_synonyms_make_one_label_with_the_first_word_shown() -> None:
         (["a\tb"], "control characters"),
         (["bell\x07"], "control characters"),
         (["\ud800"], "control characters"),
+        (["chair", "-"], "synonym of label 2 is empty"),
+        (["-wall", "wall"], "'wall' stands in labels 1 and 2"),
+        (["-wall", "-floor"], "all labels are background"),
         (["x" * 201], "201 characters"),
         ([str(i) for i in range(MAX_LABELS + 1)], "10001 labels"),
     ],
@@ -129,10 +134,66 @@ def test_only_labels_that_the_cache_lacks_are_encoded(encoder, tmp_path) -> None
     first = Vocabulary(["lamp", "sofa"], encoder=encoder, cache=EmbeddingCache(tmp_path))
     encoder.encoded.clear()
     second = Vocabulary(["sofa", "lamp", "mug"], encoder=encoder, cache=EmbeddingCache(tmp_path))
-    assert encoder.encoded == [template.format("mug") for template in DEFAULT_TEMPLATES]
+    assert encoder.encoded == ["mug", "a mug"]  # templates of the encoder
     np.testing.assert_array_equal(second._embeddings[[1, 0]], first._embeddings)
     encoder.encoded.clear()
     Vocabulary(["lamp|light", "sofa"], encoder=encoder, cache=EmbeddingCache(tmp_path))
     Vocabulary(["sofa"], templates=["a {}"], encoder=encoder, cache=EmbeddingCache(tmp_path))
     assert encoder.encoded[-1] == "a sofa"  # other templates are another vector
-    assert len(encoder.encoded) == 2 * len(DEFAULT_TEMPLATES) + 1
+    assert len(encoder.encoded) == 2 * len(encoder.templates) + 1
+
+
+def test_background_labels_are_one_shown_label_with_the_sum_of_their_shares(encoder) -> None:
+    entries = ["-wall", "lamp", "- floor | ground", "mug", "sofa"]
+    marked = Vocabulary(entries, encoder=encoder)
+    assert marked.labels == ("lamp", "mug", "sofa", BACKGROUND)
+    assert marked.entries == ("-wall", "lamp", "-floor|ground", "mug", "sofa")
+    plain = Vocabulary([entry.lstrip("- ") for entry in entries], encoder=encoder)
+    asked = encoder.encode(["wall", "floor wall lamp", "mug", "sofa wall"])
+    for ranked, apart in zip(marked.classify(asked), plain.classify(asked), strict=True):
+        assert [p for _, p in ranked] == sorted((p for _, p in ranked), reverse=True)
+        shares, expected = dict(ranked), dict(apart)
+        expected[BACKGROUND] = expected.pop("wall") + expected.pop("floor")
+        assert shares == pytest.approx(expected, rel=1e-4)
+
+
+def test_background_wins_by_what_its_labels_are_together(encoder) -> None:
+    asked = encoder.encode(["wall floor lamp"])
+    vocabulary = Vocabulary(["-wall", "-floor", "lamp"], templates=["{}"], encoder=encoder)
+    assert vocabulary.classify(asked)[0][0].label == BACKGROUND
+
+
+def test_the_word_background_needs_no_mark(encoder) -> None:
+    vocabulary = Vocabulary(["Background|other", "lamp", "-wall"], encoder=encoder)
+    assert vocabulary.labels == ("lamp", BACKGROUND)
+    assert Vocabulary(["background", "lamp"]).labels == ("lamp", BACKGROUND)
+
+
+def test_what_was_encoded_before_an_interruption_is_kept(encoder, tmp_path) -> None:
+    class Interrupted(type(encoder)):
+        def encode(self, texts):
+            if "word70" in texts:
+                raise KeyboardInterrupt
+            return super().encode(texts)
+
+    words = [f"word{i}" for i in range(100)]
+    with pytest.raises(KeyboardInterrupt):
+        Vocabulary(words, encoder=Interrupted(), cache=EmbeddingCache(tmp_path))
+    Vocabulary(words, encoder=encoder, cache=EmbeddingCache(tmp_path))
+    assert 0 < len(encoder.encoded) < len(words) * len(encoder.templates)
+    assert "word0" not in encoder.encoded
+    assert "word99" in encoder.encoded
+
+
+def test_a_thousand_labels_show_a_progress_bar_on_a_terminal_only(encoder, monkeypatch) -> None:
+    def output(count: int, *, terminal: bool) -> str:
+        written: list[str] = []
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+        monkeypatch.setattr(sys.stderr, "write", written.append)
+        Vocabulary([f"word{i}" for i in range(count)], encoder=encoder)
+        monkeypatch.undo()
+        return "".join(written)
+
+    assert "1000/1000" in output(1000, terminal=True)
+    assert output(1000, terminal=False) == ""
+    assert output(20, terminal=True) == ""
