@@ -69,9 +69,7 @@ def _map_row(coordinates: Int64) -> Row:
 
 
 def _convolution_row(coordinates: Int64, channels: int) -> Row:
-    x = SparseTensor(
-        VoxelGrid(_batched(coordinates)), torch.randn(len(coordinates), channels)
-    )
+    x = SparseTensor(VoxelGrid(_batched(coordinates)), torch.randn(len(coordinates), channels))
     conv = SparseConv3d(channels, channels, 3, bias=False)
     theirs = _spconv(coordinates, x.features)
     ours_ms, theirs_ms = _in_turn(lambda: conv(x), theirs)

@@ -32,7 +32,9 @@ def read_state_dict(path: str | Path, *, prefix: str = "") -> dict[str, Tensor]:
         raise CheckpointError(f"{path} is not a checkpoint of tensors: {error}") from error
     state = loaded.get("state_dict", loaded) if isinstance(loaded, Mapping) else loaded
     if not isinstance(state, Mapping):
-        raise CheckpointError(f"{path} holds a {type(state).__name__}, not a dictionary of tensors")
+        raise CheckpointError(
+            f"{path} holds a {type(state).__name__}, not a dictionary of tensors"
+        )
     return {
         name.removeprefix(prefix): tensor
         for name, tensor in state.items()

@@ -170,7 +170,8 @@ class Spaceformer(nn.Module):
     ) -> Iterator[_SceneKeys]:
         mask_features, keys = self.decoder_proj(source), self.linear(source)
         positions = points - points.amin(0) + 1
-        for own, own_positions in zip(rows.split(sizes), positions.split(sizes), strict=True):
+        scenes = (torch.split(part, list(sizes)) for part in (rows, positions))
+        for own, own_positions in zip(*scenes, strict=True):
             # The rotated keys are the values as well; the weights were trained like that.
             memory = self.cross_attention.keys_and_values(self._rotate(keys[own], own_positions))
             yield _SceneKeys(mask_features, own, memory)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +33,7 @@ class UpStep(nn.Sequential):
             nn.GELU(),
         )
 
-    def forward(self, x: SparseTensor, skip: SparseTensor) -> SparseTensor:
+    def forward(self, x: SparseTensor, skip: SparseTensor) -> SparseTensor:  # type: ignore[override]
         """Coarse features and the skip of the finer level -> features of that level."""
         project, _, merge, norm, activation = self
         x = unpool(x.with_features(project(x.features)), skip)
@@ -66,11 +68,12 @@ class Backbone(nn.Module):
             nn.GELU(),
         )
         self.encs = nn.ModuleList(
-            _level(block, depth) for block, depth in zip(_encoder_blocks(config), config.enc_depths)
+            _level(block, depth)
+            for block, depth in zip(_encoder_blocks(config), config.enc_depths)
         )
         self.down_convs = nn.ModuleList(
             SparseSequential(nn.Linear(a, b), MaxPool3d(), nn.BatchNorm1d(b), nn.GELU())
-            for a, b in zip(enc, enc[1:])
+            for a, b in itertools.pairwise(enc)
         )
         levels = range(len(dec))[::-1]
         below = [*dec[1:], enc[-1]]
@@ -83,7 +86,7 @@ class Backbone(nn.Module):
         """Yield (level, block) as they run."""
         levels = [*range(len(self.encs)), *range(len(self.decs))[::-1]]
         for level, blocks in zip(levels, [*self.encs, *self.decs], strict=True):
-            for block in blocks:  # type: ignore[attr-defined]
+            for block in blocks:
                 yield level, block
 
     def draw_orders(self, generator: torch.Generator | None = None) -> list[str]:
@@ -140,8 +143,8 @@ def _level(config: BlockConfig, depth: int) -> nn.ModuleList:
     return nn.ModuleList(Block(config) for _ in range(depth))
 
 
-def _run(blocks: nn.Module, x: SparseTensor, groups: Iterator[Groups]) -> SparseTensor:
-    for block in blocks:  # type: ignore[attr-defined]
+def _run(blocks: Any, x: SparseTensor, groups: Iterator[Groups]) -> SparseTensor:
+    for block in blocks:
         x = block(x, next(groups))
     return x
 

@@ -94,7 +94,7 @@ class PositionRotation:
     def __call__(self, x: Tensor, positions: Tensor) -> Tensor:
         """Turn (N, C) by (N, 3), or all rows alike by (1, 3)."""
         table = rotation_table(positions, head_dim=self.head_dim, base=self.base)
-        return rotate(x.unflatten(1, (self.heads, -1)), table).flatten(1)
+        return rotate(x.view(len(x), self.heads, -1), table).flatten(1)
 
 
 def _projections(attention: nn.MultiheadAttention) -> list[tuple[Tensor, Tensor]]:
@@ -106,13 +106,19 @@ def _projections(attention: nn.MultiheadAttention) -> list[tuple[Tensor, Tensor]
 
 def _split(x: Tensor, heads: int) -> Tensor:
     """(N, C) -> (H, N, D)."""
-    return x.unflatten(1, (heads, -1)).transpose(0, 1)
+    return x.view(len(x), heads, -1).transpose(0, 1)
 
 
 def _attend(
-    attention: nn.MultiheadAttention, q: Tensor, k: Tensor, v: Tensor, *, mask: Tensor | None = None
+    attention: nn.MultiheadAttention,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """Attention of heads (H, Q, D) over (H, N, D), put together and projected: (Q, C)."""
-    batch = (part[None] for part in (q, k, v))
-    out = scaled_dot_product_attention(*batch, attn_mask=None if mask is None else mask[None, None])
+    q, k, v = (part[None] for part in (q, k, v))
+    keys_seen = None if mask is None else mask[None, None]
+    out = scaled_dot_product_attention(q, k, v, attn_mask=keys_seen)
     return attention.out_proj(out[0].transpose(0, 1).flatten(1))

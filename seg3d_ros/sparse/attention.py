@@ -45,8 +45,9 @@ class _Batch:
         return self._attend(q, k, v, keys).index_select(0, places)
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        batched = (part.unflatten(0, (self.groups, -1)).transpose(1, 2) for part in (q, k, v))
-        out = scaled_dot_product_attention(*batched, attn_mask=mask)
+        shape = self.groups, -1, *q.shape[1:]
+        q, k, v = (part.reshape(shape).transpose(1, 2) for part in (q, k, v))
+        out = scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return out.transpose(1, 2).flatten(0, 1)
 
 
@@ -107,6 +108,8 @@ def _padding(lengths: Int64, device: torch.device) -> tuple[Tensor, Tensor, Tens
     starts = np.cumsum(lengths) - lengths
     exists = np.arange(longest) < lengths[:, None]
     index = np.where(exists, starts[:, None] + np.arange(longest), starts[:, None]).ravel()
-    arrays = index, exists[:, None, None], np.flatnonzero(exists)
-    index, keys, places = (torch.from_numpy(array).to(device) for array in arrays)
-    return index, keys, places
+    return (
+        torch.from_numpy(index).to(device),
+        torch.from_numpy(exists[:, None, None]).to(device),
+        torch.from_numpy(np.flatnonzero(exists)).to(device),
+    )

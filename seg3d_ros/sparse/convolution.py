@@ -27,7 +27,7 @@ class _SparseConvolution(torch.autograd.Function):
         return _way(features, weight).convolve(features, weight, kernel_map)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         features, weight = ctx.saved_tensors
         gradient = gradient.contiguous()
         way, of_features, of_weight = _way(features, weight), None, None
@@ -64,7 +64,7 @@ def sparse_convolution(features: Tensor, weight: Tensor, kernel_map: KernelMap) 
     if torch.is_autocast_enabled(device):
         dtype = torch.get_autocast_dtype(device)
         features, weight = features.to(dtype), weight.to(dtype)
-    return _SparseConvolution.apply(features, weight, kernel_map)
+    return _SparseConvolution.apply(features, weight, kernel_map)  # type: ignore[no-untyped-call]
 
 
 class SparseConv3d(nn.Module):
@@ -96,7 +96,9 @@ class SparseConv3d(nn.Module):
                 f"{in_channels} and {out_channels} channels do not divide into {groups} groups"
             )
         if stride == 1 and kernel_size % 2 == 0:
-            raise ValueError(f"kernel size {kernel_size} needs a stride; at stride 1 use odd sizes")
+            raise ValueError(
+                f"kernel size {kernel_size} needs a stride; at stride 1 use odd sizes"
+            )
         self.kernel_size, self.stride, self.groups = kernel_size, stride, groups
         self.transposed = transposed
         shape = [kernel_size**3, in_channels // groups, out_channels // groups]

@@ -1,4 +1,4 @@
-"""Where the voxels are: integer coordinates of a batch of scenes, and what is worked out from them.
+"""Where the voxels are: integer coordinates of a batch of scenes, and what follows from them.
 
 Everything that depends on the coordinates alone (sorted keys, kernel maps, coarser grids,
 attention groups) is made once per grid and kept on it, so that all layers of a level share it.

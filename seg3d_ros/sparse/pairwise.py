@@ -105,7 +105,24 @@ def _list_pairs(kernel_map: KernelMap) -> list[_Block]:
     blocks = []
     for i, (count, end) in enumerate(zip(counts, ends, strict=True)):
         first, last = int(end[0] - count[0]), int(end[-1])
-        taps = [(tap, int(end[tap] - count[tap]) - first, int(end[tap]) - first) for tap in count.nonzero()[0].tolist()]
+        taps = [
+            (tap, int(end[tap] - count[tap]) - first, int(end[tap]) - first)
+            for tap in count.nonzero()[0].tolist()
+        ]
         rows = slice(i * BLOCK, min((i + 1) * BLOCK, table.shape[1]))
-        blocks.append(_Block(rows, tuple(taps), *(torch.from_numpy(part) for part in (inputs[first:last], outputs[first:last], bags[first:last], bag_starts[rows]))))
+        blocks.append(
+            _Block(
+                rows,
+                tuple(taps),
+                *(
+                    torch.from_numpy(part)
+                    for part in (
+                        inputs[first:last],
+                        outputs[first:last],
+                        bags[first:last],
+                        bag_starts[rows],
+                    )
+                ),
+            )
+        )
     return blocks
