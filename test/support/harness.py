@@ -61,6 +61,7 @@ class NodeProcess:
         **parameters: Any,
     ) -> None:
         self.domain = domain or free_domain()
+        self.environment = {**os.environ, **(env or {}), "ROS_DOMAIN_ID": str(self.domain)}
         self.log = folder / f"node_{self.domain}_{secrets.token_hex(2)}.log"
         command = [sys.executable, *program, "--ros-args"]
         for name, value in parameters.items():
@@ -70,7 +71,7 @@ class NodeProcess:
                 [*command, *arguments],
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **(env or {}), "ROS_DOMAIN_ID": str(self.domain)},
+                env=self.environment,
             )
 
     @property
@@ -192,9 +193,21 @@ class Robot:
         self, pose: np.ndarray, *, topic: str = "points", frame: str = "camera", **scene: Any
     ) -> int:
         """One organised cloud of the toy room with its pose; returns its stamp."""
+        return self.send_frame(pose, *toy_room.cast(pose, **scene), topic=topic, frame=frame)
+
+    def send_frame(
+        self,
+        pose: np.ndarray,
+        depth: np.ndarray,
+        color: np.ndarray,
+        *,
+        topic: str = "points",
+        frame: str = "camera",
+    ) -> int:
+        """One organised cloud with its pose; returns its stamp."""
         stamp = self.now_ns()
         self.send_pose(pose, frame, stamp)
-        self.send_cloud(topic, frame, stamp, cloud_of(*toy_room.cast(pose, **scene)))
+        self.send_cloud(topic, frame, stamp, cloud_of(depth, color))
         return stamp
 
     def show(self, poses: list[np.ndarray], **options: Any) -> list[int]:
