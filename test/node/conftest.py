@@ -17,6 +17,12 @@ HAS_ROS = bool(importlib.util.find_spec("rclpy") and importlib.util.find_spec("s
 collect_ignore_glob = [] if HAS_ROS else ["test_*.py"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("ros")
+
+
 @pytest.fixture
 def start_node(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Start nodes with given parameters; the fixture stops them and shows the log of a failure."""
