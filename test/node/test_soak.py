@@ -12,7 +12,7 @@ from support.harness import Robot, cloud_of
 
 from seg3d_ros.node.integrator import PENDING
 
-SOAK_S = 15.0
+SOAK_S = 10.0
 MAX_VOXELS, MAX_OBJECTS = 60_000, 3
 
 

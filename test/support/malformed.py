@@ -12,7 +12,7 @@ from tf2_msgs.msg import TFMessage
 
 from seg3d_ros.srv import SetVocabulary
 from support import toy_room
-from support.harness import camera_info_msg, cloud_of, image_msg, transform_msg
+from support.harness import cloud_of, images_of, transform_msg
 
 DEPTH, COLOR = toy_room.cast(toy_room.views(3)[1])
 HUGE = 2**32 - 1
@@ -43,15 +43,15 @@ def clouds() -> Iterator[PointCloud2]:
 
 def images() -> Iterator[tuple[Image, Image, CameraInfo]]:
     """Colour, depth and calibration that do not fit together."""
-    color, depth, info = image_msg("rgb8", COLOR), image_msg("32FC1", DEPTH), camera_info_msg()
+    color, depth, info = images_of(DEPTH, COLOR)
     for encoding in ("", "bayer_rggb8", "32FC1", "no such\x00thing"):
         yield _changed(color, encoding=encoding), depth, info
     for encoding in ("", "rgb8", "64FC1"):
         yield color, _changed(depth, encoding=encoding), info
-    yield image_msg("rgb8", COLOR[::2, ::2]), depth, info
-    yield color, image_msg("32FC1", DEPTH[:7, :9]), info
+    yield images_of(DEPTH, COLOR[::2, ::2])
+    yield images_of(DEPTH[:7, :9], COLOR)
     # These may meet the calibration of the triple before, with which they would be good.
-    blind = image_msg("32FC1", np.full_like(DEPTH, np.nan))
+    _, blind, _ = images_of(np.full_like(DEPTH, np.nan), COLOR)
     yield color, blind, _changed(info, width=7)
     yield color, blind, _changed(info, k=np.zeros(9))
     yield color, blind, _changed(info, k=np.full(9, np.nan))
