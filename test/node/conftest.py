@@ -51,6 +51,23 @@ def make_shared_robot() -> Iterator[Callable[[int], Any]]:
         yield make
 
 
+@pytest.fixture(scope="module")
+def robot_in_room(
+    start_shared_node: Callable[..., Any], make_shared_robot: Callable[[int], Any]
+) -> Any:
+    """A robot whose node has seen the toy room, and segments only when it is asked to."""
+    from support import toy_room
+    from support.harness import TOOL
+
+    robot = make_shared_robot(start_shared_node(segment_period=3600.0).domain)
+    robot.listen_to_diagnostics()
+    robot.send_static_pose(TOOL, "tool")
+    robot.show(toy_room.views(6))
+    for _ in range(2):  # an object is known when it was found twice
+        assert robot.trigger("seg3d/segment_now").success
+    return robot
+
+
 @contextmanager
 def _nodes(folder: Path) -> Iterator[Callable[..., Any]]:
     from support.harness import NodeProcess

@@ -42,6 +42,8 @@ from seg3d_ros.node.sensor_messages import (
 from support import toy_room
 
 DEADLINE_S = 30.0
+TOOL = np.diag([-1.0, -1.0, 1.0, 1.0])  # map_from_tool: turned by half a turn, 1 m to the left
+TOOL[1, 3] = 1.0
 
 
 def wait_until(condition: Callable[[], Any], what: str, *, deadline_s: float = DEADLINE_S) -> Any:
