@@ -19,7 +19,7 @@ from seg3d_ros.segmenters.patches import Patches
 from seg3d_ros.segmenters.surface import Int32, Surface, square_distance
 
 CONTACT_DISTANCE = 2.0  # voxels between two voxels that touch
-CREASE_WEIGHT = 0.3  # of a contact in a crease, against a smooth or convex one
+CREASE_WEIGHT = 0.05  # of a contact in a crease, against a smooth or convex one
 
 
 @dataclass(frozen=True, eq=False)
