@@ -55,7 +55,7 @@ def test_options_reach_the_pipeline(recording, tmp_path) -> None:
     assert timings["frames"]["read"] == 2
     tracking = PerceptionSettings().tracking
     final = max(tracking.confirm_views, tracking.merge_views)
-    assert timings["stages"]["segment"]["count"] == 1 + final
+    assert timings["stages"]["track"]["count"] == 1 + final
     header = (tmp_path / "instances.ply").read_bytes()[:300].decode("ascii", "replace")
     assert f"element vertex {timings['map_voxels']}" in header
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,10 @@ BACKGROUND_DIMMING = 0.35  # points of no object keep this much of their colour
 
 
 class Outputs:
-    """All publishers of results; made at configuration. Any thread may publish."""
+    """All publishers of results; made at configuration.
+
+    Any thread may publish; a lock keeps the messages of one state together.
+    """
 
     def __init__(self, node: LifecycleNode, *, fixed_frame: str, model: str) -> None:
         self._fixed_frame = fixed_frame
@@ -56,6 +60,7 @@ class Outputs:
 
             self._detections = make(Detection3DArray, "~/detections", LATCHED)
         self._clouds_sent_of: dict[str, Scene] = {}
+        self._lock = threading.RLock()
 
     def close(self, node: LifecycleNode) -> None:
         """Take the publishers down."""
@@ -75,29 +80,31 @@ class Outputs:
     def publish(self, segmentation: Segmentation, vocabulary: Vocabulary | None) -> None:
         """Send everything that follows from a new state of the objects."""
         header = header_msg(self._fixed_frame, segmentation.scene.stamp_ns)
-        self._publish_instances(header, segmentation.objects, vocabulary)
-        self._marker_array.publish(self._markers.update(header, segmentation.objects))
-        if self._detections is not None:
-            from seg3d_ros.node.detections import detections_msg
+        with self._lock:
+            self._publish_instances(header, segmentation.objects, vocabulary)
+            self._marker_array.publish(self._markers.update(header, segmentation.objects))
+            if self._detections is not None:
+                from seg3d_ros.node.detections import detections_msg
 
-            self._detections.publish(detections_msg(header, segmentation.objects))
-        self._clouds_sent_of.clear()
-        self.publish_clouds(segmentation)
+                self._detections.publish(detections_msg(header, segmentation.objects))
+            self._clouds_sent_of.clear()
+            self.publish_clouds(segmentation)
 
     def publish_clouds(self, segmentation: Segmentation) -> None:
         """Send the clouds that somebody subscribes to and that were not sent of this scene yet."""
         scene = segmentation.scene
         header = header_msg(self._fixed_frame, scene.stamp_ns)
-        if self._is_due("instances", self._instance_cloud, scene):
-            self._instance_cloud.publish(colored_by_instance(header, segmentation))
-        if self._is_due("map", self._map_cloud, scene):
-            self._map_cloud.publish(map_cloud_msg(header, scene.points, scene.colors))
+        with self._lock:
+            if self._is_due("instances", self._instance_cloud, scene):
+                self._instance_cloud.publish(colored_by_instance(header, segmentation))
+            if self._is_due("map", self._map_cloud, scene):
+                self._map_cloud.publish(map_cloud_msg(header, scene.points, scene.colors))
 
     def publish_empty(self, stamp_ns: int, vocabulary: Vocabulary | None) -> None:
         """Take everything back, after the map was cleared."""
-        header = header_msg(self._fixed_frame, stamp_ns)
-        self._publish_instances(header, (), vocabulary)
-        self._marker_array.publish(self._markers.update(header, ()))
+        nowhere = np.zeros((0, 3), np.float32)
+        scene = Scene(nowhere, nowhere, np.zeros(0, np.int64), voxel_size=1.0, stamp_ns=stamp_ns)
+        self.publish(Segmentation(scene, ()), vocabulary)
 
     def _publish_instances(
         self, header: Header, objects: tuple[MapObject, ...], vocabulary: Vocabulary | None

@@ -12,14 +12,14 @@ import numpy as np
 
 from seg3d_ros.scene import Bool
 from seg3d_ros.segmenters.convexity import CONTACT_DISTANCE, join
-from seg3d_ros.segmenters.planes import Planes
+from seg3d_ros.segmenters.planes import Planes, covered_area
 from seg3d_ros.segmenters.surface import Int32, Surface, dot, square_distance
 
 ROOM_AREA = 2.5  # m²; larger planes are floors and walls
-SHEET_DISTANCE_M = 0.12  # from a floor or wall to a second picture of it, put there by pose errors
+SHEET_DISTANCE_M = 0.1  # from a floor or wall to a second picture of it, put there by pose errors
 PARALLEL = 0.95  # cosine of the angle between those
 MIN_DEPTH_M = 0.12  # how far a body reaches back behind its face; a table top's edge does not
-MIN_RIM_SHARE = 0.25
+MIN_RIM_SHARE = 0.2
 BEHIND_SHARE = 0.9  # of the body's voxels
 
 
@@ -63,10 +63,13 @@ def _faces(surface: Surface, planes: Planes, behind: Bool, voxel: Int32, other: 
     """Planes of which enough of the rim bends backwards into a body, (P,) bool."""
     plane = planes.plane_of[voxel]
     bent = np.unique(voxel[behind[plane, other]])
-    # The voxels that touch a neighbouring surface form a band about two voxels wide.
-    bent_length = np.bincount(planes.plane_of[bent], minlength=len(planes)) * (
-        surface.voxel_size / 2.0
-    )
+    # The voxels that touch a neighbouring surface form a band two voxels wide.
+    bent_length = np.array(
+        [
+            covered_area(surface, bent[planes.plane_of[bent] == p], planes.normals[p])
+            for p in range(len(planes))
+        ]
+    ) / (2.0 * surface.voxel_size)
     rim_length = 4.0 * np.sqrt(planes.areas)
     return ~_is_of_room(surface, planes) & (bent_length > MIN_RIM_SHARE * rim_length)
 

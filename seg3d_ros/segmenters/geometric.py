@@ -40,8 +40,9 @@ class GeometricSegmenter:
         """Disjoint masks of the objects, best score first; no embeddings.
 
         The score is the geometric mean of three shares in [0, 1]: how well the object was
-        observed (n / (n + 60) of its n voxels), how well it is separated (voxels per voxel plus
-        contact with other objects) and how compact it is (second over first principal extent).
+        observed (n / (n + 60) for n voxels), how well it is separated (n / (n + c) for c pairs of
+        voxels that touch another object) and how compact it is (the root of its second over its
+        first principal extent).
         """
         layout = take_apart(scene, self.settings)
         parts = _measure(layout)

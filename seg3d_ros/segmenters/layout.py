@@ -24,15 +24,15 @@ class GeometricSettings:
     """What the geometric segmenter takes for a plane and for an object."""
 
     plane_area: float = setting(
-        0.3, "Smallest flat surface that is removed as floor, wall or table top, m².", low=0.01
+        0.5, "Smallest flat surface that is removed as floor, wall or table top, m².", low=0.01
     )
     plane_thickness: float = setting(
         1.5, "Distance from a plane within which voxels belong to it, voxels.", low=0.5, high=5.0
     )
     concavity: float = setting(
-        15.0, "Inward fold that is still one object, degrees.", low=0.0, high=90.0
+        20.0, "Inward fold that is still one object, degrees.", low=0.0, high=90.0
     )
-    min_voxels: int = setting(30, "Smaller objects are dropped, voxels.", low=5)
+    min_voxels: int = setting(40, "Smaller objects are dropped, voxels.", low=5)
     min_extent: float = setting(0.03, "Shorter objects are dropped, metres.", low=0.0)
     max_extent: float = setting(3.0, "Longer ones are parts of the room, metres.", low=0.1)
     max_objects: int = setting(200, "The best-scored ones are kept.", low=1, high=2000)

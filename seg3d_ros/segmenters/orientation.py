@@ -2,8 +2,8 @@
 
 A scene does not say from where its points were seen. The sign is carried from voxel to voxel in
 the order of how well their normals agree (Hoppe et al., "Surface reconstruction from unorganized
-points", SIGGRAPH 1992), and each connected part is then turned by majority: planes face the side
-on which things stand before them; a part without a plane faces away from its centre.
+points", SIGGRAPH 1992). Where the surface branches that sign is a guess, so planes are then
+turned to the side on which things stand, and clearly convex bodies outwards.
 """
 
 from __future__ import annotations

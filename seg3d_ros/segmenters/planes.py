@@ -51,7 +51,9 @@ def find_planes(
     min_count = max(FIRST_FIT, int(0.5 * min_area / surface.voxel_size**2))
     limits = (thickness, float(np.cos(max_angle)))
     found = _grow_planes(surface, seeds, plane_of, limits, min_count)
-    areas = np.array([_area(surface, plane_of == p, found[p, :3]) for p in range(len(found))])
+    areas = np.array(
+        [covered_area(surface, plane_of == p, found[p, :3]) for p in range(len(found))]
+    )
     kept = [p for p in np.argsort(-areas, kind="stable") if areas[p] >= min_area]
     new_label = np.full(len(found) + 1, -1, np.int32)  # the last entry is for "no plane"
     new_label[kept] = np.arange(len(kept))
@@ -59,8 +61,8 @@ def find_planes(
     return Planes(found[:, :3], found[:, 3], areas[kept], new_label[plane_of])
 
 
-def _area(surface: Surface, members: Bool, normal: Float64) -> float:
-    """Area of the voxels seen along the main axis: double layers count once."""
+def covered_area(surface: Surface, members: Bool | Int32, normal: Float64) -> float:
+    """Area that voxels of a plane cover, square metres; double layers count once."""
     axis = int(np.argmax(np.abs(normal)))
     flat = np.delete(surface.points[members], axis, axis=1)
     cells = np.unique(np.floor(flat / surface.voxel_size).astype(np.int64) @ (1 << 31, 1))

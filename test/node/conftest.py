@@ -17,6 +17,12 @@ HAS_ROS = bool(importlib.util.find_spec("rclpy") and importlib.util.find_spec("s
 collect_ignore_glob = [] if HAS_ROS else ["test_*.py"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("ros")
+
+
 @pytest.fixture
 def start_node(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Start nodes with given parameters; the fixture stops them and shows the log of a failure."""
@@ -43,6 +49,23 @@ def make_shared_robot() -> Iterator[Callable[[int], Any]]:
     """As `make_robot`, for a robot that all tests of a file share."""
     with _robots() as make:
         yield make
+
+
+@pytest.fixture(scope="module")
+def robot_in_room(
+    start_shared_node: Callable[..., Any], make_shared_robot: Callable[[int], Any]
+) -> Any:
+    """A robot whose node has seen the toy room, and segments only when it is asked to."""
+    from support import toy_room
+    from support.harness import TOOL
+
+    robot = make_shared_robot(start_shared_node(segment_period=3600.0).domain)
+    robot.listen_to_diagnostics()
+    robot.send_static_pose(TOOL, "tool")
+    robot.show(toy_room.views(6))
+    for _ in range(2):  # an object is known when it was found twice
+        assert robot.trigger("seg3d/segment_now").success
+    return robot
 
 
 @contextmanager

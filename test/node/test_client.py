@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from seg3d_ros.msg import ErrorCode
 from support import toy_room
 
+from seg3d_ros.msg import ErrorCode
 from seg3d_ros.node.client import RequestFailed, Seg3dClient
 from seg3d_ros.node.conversions import cloud_from_msg
 

@@ -8,26 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from geometry_msgs.msg import Point, PointStamped
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from geometry_msgs.msg import PointStamped
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import Header
-from std_srvs.srv import Trigger
 from support import toy_room
-from support.harness import Robot, wait_until
+from support.harness import TOOL, Robot, wait_until
 
 from seg3d_ros.msg import ErrorCode, InstanceArray
 from seg3d_ros.msg import Vocabulary as VocabularyMsg
 from seg3d_ros.node.conversions import cloud_from_msg, point_msg
-from seg3d_ros.node.qos import STREAM
 from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
 
 NAN = math.nan
 RED, GREEN, BLUE = toy_room.BOXES
-TOOL = np.diag([-1.0, -1.0, 1.0, 1.0])  # map_from_tool: turned by half a turn, 1 m to the left
-TOOL[1, 3] = 1.0
 
 
 def top_of(box: toy_room.ToyBox) -> np.ndarray:
@@ -36,16 +29,8 @@ def top_of(box: toy_room.ToyBox) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def robot(start_shared_node, make_shared_robot) -> Robot:
-    """A robot whose node has seen the toy room; it segments only when asked to."""
-    node = start_shared_node(segment_period=3600.0)
-    robot = make_shared_robot(node.domain)
-    robot.listen_to_diagnostics()
-    robot.send_static_pose(TOOL, "tool")
-    robot.show(toy_room.views(6))
-    for _ in range(2):  # an object is known when it was found twice
-        assert robot.trigger("seg3d/segment_now").success
-    return robot
+def robot(robot_in_room: Robot) -> Robot:
+    return robot_in_room
 
 
 def click(robot: Robot, *points: Any, frame: str = "", **fields: Any) -> SegmentAtPoints.Response:
@@ -307,79 +292,3 @@ def test_every_service_says_that_the_map_is_empty_or_the_object_unknown(
     cloud = robot.call(GetObjectCloud, "seg3d/get_object_cloud", GetObjectCloud.Request(id=1))
     assert_refused(cloud, ErrorCode.UNKNOWN_ID)
     assert robot.trigger("seg3d/clear_map").success
-
-
-# -- anything at all ---------------------------------------------------------------------------
-
-NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
-FLOAT32 = st.floats(width=32)
-COORDINATES = st.floats(-3, 3) | NUMBERS
-POINTS = st.builds(Point, x=COORDINATES, y=COORDINATES, z=COORDINATES)
-TEXTS = st.text(max_size=30)
-HEADERS = st.builds(Header, frame_id=st.sampled_from(["", "map", "tool", "/map", "nowhere"]))
-IDS = st.integers(0, 2**32 - 1) | st.integers(0, 10)
-REQUESTS = st.one_of(
-    st.tuples(
-        st.just((SetVocabulary, "set_vocabulary")),
-        st.builds(
-            SetVocabulary.Request,
-            labels=st.lists(TEXTS, max_size=5),
-            prompt_templates=st.lists(TEXTS | st.just("a {}"), max_size=2),
-        ),
-    ),
-    st.tuples(
-        st.just((SegmentAtPoints, "segment_at_points")),
-        st.builds(
-            SegmentAtPoints.Request,
-            header=HEADERS,
-            points=st.lists(POINTS, max_size=3),
-            foreground=st.lists(st.booleans(), max_size=3),
-            refine_id=IDS,
-            name=TEXTS,
-        ),
-    ),
-    st.tuples(
-        st.just((QueryObjects, "query_objects")),
-        st.builds(
-            QueryObjects.Request,
-            text=TEXTS,
-            label=TEXTS,
-            ids=st.lists(IDS, max_size=3),
-            near=st.builds(PointStamped, header=HEADERS, point=POINTS),
-            radius=FLOAT32,
-            max_results=IDS,
-            min_score=FLOAT32,
-        ),
-    ),
-    st.tuples(
-        st.just((GetObjectCloud, "get_object_cloud")), st.builds(GetObjectCloud.Request, id=IDS)
-    ),
-    st.tuples(
-        st.just((MapFile, "load_map")), st.builds(MapFile.Request, path=TEXTS.map("?".__add__))
-    ),
-    st.just(((Trigger, "segment_now"), Trigger.Request())),
-)
-
-
-@settings(
-    max_examples=100,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(request=REQUESTS)
-def test_any_request_is_answered(robot: Robot, request: tuple[Any, Any]) -> None:
-    (kind, name), content = request
-    answer = robot.call(kind, f"seg3d/{name}", content)
-    assert answer.message
-    if kind is not Trigger:
-        assert answer.success == (answer.code == ErrorCode.NONE)
-        assert answer.code != ErrorCode.INTERNAL, answer.message
-    assert query(robot).success
-
-
-def test_the_map_outlives_them_all(robot: Robot) -> None:
-    clouds = robot.listen(PointCloud2, "seg3d/instance_cloud", STREAM)
-    assert robot.trigger("seg3d/segment_now").success
-    wait_until(lambda: clouds, "the cloud")
-    assert click(robot, top_of(GREEN)).success

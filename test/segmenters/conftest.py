@@ -96,7 +96,7 @@ def furnish(builder):
     builder.rectangle((0, 0, 0), (3, 0, 0), (0, 3, 0))
     builder.rectangle((0, 0, 0), (3, 0, 0), (0, 0, 2))
     builder.rectangle((0, 0, 0), (0, 3, 0), (0, 0, 2))
-    builder.hide((0.1, 1.9, -0.1), (0.9, 2.5, 0.1))
+    builder.hide((0.3, 1.9, -0.1), (1.1, 2.5, 0.1))
     builder.rectangle((1.2, 1.2, 0.7), (1.2, 0, 0), (0, 0.8, 0), owner=1)
     for x in (1.25, 2.35):
         for y in (1.25, 1.95):
@@ -106,7 +106,7 @@ def furnish(builder):
     builder.sphere((2.1, 1.45, 0.81), 0.11, 4)
     builder.box((2.15, 1.8, 0.76), (0.3, 0.2, 0.12), 5)
     builder.cylinder((1.5, 1.85, 0.76), 0.05, 0.12, 6)
-    return builder.box((0.5, 2.2, 0.45), (0.8, 0.6, 0.9), 7)
+    return builder.box((0.7, 2.2, 0.45), (0.8, 0.6, 0.9), 7)
 
 
 @pytest.fixture

@@ -18,23 +18,32 @@ from typing import Any
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import Transform, TransformStamped
+from geometry_msgs.msg import TransformStamped
 from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
 
 from seg3d_ros.mapping.depth_image import deproject
-from seg3d_ros.mapping.transforms import quaternion_from_matrix
-from seg3d_ros.node.conversions import byte_array, cloud_from_msg, header_msg
+from seg3d_ros.node import sensor_messages
+from seg3d_ros.node.conversions import cloud_from_msg, header_msg
 from seg3d_ros.node.environment import free_domain
 from seg3d_ros.node.qos import LATCHED, SENSOR, STREAM
+from seg3d_ros.node.sensor_messages import (
+    camera_info_msg,
+    color_msg,
+    depth_msg,
+    measured_cloud_msg,
+)
 from support import toy_room
 
 DEADLINE_S = 30.0
+TOOL = np.diag([-1.0, -1.0, 1.0, 1.0])  # map_from_tool: turned by half a turn, 1 m to the left
+TOOL[1, 3] = 1.0
 
 
 def wait_until(condition: Callable[[], Any], what: str, *, deadline_s: float = DEADLINE_S) -> Any:
@@ -61,6 +70,7 @@ class NodeProcess:
         **parameters: Any,
     ) -> None:
         self.domain = domain or free_domain()
+        self.environment = {**os.environ, **(env or {}), "ROS_DOMAIN_ID": str(self.domain)}
         self.log = folder / f"node_{self.domain}_{secrets.token_hex(2)}.log"
         command = [sys.executable, *program, "--ros-args"]
         for name, value in parameters.items():
@@ -70,7 +80,7 @@ class NodeProcess:
                 [*command, *arguments],
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **(env or {}), "ROS_DOMAIN_ID": str(self.domain)},
+                env=self.environment,
             )
 
     @property
@@ -192,9 +202,21 @@ class Robot:
         self, pose: np.ndarray, *, topic: str = "points", frame: str = "camera", **scene: Any
     ) -> int:
         """One organised cloud of the toy room with its pose; returns its stamp."""
+        return self.send_frame(pose, *toy_room.cast(pose, **scene), topic=topic, frame=frame)
+
+    def send_frame(
+        self,
+        pose: np.ndarray,
+        depth: np.ndarray,
+        color: np.ndarray,
+        *,
+        topic: str = "points",
+        frame: str = "camera",
+    ) -> int:
+        """One organised cloud with its pose; returns its stamp."""
         stamp = self.now_ns()
         self.send_pose(pose, frame, stamp)
-        self.send_cloud(topic, frame, stamp, cloud_of(*toy_room.cast(pose, **scene)))
+        self.send_cloud(topic, frame, stamp, cloud_of(depth, color))
         return stamp
 
     def show(self, poses: list[np.ndarray], **options: Any) -> list[int]:
@@ -220,13 +242,9 @@ class Robot:
     def send_images(self, camera: str, pose: np.ndarray, *, frame: str) -> int:
         """One colour + depth + camera_info triple of the toy room; returns its stamp."""
         stamp = self.now_ns()
-        depth, color = toy_room.cast(pose)
         self.send_pose(pose, frame, stamp)
-        messages = {
-            "camera_info": camera_info_msg(),
-            "color": image_msg("rgb8", color),
-            "depth": image_msg("32FC1", depth),
-        }
+        color, depth, info = images_of(*toy_room.cast(pose))
+        messages = {"camera_info": info, "color": color, "depth": depth}
         for name, message in messages.items():
             self.publisher(type(message), f"{camera}/{name}")
             message.header = header_msg(frame, stamp)
@@ -272,42 +290,22 @@ class Robot:
 
 def cloud_of(depth: np.ndarray, color: np.ndarray) -> PointCloud2:
     """Organised x, y, z, rgb cloud of a depth image; the header is left empty."""
-    height, width = depth.shape
-    rows = np.zeros((height, width), [("xyz", "<f4", 3), ("rgb", "<u4")])
-    rows["xyz"] = deproject(depth, toy_room.CAMERA, depth_unit=1.0).reshape(height, width, 3)
-    r, g, b = np.moveaxis(color.astype(np.uint32), -1, 0)
-    rows["rgb"] = (r << 16) | (g << 8) | b
-    cloud = PointCloud2(height=height, width=width, point_step=16, row_step=16 * width)
-    cloud.fields = [
-        PointField(name=name, offset=4 * i, datatype=PointField.FLOAT32, count=1)
-        for i, name in enumerate(("x", "y", "z", "rgb"))
-    ]
-    cloud.data = byte_array(rows)
-    return cloud
+    points = deproject(depth, toy_room.CAMERA, depth_unit=1.0)
+    return measured_cloud_msg(Header(), points, color.reshape(-1, 3), grid=depth.shape)
 
 
-def image_msg(encoding: str, pixels: np.ndarray) -> Image:
-    height, width = pixels.shape[:2]
-    message = Image(encoding=encoding, height=height, width=width)
-    message.step = pixels.strides[0]
-    message.data = byte_array(pixels)
-    return message
-
-
-def camera_info_msg() -> CameraInfo:
-    camera = toy_room.CAMERA
-    k = [camera.fx, 0.0, camera.cx, 0.0, camera.fy, camera.cy, 0.0, 0.0, 1.0]
-    return CameraInfo(height=camera.height, width=camera.width, k=k)
+def images_of(depth: np.ndarray, color: np.ndarray) -> tuple[Image, Image, CameraInfo]:
+    """Colour, depth and calibration; the headers are left empty."""
+    header = Header()
+    return (
+        color_msg(header, color),
+        depth_msg(header, depth, unit=1.0),
+        camera_info_msg(header, toy_room.CAMERA),
+    )
 
 
 def transform_msg(pose: np.ndarray, parent: str, child: str, stamp_ns: int) -> TransformStamped:
-    message = TransformStamped(header=header_msg(parent, stamp_ns), child_frame_id=child)
-    transform = Transform()
-    t, q = transform.translation, transform.rotation
-    t.x, t.y, t.z = (float(v) for v in pose[:3, 3])
-    q.x, q.y, q.z, q.w = (float(v) for v in quaternion_from_matrix(pose[:3, :3]))
-    message.transform = transform
-    return message
+    return sensor_messages.transform_msg(header_msg(parent, stamp_ns), child, pose)
 
 
 def _yaml(value: Any) -> str:

@@ -1,0 +1,80 @@
+"""A stream that never ends leaves the counts bounded."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+import numpy as np
+import pytest
+from support import toy_room
+from support.harness import Robot, cloud_of
+
+from seg3d_ros.node.integrator import PENDING
+
+SOAK_S = 10.0
+MAX_VOXELS, MAX_OBJECTS = 60_000, 3
+
+
+@pytest.fixture
+def robot(start_node, make_robot) -> Robot:
+    node = start_node(
+        max_voxels=MAX_VOXELS,
+        max_objects=MAX_OBJECTS,
+        confirm_views=1,
+        segment_period=0.2,
+        tf_timeout=60.0,
+        carve_free_space=False,
+    )
+    robot = make_robot(node.domain)
+    robot.listen_to_diagnostics()
+    return robot
+
+
+def elsewhere(pose: np.ndarray, lap: int) -> np.ndarray:
+    """The same view from a toy room of its own, so that each lap brings new voxels."""
+    moved = pose.copy()
+    moved[0, 3] += 10.0 * lap
+    return moved
+
+
+@pytest.mark.slow
+def test_a_looping_stream_keeps_counts_bounded(robot: Robot) -> None:
+    robot.show(toy_room.views(1))
+    frames = [toy_room.cast(pose) for pose in toy_room.views(8)]
+    end = time.monotonic() + SOAK_S
+    for lap in itertools.count(1):
+        for pose, (depth, color) in zip(toy_room.views(8), frames, strict=True):
+            robot.send_frame(elsewhere(pose, lap), depth, color)
+        if time.monotonic() > end:
+            break
+    robot.settled("input points", "received")
+    voxels, objects = counts(robot, "map_voxels"), counts(robot, "objects")
+    assert max(voxels) == MAX_VOXELS, "the limit is reached, and kept"
+    assert 0 < max(objects) <= MAX_OBJECTS
+    points = robot.source_values("input points")
+    given_up = sum(int(v) for k, v in points.items() if k.startswith(("integrated", "dropped")))
+    assert int(points["received"]) - given_up <= PENDING + 1, points
+
+
+def test_frames_that_wait_for_a_transform_do_not_pile_up(robot: Robot) -> None:
+    count = 5 * PENDING
+    depth, color = toy_room.cast(toy_room.views(1)[0])
+    for number in range(count):
+        robot.send_cloud("points", "lost", robot.now_ns(), cloud_of(depth, color))
+        time.sleep(0.02 if number % PENDING else 0.1)
+    received = int(robot.settled("input points", "received"))
+    assert received > 2 * PENDING
+    dropped = int(robot.source_values("input points")["dropped: overrun"])
+    assert received - dropped == PENDING
+
+
+def counts(robot: Robot, key: str) -> list[int]:
+    """Every value that the diagnostics have ever reported."""
+    return [
+        int(item.value)
+        for message in robot.received["/diagnostics"]
+        for status in message.status
+        for item in status.values
+        if item.key == key
+    ]
