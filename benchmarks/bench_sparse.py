@@ -21,11 +21,12 @@ from seg3d_ros.sparse.convolution import SparseConv3d
 from seg3d_ros.sparse.grid import VoxelGrid
 from seg3d_ros.sparse.grouping import curve_groups, window_groups
 from seg3d_ros.sparse.kernel_map import submanifold_map
+from seg3d_ros.sparse.pairwise import list_pairs
 from seg3d_ros.sparse.tensor import SparseTensor
 
 VOXELS = 76_000
 SIZE = 0.02
-REPEATS = 9
+REPEATS = 15
 
 
 def run() -> list[Row]:
@@ -64,8 +65,8 @@ def _rectangle(rng: np.random.Generator, corner: object, u: object, v: object) -
 
 def _map_row(coordinates: Int64) -> Row:
     batched = _batched(coordinates)
-    ms = measure(lambda: submanifold_map(VoxelGrid(batched), 3), repeats=REPEATS)
-    return Row(f"kernel map, k=3, {len(batched)} voxels", ms, note="sorting included")
+    ms = measure(lambda: list_pairs(submanifold_map(VoxelGrid(batched), 3)), repeats=REPEATS)
+    return Row(f"kernel map k=3, {len(batched)} voxels", ms, note="with sorting and pair lists")
 
 
 def _convolution_row(coordinates: Int64, channels: int) -> Row:

@@ -24,12 +24,15 @@ def read_state_dict(path: str | Path, *, prefix: str = "") -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        CheckpointError: it is not a checkpoint of tensors.
+        CheckpointError: it is damaged, or holds more than tensors and plain values.
     """
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise CheckpointError(f"{path} is not a checkpoint of tensors: {error}") from error
+        # The error of torch is left out: it advises to read the file unsafely.
+        raise CheckpointError(
+            f"{path} is not a checkpoint, is damaged, or holds more than tensors and plain values"
+        ) from error
     state = loaded.get("state_dict", loaded) if isinstance(loaded, Mapping) else loaded
     if not isinstance(state, Mapping):
         raise CheckpointError(

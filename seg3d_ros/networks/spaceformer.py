@@ -1,9 +1,9 @@
 """SpaCeFormer: open-vocabulary 3-D instances from coloured points, without proposals.
 
-Chris Choy et al., "SpaCeFormer" (NVIDIA): a sparse convolution and attention backbone gives
-every point a feature; learned queries attend to the points that their own masks select, and end
-up as instances, each with a mask and a vector in the space of SigLIP2 text. The modules are
-named so that the tensors of the released checkpoint fit as they are.
+The network that NVIDIA released as chrischoy/SpaCeFormer on the Hugging Face hub. A backbone of
+sparse convolutions and attention gives every point a feature; learned queries attend to the
+points that their own masks select, and end up as instances, each with a mask and a vector in the
+space of SigLIP2 text. Modules are named so that the released tensors fit as they are.
 """
 
 from __future__ import annotations
@@ -39,15 +39,23 @@ class RawInstances:
         logits: (B, Q, 2) object or not.
         masks: for each scene (P, Q) mask logits of its points.
         clip_features: (B, Q, clip_dim) in the text space, not normalised.
-        point_features: (sum of P, C) features of the backbone.
+        features: (R, C) features of the backbone, a row for every voxel, or for every point where
+            points append their own.
+        rows: (sum of P,) int64 row of each point.
         predicted_iou: (B, Q, 1) how well each mask fits; None where the network has no such head.
     """
 
     logits: Tensor
     masks: tuple[Tensor, ...]
     clip_features: Tensor
-    point_features: Tensor
+    features: Tensor
+    rows: Tensor
     predicted_iou: Tensor | None
+
+    @property
+    def point_features(self) -> Tensor:
+        """(sum of P, C) features of the points; made when asked for, because they are large."""
+        return self.features[self.rows]
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,9 +158,10 @@ class Spaceformer(nn.Module):
         embeddings = self.mask_head(queries)
         return RawInstances(
             self.class_head(queries),
-            tuple(scene.masks(rows) for scene, rows in zip(scenes, embeddings, strict=True)),
+            tuple(scene.masks(part) for scene, part in zip(scenes, embeddings, strict=True)),
             self.clip_head(queries),
-            source[rows],
+            source,
+            rows,
             self.iou_head(queries) if self.config.use_iou_head else None,
         )
 

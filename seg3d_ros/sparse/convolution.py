@@ -39,7 +39,7 @@ class _SparseConvolution(torch.autograd.Function):
 
 
 def _way(features: Tensor, weight: Tensor) -> Any:
-    return gathered if features.is_cuda or weight.shape[1] > 1 else pairwise
+    return pairwise if features.device.type == "cpu" and weight.shape[1] == 1 else gathered
 
 
 def _swapped(weight: Tensor) -> Tensor:
@@ -50,7 +50,7 @@ def _swapped(weight: Tensor) -> Tensor:
 def sparse_convolution(features: Tensor, weight: Tensor, kernel_map: KernelMap) -> Tensor:
     """Sum over taps: `out[o] = Σ_k features[table[k, o]] @ weight[k]`.
 
-    Under autocast the multiplication runs in its type; sums over taps are kept in float32.
+    Under autocast both are cast to its type, which is also that of the result.
 
     Args:
         features: (N_in, C_in).

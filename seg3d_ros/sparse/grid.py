@@ -16,6 +16,7 @@ from torch import Tensor
 AXIS_BITS = 18
 AXIS_LIMIT = 1 << (AXIS_BITS - 1)
 MARGIN = 8  # voxels kept free at the border, so that a kernel never steps out of a key's range
+COORDINATE_LIMIT = AXIS_LIMIT - MARGIN
 MAX_SCENES = 1 << (63 - 3 * AXIS_BITS)
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ class VoxelGrid:
 
     Attributes:
         coordinates: (N, 4) int32 `[scene, x, y, z]`, unique rows in any order, in units of this
-            grid's voxels.
+            grid's voxels; x, y and z below `COORDINATE_LIMIT` in magnitude.
         scenes: number of scenes in the batch; the last ones may be empty.
         stride: edge of these voxels in voxels of the finest grid.
     """
@@ -116,18 +117,3 @@ class VoxelGrid:
             return VoxelGrid(unpack(keys), self.scenes, self.stride * factor), rows
 
         return self.cached(("coarser", factor), build)
-
-
-def checked_coordinates(coordinates: Tensor) -> Tensor:
-    """The same (N, 4) coordinates, after a look at their range (waits for the device).
-
-    Raises:
-        ValueError: a voxel lies outside what a key can hold.
-    """
-    limit = AXIS_LIMIT - MARGIN
-    if len(coordinates) and int(coordinates[:, 1:].abs().max()) >= limit:
-        raise ValueError(
-            f"voxel coordinates reach {int(coordinates[:, 1:].abs().max())}, the limit is "
-            f"{limit - 1}; move the scene closer to its origin or use larger voxels"
-        )
-    return coordinates

@@ -80,7 +80,7 @@ def _search(fine: VoxelGrid, coarse: VoxelGrid, size: int, stride: int) -> Kerne
         raise ValueError(f"kernel size {size}; the largest possible is {2 * MARGIN + 1}")
     center = size**3 // 2 if coarse is fine else None
     offsets = kernel_offsets(size)
-    if fine.coordinates.is_cuda:
+    if fine.coordinates.device.type != "cpu":
         table = search_table(fine, coarse, offsets, stride=stride)
     elif center is None:
         table = _merge_table(fine, coarse, offsets, stride)

@@ -9,6 +9,7 @@ voxel has about 14 of 27 neighbours, so this is half the arithmetic of a dense r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,56 +22,57 @@ from seg3d_ros.sparse.merge_join import count_pairs, fill_pairs
 BLOCK = 2048  # output rows; fastest at 64 and 128 channels, near it at 32
 
 
-@dataclass(frozen=True, eq=False)
-class _Block:
-    """Pairs of one block of output rows; without the center tap, which needs no gathering.
+class _Block(NamedTuple):
+    """Output rows that are computed together.
 
     Attributes:
-        rows: the output rows.
-        taps: (tap, first pair, last pair + 1) of each tap that has any.
-        inputs: (P,) int32 input row of each pair.
-        outputs: (P,) int32 output row of each pair, from the start of the block.
-        bags: (P,) int32 pairs in the order of output rows.
-        bag_starts: (rows,) int32 where each output row starts in `bags`.
+        rows: which they are.
+        pairs: their part of the list of pairs.
+        taps: (tap, first, last + 1) of each tap that has pairs, counted from the first pair.
     """
 
     rows: slice
+    pairs: slice
     taps: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class PairList:
+    """All pairs of a kernel map but those of its center tap, which need no gathering.
+
+    Attributes:
+        inputs: (P,) int32 input row of each pair, block by block and in a block tap by tap.
+        outputs: (P,) int32 output row of each pair, counted from the first of its block.
+        bags: (P,) int32 places of the pairs in their block, by output row.
+        bag_starts: (N_out,) int32 where each output row starts in the bags of its block.
+        blocks: the blocks.
+    """
+
     inputs: Tensor
     outputs: Tensor
     bags: Tensor
     bag_starts: Tensor
+    blocks: tuple[_Block, ...]
 
 
 def convolve(features: Tensor, weight: Tensor, kernel_map: KernelMap) -> Tensor:
     """(N_in, C_in) features, (K, 1, C_in, C_out) weight -> (N_out, C_out)."""
-    weight = weight[:, 0]
-    out = features.new_empty(kernel_map.outputs, weight.shape[2])
-    if kernel_map.center is not None:
-        torch.mm(features, weight[kernel_map.center], out=out)
-    blocks = _blocks(kernel_map)
-    largest = max((len(block.inputs) for block in blocks), default=0)
-    gathered = features.new_empty(largest, features.shape[1])
+    weight, pairs = weight[:, 0], list_pairs(kernel_map)
+    if kernel_map.center is None:
+        out = features.new_zeros(kernel_map.outputs, weight.shape[2])
+    else:
+        out = features @ weight[kernel_map.center]
+    largest = max((block.pairs.stop - block.pairs.start for block in pairs.blocks), default=0)
+    inputs = features.new_empty(largest, features.shape[1])
     products = features.new_empty(largest, weight.shape[2])
-    for block in blocks:
-        _multiply(features, weight, block, gathered, products)
-        pairs = products[: len(block.inputs)]
-        sums = embedding_bag(block.bags, pairs, block.bag_starts, mode="sum")
-        if kernel_map.center is None:
-            out[block.rows] = sums
-        else:
-            out[block.rows] += sums
+    for block in pairs.blocks:
+        count = block.pairs.stop - block.pairs.start
+        torch.index_select(features, 0, pairs.inputs[block.pairs], out=inputs[:count])
+        for tap, start, stop in block.taps:
+            torch.mm(inputs[start:stop], weight[tap], out=products[start:stop])
+        bags, starts = pairs.bags[block.pairs], pairs.bag_starts[block.rows]
+        out[block.rows] += embedding_bag(bags, products[:count], starts, mode="sum")
     return out
-
-
-def _multiply(
-    features: Tensor, weight: Tensor, block: _Block, gathered: Tensor, products: Tensor
-) -> None:
-    """Write the product of every pair of a block to the first rows of `products`."""
-    rows = gathered[: len(block.inputs)]
-    torch.index_select(features, 0, block.inputs, out=rows)
-    for tap, start, stop in block.taps:
-        torch.mm(rows[start:stop], weight[tap], out=products[start:stop])
 
 
 def correlate(
@@ -80,21 +82,23 @@ def correlate(
     total = like.new_zeros(like.shape, dtype=torch.promote_types(like.dtype, torch.float32))
     if kernel_map.center is not None:
         total[kernel_map.center, 0] = features.t() @ gradient
-    for block in _blocks(kernel_map):
-        inputs = features.index_select(0, block.inputs)
-        outputs = gradient[block.rows].index_select(0, block.outputs)
+    pairs = list_pairs(kernel_map)
+    for block in pairs.blocks:
+        inputs = features.index_select(0, pairs.inputs[block.pairs])
+        outputs = gradient[block.rows].index_select(0, pairs.outputs[block.pairs])
         for tap, start, stop in block.taps:
             total[tap, 0] += inputs[start:stop].t() @ outputs[start:stop]
     return total.to(like.dtype)
 
 
-def _blocks(kernel_map: KernelMap) -> list[_Block]:
+def list_pairs(kernel_map: KernelMap) -> PairList:
+    """The pairs of a map; made once and kept on it."""
     if "pairs" not in kernel_map.plans:
         kernel_map.plans["pairs"] = _list_pairs(kernel_map)
     return kernel_map.plans["pairs"]
 
 
-def _list_pairs(kernel_map: KernelMap) -> list[_Block]:
+def _list_pairs(kernel_map: KernelMap) -> PairList:
     table = kernel_map.table.contiguous().numpy()
     skipped = -1 if kernel_map.center is None else kernel_map.center
     counts = count_pairs(table, BLOCK, skipped)
@@ -103,26 +107,15 @@ def _list_pairs(kernel_map: KernelMap) -> list[_Block]:
     bag_starts = np.empty(table.shape[1], np.int32)
     fill_pairs(table, BLOCK, skipped, ends - counts, (inputs, outputs, bags, bag_starts))
     blocks = []
-    for i, (count, end) in enumerate(zip(counts, ends, strict=True)):
-        first, last = int(end[0] - count[0]), int(end[-1])
-        taps = [
-            (tap, int(end[tap] - count[tap]) - first, int(end[tap]) - first)
-            for tap in count.nonzero()[0].tolist()
-        ]
+    for i, (start, end) in enumerate(zip((ends - counts).tolist(), ends.tolist(), strict=True)):
+        spans = enumerate(zip(start, end, strict=True))
+        taps = tuple((tap, a - start[0], b - start[0]) for tap, (a, b) in spans if a < b)
         rows = slice(i * BLOCK, min((i + 1) * BLOCK, table.shape[1]))
-        blocks.append(
-            _Block(
-                rows,
-                tuple(taps),
-                *(
-                    torch.from_numpy(part)
-                    for part in (
-                        inputs[first:last],
-                        outputs[first:last],
-                        bags[first:last],
-                        bag_starts[rows],
-                    )
-                ),
-            )
-        )
-    return blocks
+        blocks.append(_Block(rows, slice(start[0], end[-1]), taps))
+    return PairList(
+        torch.from_numpy(inputs),
+        torch.from_numpy(outputs),
+        torch.from_numpy(bags),
+        torch.from_numpy(bag_starts),
+        tuple(blocks),
+    )

@@ -33,6 +33,6 @@ def rotate(x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
     """Turn the channel pairs of (N, H, D) heads, in float32; the type of `x` comes back."""
     cos, sin = (part[:, None] for part in table)
     turned = 2 * cos.shape[-1]
-    even, odd = x[..., :turned].float().reshape(*x.shape[:-1], -1, 2).unbind(-1)
+    even, odd = x[..., :turned].float().reshape(*x.shape[:-1], turned // 2, 2).unbind(-1)
     pairs = torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1)
     return torch.cat([pairs.flatten(-2).to(x.dtype), x[..., turned:]], dim=-1)

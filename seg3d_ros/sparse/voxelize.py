@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seg3d_ros.sparse.grid import AXIS_LIMIT, VoxelGrid, checked_coordinates, pack, unpack
+from seg3d_ros.sparse.grid import COORDINATE_LIMIT, VoxelGrid, pack, unpack
 from seg3d_ros.sparse.tensor import SparseTensor
 
 
@@ -41,10 +41,10 @@ def voxel_coordinates(points: Tensor, voxel_size: float) -> Tensor:
     inverse = torch.tensor(1 / voxel_size, dtype=torch.float32, device=points.device)
     scaled = torch.floor(points.float() * inverse)
     # The comparison is also false for NaN; beyond it a cast to int may give any number.
-    if not bool((scaled.abs() < AXIS_LIMIT).all()):
+    if not bool((scaled.abs() < COORDINATE_LIMIT).all()):
         raise ValueError(
-            f"points are not finite or lie more than {AXIS_LIMIT * voxel_size:.0f} m from the "
-            "origin; remove them or move the scene closer"
+            f"points are not finite or lie more than {COORDINATE_LIMIT * voxel_size:.0f} m from "
+            "the origin; remove them or move the scene closer"
         )
     return scaled.int()
 
@@ -75,7 +75,7 @@ def voxelize(
         output_size=len(points),
     )
     coordinates = torch.cat([scene[:, None].int(), voxel_coordinates(points, voxel_size)], dim=1)
-    keys, rows = torch.unique(pack(checked_coordinates(coordinates)), return_inverse=True)
+    keys, rows = torch.unique(pack(coordinates), return_inverse=True)
     grid = VoxelGrid(unpack(keys), len(sizes))
     return Voxelized(SparseTensor(grid, mean_by_row(features, rows, len(grid))), rows)
 

@@ -103,15 +103,16 @@ def test_a_lone_voxel_meets_the_center_only(device):
     torch.testing.assert_close(conv(x).features, x.features @ conv.weight[13] + conv.bias)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("groups", [1, 2])
-def test_autocast_multiplies_in_its_type(device, groups):
+def test_autocast_multiplies_in_its_type(device, groups, dtype):
     x = random_tensor(8, device=device)
     conv = SparseConv3d(8, 8, 3, groups=groups).to(device)
     exact = conv(x).features
-    with torch.autocast(device.type, torch.bfloat16):
+    with torch.autocast(device.type, dtype):
         out = conv(x).features
         out.float().square().sum().backward()
-    assert out.dtype == torch.bfloat16
+    assert out.dtype == dtype
     assert conv.weight.grad.dtype == torch.float32
     assert (out.float() - exact).abs().max() < 0.03 * exact.abs().max()
 

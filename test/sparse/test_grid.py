@@ -8,7 +8,6 @@ from seg3d_ros.sparse.grid import (
     AXIS_LIMIT,
     MAX_SCENES,
     VoxelGrid,
-    checked_coordinates,
     pack,
     unpack,
 )
@@ -54,5 +53,3 @@ def test_wrong_input_is_named():
         VoxelGrid(torch.zeros(5, 3, dtype=torch.int32))
     with pytest.raises(ValueError, match="0 scenes"):
         VoxelGrid(torch.zeros(5, 4, dtype=torch.int32), 0)
-    with pytest.raises(ValueError, match=str(AXIS_LIMIT)):
-        checked_coordinates(torch.tensor([[0, 0, -AXIS_LIMIT, 0]]))
