@@ -43,23 +43,17 @@ class Recording:
         return f"{self.path.parent.parent.name}-{self.path.stem}"
 
 
-def folders(model):
-    """Where recordings of a model lie; the last only if $SEG3D_PARITY_DIR is set."""
-    roots = [OWN, SHARED]
-    if "SEG3D_PARITY_DIR" in os.environ:
-        roots.append(Path(os.environ["SEG3D_PARITY_DIR"]))
-    return [root / model for root in roots if (root / model).is_dir()]
-
-
 def recordings(model, *, having):
-    """Recordings whose description has a key; copies of one file count once."""
-    found = {}
-    for folder in folders(model):
-        for path in sorted(folder.glob("*.npz")):
-            recording = Recording(path)
-            if having in recording.description:
-                found.setdefault((path.stem, path.stat().st_size), recording)
-    return list(found.values())
+    """Recordings of a model whose description has a key, wherever they lie.
+
+    Those beside the repository may be copies of its own, and count only under another name;
+    those in $SEG3D_PARITY_DIR always count.
+    """
+    known = {path.stem: path for root in (SHARED, OWN) for path in root.glob(f"{model}/*.npz")}
+    paths = sorted(known.values())
+    if "SEG3D_PARITY_DIR" in os.environ:
+        paths += sorted(Path(os.environ["SEG3D_PARITY_DIR"]).glob(f"{model}/*.npz"))
+    return [r for r in map(Recording, paths) if having in r.description]
 
 
 def assert_agrees(ours, theirs, what=""):
