@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 from seg3d_ros.sparse.kernel_map import KernelMap
-from seg3d_ros.sparse.merge_join import count_pairs, fill_pairs
+from seg3d_ros.sparse.merge_join import count_pairs, list_bags, list_inputs
 
 BLOCK = 2048  # output rows; fastest at 64 and 128 channels, near it at 32
 
@@ -103,11 +103,13 @@ def _list_pairs(kernel_map: KernelMap) -> PairList:
     skipped = -1 if kernel_map.center is None else kernel_map.center
     counts = count_pairs(table, BLOCK, skipped)
     ends = np.cumsum(counts).reshape(counts.shape)
-    inputs, outputs, bags = (np.empty(counts.sum(), np.int32) for _ in range(3))
+    starts = ends - counts
+    inputs, outputs, bags = (np.empty(counts.sum() + 1, np.int32) for _ in range(3))
     bag_starts = np.empty(table.shape[1], np.int32)
-    fill_pairs(table, BLOCK, skipped, ends - counts, (inputs, outputs, bags, bag_starts))
+    list_inputs(table, BLOCK, skipped, inputs, outputs)
+    list_bags(table, BLOCK, skipped, starts - starts[:, :1], bags, bag_starts)
     blocks = []
-    for i, (start, end) in enumerate(zip((ends - counts).tolist(), ends.tolist(), strict=True)):
+    for i, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
         spans = enumerate(zip(start, end, strict=True))
         taps = tuple((tap, a - start[0], b - start[0]) for tap, (a, b) in spans if a < b)
         rows = slice(i * BLOCK, min((i + 1) * BLOCK, table.shape[1]))

@@ -22,8 +22,8 @@ def dense_weight(conv):
 @pytest.mark.parametrize("groups", [1, 2, 4])
 @pytest.mark.parametrize("size", [1, 3, 5])
 def test_convolution_is_dense_convolution_at_the_voxels(device, size, groups):
-    x = random_tensor(4, device=device)
-    conv = SparseConv3d(4, 8, size, groups=groups).to(device)
+    x = random_tensor(4, dtype=torch.float64, device=device)
+    conv = SparseConv3d(4, 8, size, groups=groups).to(device, torch.float64)
     dense = to_dense(x, low=LOW, extent=EXTENT)
     expected = conv3d(dense, dense_weight(conv), conv.bias, padding=size // 2, groups=groups)
     torch.testing.assert_close(conv(x).features, from_dense(expected, x.grid, low=LOW))
@@ -31,8 +31,8 @@ def test_convolution_is_dense_convolution_at_the_voxels(device, size, groups):
 
 @pytest.mark.parametrize("size", [2, 3])
 def test_strided_convolution_is_dense_convolution(device, size):
-    x = random_tensor(4, device=device)
-    conv = SparseConv3d(4, 6, size, stride=2).to(device)
+    x = random_tensor(4, dtype=torch.float64, device=device)
+    conv = SparseConv3d(4, 6, size, stride=2).to(device, torch.float64)
     dense = to_dense(x, low=LOW, extent=EXTENT)
     expected = conv3d(dense, dense_weight(conv), conv.bias, stride=2, padding=(size - 1) // 2)
     y = conv(x)
@@ -40,9 +40,9 @@ def test_strided_convolution_is_dense_convolution(device, size):
 
 
 def test_transposed_convolution_is_dense_transposed_convolution(device):
-    fine = random_tensor(3, device=device)
-    down = SparseConv3d(3, 4, 2, stride=2).to(device)
-    up = SparseConv3d(4, 5, 2, stride=2, transposed=True).to(device)
+    fine = random_tensor(3, dtype=torch.float64, device=device)
+    down = SparseConv3d(3, 4, 2, stride=2).to(device, torch.float64)
+    up = SparseConv3d(4, 5, 2, stride=2, transposed=True).to(device, torch.float64)
     x = down(fine)
     dense = to_dense(x, low=LOW // 2, extent=EXTENT // 2)
     weight = up.weight.view(2, 2, 2, 4, 5).permute(3, 4, 0, 1, 2)
@@ -68,10 +68,10 @@ def test_gradients_are_those_of_the_sum(device, make, groups):
 def test_both_ways_to_convolve_agree(monkeypatch, make, count):
     monkeypatch.setattr(pairwise, "BLOCK", 64)  # several blocks, the last one short
     monkeypatch.setattr(gathered, "BLOCK_BYTES", 1 << 14)
-    x = random_tensor(5, count=count)
+    x = random_tensor(5, count=count, dtype=torch.float64)
     kernel_map = make(x.grid)
-    weight = torch.randn(len(kernel_map.table), 1, 5, 7)
-    gradient = torch.randn(kernel_map.outputs, 7)
+    weight = torch.randn(len(kernel_map.table), 1, 5, 7, dtype=torch.float64)
+    gradient = torch.randn(kernel_map.outputs, 7, dtype=torch.float64)
     one = pairwise.convolve(x.features, weight, kernel_map)
     other = gathered.convolve(x.features, weight, kernel_map)
     torch.testing.assert_close(one, other)
@@ -81,16 +81,16 @@ def test_both_ways_to_convolve_agree(monkeypatch, make, count):
 
 
 def test_order_of_rows_does_not_matter(device):
-    x = random_tensor(4, device=device)
-    conv = SparseConv3d(4, 4, 3).to(device)
+    x = random_tensor(4, dtype=torch.float64, device=device)
+    conv = SparseConv3d(4, 4, 3).to(device, torch.float64)
     order = torch.randperm(len(x.grid)).to(device)
     shuffled = SparseTensor(VoxelGrid(x.grid.coordinates[order], 2), x.features[order])
     torch.testing.assert_close(conv(shuffled).features, conv(x).features[order])
 
 
 def test_scenes_of_a_batch_do_not_mix(device):
-    x = random_tensor(4, device=device)
-    conv = SparseConv3d(4, 4, 5).to(device)
+    x = random_tensor(4, dtype=torch.float64, device=device)
+    conv = SparseConv3d(4, 4, 5).to(device, torch.float64)
     of_first = x.grid.coordinates[:, 0] == 0
     alone = SparseTensor(VoxelGrid(x.grid.coordinates[of_first]), x.features[of_first])
     torch.testing.assert_close(conv(alone).features, conv(x).features[of_first])
