@@ -2,7 +2,7 @@
 
 The voxels are those of a noisy room at 2 cm: two walls, a floor and boxes, about 14 of 27
 neighbours each. Both libraries run in turn in the same process, so that a busy machine slows
-both.
+both. spconv 2.3.8 is timed only: its sums are wrong when several threads make them.
 """
 
 from __future__ import annotations

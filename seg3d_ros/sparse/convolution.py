@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from seg3d_ros.sparse import gathered, pairwise
+from seg3d_ros.sparse.grid import VoxelGrid
 from seg3d_ros.sparse.kernel_map import KernelMap, strided_map, submanifold_map
 from seg3d_ros.sparse.tensor import SparseTensor
 
@@ -132,7 +133,7 @@ class SparseConv3d(nn.Module):
             return x.with_features(self._pointwise(x.features))
         return SparseTensor(grid, self._summed(x.features, kernel_map))
 
-    def _finer(self, x: SparseTensor, onto: SparseTensor | None) -> tuple[Any, KernelMap]:
+    def _finer(self, x: SparseTensor, onto: SparseTensor | None) -> tuple[VoxelGrid, KernelMap]:
         if onto is None or onto.grid.coarser(self.stride)[0] is not x.grid:
             raise ValueError(
                 "a transposed convolution needs `onto`: the tensor whose grid these voxels "

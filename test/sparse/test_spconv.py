@@ -15,7 +15,7 @@ spconv = pytest.importorskip(
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """Several threads of spconv 2.3.8 add to the same rows on a CPU: its sums come out wrong."""
+    """On a CPU spconv 2.3.8 gives wrong sums, other ones each time, from several threads."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
