@@ -101,6 +101,8 @@ install_python_packages() {
   say "installing Python packages"
   .venv/bin/pip install -qq --disable-pip-version-check --constraint tools/constraints.txt \
     --editable "${requirements[@]}"
+  .venv/bin/pip install -qq --disable-pip-version-check --no-deps --requirement tools/spconv.txt \
+    || say "no spconv for this Python: the tests against it will be skipped"
   [ "$ros" != wheels ] || relocate_wheels
 }
 
@@ -139,7 +141,7 @@ if ! [ -e ".venv/for-$ros" ] || ! .venv/bin/python -c "" 2>/dev/null; then
   create_venv
   touch ".venv/for-$ros"
 fi
-venv_hash=$(hash_files pyproject.toml tools/constraints.txt "$0")
+venv_hash=$(hash_files pyproject.toml tools/constraints.txt tools/spconv.txt "$0")
 if ! is_fresh .venv/stamp "$venv_hash"; then
   install_python_packages
   echo "$venv_hash" >.venv/stamp
