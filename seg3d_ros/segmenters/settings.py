@@ -1,0 +1,80 @@
+"""Settings that all learned segmenters share; importing them imports no network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seg3d_ros.settings import check_settings, setting
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """Where a network comes from, where and how it runs."""
+
+    checkpoint: str = setting(
+        "", "File with the weights of a learned model; empty: where seg3d download puts it."
+    )
+    device: str = setting(
+        "auto", "Where learned models run: cpu, cuda or cuda:1; auto: a GPU if there is one."
+    )
+    engine: str = setting(
+        "auto",
+        "What computes spaceformer; auto: warpconvnet on a GPU if it is installed, else torch.",
+        choices=("auto", "torch", "warpconvnet"),
+    )
+    precision: str = setting(
+        "auto",
+        "Numbers that learned models compute with; auto: fp16 on a GPU, else fp32.",
+        choices=("auto", "fp32", "fp16", "bf16"),
+    )
+    block_points: int = setting(
+        0,
+        "Points given to a network at once; larger scenes are cut into overlapping blocks; "
+        "0: as many as usually fit.",
+        low=0,
+        high=100_000_000,
+    )
+    augmented_views: int = setting(
+        1,
+        "Turned and mirrored copies of the scene that a learned model looks at; the best "
+        "instances of all are kept.",
+        low=1,
+        high=8,
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+
+@dataclass(frozen=True)
+class PostprocessSettings:
+    """Which of a network's raw masks become instances."""
+
+    min_score: float = setting(
+        0.25, "Instances of learned models with a lower score are dropped.", low=0.0, high=1.0
+    )
+    mask_threshold: float = setting(
+        0.5, "Probability from which on a point belongs to a mask.", low=0.01, high=0.99
+    )
+    min_mask_points: int = setting(
+        30, "Masks of learned models with fewer points are dropped.", low=1, high=1_000_000
+    )
+    split_gap: float = setting(
+        0.5,
+        "Parts of a mask that are this far apart become instances of their own, metres; "
+        "0: masks stay whole.",
+        low=0.0,
+        high=100.0,
+    )
+    nms_iou: float = setting(
+        0.6,
+        "Of masks that overlap more (intersection over union), only the best is kept.",
+        low=0.0,
+        high=1.0,
+    )
+    max_instances: int = setting(
+        200, "Best-scored instances of a learned model that are kept.", low=1, high=10_000
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self)
