@@ -7,6 +7,7 @@ and the viewer are shells around this class.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -25,11 +26,14 @@ from seg3d_ros.objects.storage import MapFileError, load_map, save_map
 from seg3d_ros.scene import Bool, Float32, Frame, Instances, Scene
 from seg3d_ros.segmenters.registry import load_prompt_segmenter, load_segmenter
 from seg3d_ros.segmenters.segmenter import NothingThereError, PromptSegmenter, Segmenter
+from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.settings import check_settings, replace_settings, setting
 from seg3d_ros.text.cache import EmbeddingCache
 from seg3d_ros.text.encoder import load_text_encoder
 from seg3d_ros.text.vocabulary import Vocabulary
 from seg3d_ros.timings import StageTimings
+
+logger = logging.getLogger(__name__)
 
 PROMPT_RADIUS_M = 3.0  # a clicked object lies within this distance of its clicks
 
@@ -56,13 +60,15 @@ class PerceptionSettings:
     filter: FrameFilter = field(default_factory=FrameFilter)
     map: MapSettings = field(default_factory=MapSettings)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    postprocess: PostprocessSettings = field(default_factory=PostprocessSettings)
 
     def __post_init__(self) -> None:
         check_settings(self)
 
     def sections(self) -> tuple[Any, ...]:
         """Every dataclass that holds settings; their names do not collide."""
-        return (self, self.map, self.filter, self.tracking)
+        return (self, self.network, self.postprocess, self.map, self.filter, self.tracking)
 
     def with_values(self, values: dict[str, Any]) -> PerceptionSettings:
         """Copy with those of the values that are settings of any section.
@@ -75,6 +81,8 @@ class PerceptionSettings:
             map=replace_settings(self.map, values),
             filter=replace_settings(self.filter, values),
             tracking=replace_settings(self.tracking, values),
+            network=replace_settings(self.network, values),
+            postprocess=replace_settings(self.postprocess, values),
         )
         return replace_settings(sections, values)
 
@@ -116,10 +124,13 @@ class Perception:
 
     def __init__(self, settings: PerceptionSettings | None = None) -> None:
         self.settings = settings or PerceptionSettings()
-        self.segmenter: Segmenter = load_segmenter(self.settings.model)
+        network = self.settings.network
+        self.segmenter: Segmenter = load_segmenter(
+            self.settings.model, network=network, postprocess=self.settings.postprocess
+        )
         self.prompt_segmenter: PromptSegmenter = load_prompt_segmenter(self.settings.prompt_model)
         space = self.segmenter.embedding_space
-        self._encoder = load_text_encoder(space) if space else None
+        self._encoder = load_text_encoder(space, device=network.device) if space else None
         self._embedding_cache = EmbeddingCache() if space else None
         self.map = VoxelMap(self.settings.map, self.settings.filter)
         self.timings = StageTimings()
@@ -300,7 +311,10 @@ class Perception:
         click = scene.points[len(scene) // 2][None]
         self.prompt_segmenter.segment_at(scene, click, np.ones(1, bool))
         if self._encoder is not None:
-            self._encoder.encode(["warm-up"])
+            try:
+                self._encoder.encode(["warm-up"])
+            except FileNotFoundError as error:  # enough for words that the cache knows
+                logger.warning("only words that were used before can be used: %s", error)
 
     def _segmented_scene(self) -> tuple[Scene, Instances]:
         """Instances of the newest map; those of the last call while the map stands still."""

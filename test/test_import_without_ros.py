@@ -5,6 +5,7 @@ import sys
 
 HEAVY = ["open3d", "torch", "transformers"]
 LIGHT_IN_SPARSE = ("hash_index", "merge_join", "voxel_keys")  # what the map uses of sparse/
+TORCH_IN_SEGMENTERS = ("postprocess", "spaceformer", "spaceformer_engine")
 
 # A fresh interpreter imports the modules named as arguments, and says what went wrong.
 IMPORT_ALL = """
@@ -54,7 +55,9 @@ def test_networks_and_what_they_are_made_of_need_torch_alone(request):
 
 def is_made_of_torch(module):
     _, _, name = module.partition("seg3d_ros.sparse.")
-    return module.startswith("seg3d_ros.networks.") or (name and name not in LIGHT_IN_SPARSE)
+    of_sparse = name and name not in LIGHT_IN_SPARSE
+    learned = module.removeprefix("seg3d_ros.segmenters.") in TORCH_IN_SEGMENTERS
+    return module.startswith("seg3d_ros.networks.") or of_sparse or learned
 
 
 def test_a_module_that_needs_ros_is_noticed():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import resource
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -103,7 +104,7 @@ class Diagnostics:
         values: dict[str, object] = {
             "model": perception.segmenter.name,
             "prompt_model": perception.prompt_segmenter.name,
-            "device": "cpu",
+            "device": perception.segmenter.device,
             "map_voxels": len(perception.map),
             "max_voxels": perception.settings.map.max_voxels,
             "objects": len(last.objects) if last else 0,
@@ -113,6 +114,7 @@ class Diagnostics:
             "vocabulary_version": perception.vocabulary.version if perception.vocabulary else 0,
             "resident_mb": f"{_resident_mb():.0f}",
         }
+        values |= _gpu_memory()
         for stage, times in perception.timings.summary().items():
             values[f"{stage} ms median"] = f"{times.median_ms:.1f}"
             values[f"{stage} ms max"] = f"{times.max_ms:.1f}"
@@ -134,6 +136,18 @@ class Diagnostics:
 
 def _key_values(items: Iterable[tuple[str, object]]) -> Iterable[KeyValue]:
     return (KeyValue(key=key, value=str(value)) for key, value in items)
+
+
+def _gpu_memory() -> dict[str, object]:
+    """What PyTorch holds on its current GPU; empty where none is in use."""
+    torch = sys.modules.get("torch")  # importing it here would cost a second and 300 MB
+    if torch is None or not torch.cuda.is_initialized():
+        return {}
+    return {
+        "gpu_used_mb": f"{torch.cuda.memory_allocated() / 1e6:.0f}",
+        "gpu_reserved_mb": f"{torch.cuda.memory_reserved() / 1e6:.0f}",
+        "gpu_peak_mb": f"{torch.cuda.max_memory_allocated() / 1e6:.0f}",
+    }
 
 
 def _resident_mb() -> float:

@@ -32,6 +32,7 @@ class GeometricSegmenter:
 
     name = "geometric"
     embedding_space = None
+    device = "cpu"
 
     def __init__(self, settings: GeometricSettings | None = None) -> None:
         self.settings = settings or GeometricSettings()

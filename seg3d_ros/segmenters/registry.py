@@ -6,6 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from seg3d_ros.segmenters.segmenter import PromptSegmenter, Segmenter
+from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
+from seg3d_ros.segmenters.weights import SPACEFORMER, Weights
+
+BuildSegmenter = Callable[[NetworkSettings, PostprocessSettings], Segmenter]
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,7 @@ class ModelInfo:
         name: what users type.
         summary: one line for lists.
         licence: of the weights; of the code where there are none.
-        needs_weights: True when a file must be fetched or given first.
+        weights: the file that must be fetched or given first; None where there is none.
         segmenter: builds the `Segmenter`, None where the system answers clicks only.
         prompt_segmenter: builds the `PromptSegmenter`, None where it answers none.
     """
@@ -24,15 +28,22 @@ class ModelInfo:
     name: str
     summary: str
     licence: str
-    needs_weights: bool
-    segmenter: Callable[[], Segmenter] | None = None
+    weights: Weights | None = None
+    segmenter: BuildSegmenter | None = None
     prompt_segmenter: Callable[[], PromptSegmenter] | None = None
 
 
-def _geometric() -> Segmenter:
+def _geometric(_: NetworkSettings, __: PostprocessSettings) -> Segmenter:
     from seg3d_ros.segmenters.geometric import GeometricSegmenter
 
     return GeometricSegmenter()
+
+
+def _spaceformer(network: NetworkSettings, postprocess: PostprocessSettings) -> Segmenter:
+    SPACEFORMER.find(network.checkpoint)  # says so before torch is even asked for
+    from seg3d_ros.segmenters.spaceformer import load_spaceformer_segmenter
+
+    return load_spaceformer_segmenter(network, postprocess)
 
 
 def _geometric_prompt() -> PromptSegmenter:
@@ -48,25 +59,43 @@ MODELS = {
             "geometric",
             "planes and convexity; class-agnostic, no labels",
             "Apache-2.0",
-            needs_weights=False,
             segmenter=_geometric,
             prompt_segmenter=_geometric_prompt,
+        ),
+        ModelInfo(
+            "spaceformer",
+            "SpaCeFormer, open vocabulary through SigLIP 2",
+            SPACEFORMER.licence,
+            weights=SPACEFORMER,
+            segmenter=_spaceformer,
         ),
     )
 }
 
 
-def load_segmenter(name: str) -> Segmenter:
+def load_segmenter(
+    name: str,
+    *,
+    network: NetworkSettings | None = None,
+    postprocess: PostprocessSettings | None = None,
+) -> Segmenter:
     """Build the segmenter of this name.
 
+    Args:
+        name: a key of `MODELS`.
+        network: where a learned model's weights are and where it runs.
+        postprocess: which of a learned model's masks become instances.
+
     Raises:
-        ValueError: there is none; the message lists those there are.
+        ValueError: there is none, the message lists those there are; or the settings or the
+            weights do not fit it.
+        FileNotFoundError: its weights are not here; the message says how to get them.
     """
     info = MODELS.get(name)
     if info is None or info.segmenter is None:
         known = [m.name for m in MODELS.values() if m.segmenter]
         raise ValueError(f"no segmenter is called {name!r}; use one of {', '.join(known)}")
-    return info.segmenter()
+    return info.segmenter(network or NetworkSettings(), postprocess or PostprocessSettings())
 
 
 def load_prompt_segmenter(name: str) -> PromptSegmenter:

@@ -21,6 +21,11 @@ class Segmenter(Protocol):
         """Text encoder whose space its embeddings lie in; None when it returns none."""
         ...
 
+    @property
+    def device(self) -> str:
+        """Where it computes: "cpu", "cuda:0"."""
+        ...
+
     def segment(self, scene: Scene) -> Instances:
         """Masks over the points of `scene`, in its order, with scores and perhaps embeddings."""
         ...

@@ -109,7 +109,7 @@ def furnish(builder):
     return builder.box((0.7, 2.2, 0.45), (0.8, 0.6, 0.9), 7)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def builder():
     return Builder
 

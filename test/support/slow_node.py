@@ -23,6 +23,7 @@ class GatedSegmenter:
 
     name = "gated"
     embedding_space = None
+    device = "cpu"
 
     def segment(self, scene: Scene) -> Instances:
         while not Path(os.environ[GATE]).exists():
@@ -32,6 +33,6 @@ class GatedSegmenter:
 
 if __name__ == "__main__":
     MODELS["gated"] = ModelInfo(
-        "gated", "waits for a file", "Apache-2.0", needs_weights=False, segmenter=GatedSegmenter
+        "gated", "waits for a file", "Apache-2.0", segmenter=lambda *_: GatedSegmenter()
     )
     main()

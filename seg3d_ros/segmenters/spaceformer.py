@@ -1,0 +1,174 @@
+"""The spaceformer segmenter: scenes to open-vocabulary instances with NVIDIA's SpaCeFormer."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seg3d_ros.scene import Float32, Instances, Int64, Scene
+from seg3d_ros.segmenters.blocks import BlockTooLargeError, segment_blocks
+from seg3d_ros.segmenters.postprocess import (
+    Queries,
+    finish,
+    looks_inverted,
+    propose,
+    score_queries,
+)
+from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
+from seg3d_ros.segmenters.spaceformer_engine import Engine, load_engine
+from seg3d_ros.segmenters.weights import SPACEFORMER
+
+logger = logging.getLogger(__name__)
+
+VOXEL_SIZE_M = 0.02  # of the network; it voxelises by itself
+# Points at once where nothing is set; where memory does not suffice, blocks get smaller.
+_USUAL_POINTS = {"cpu": 200_000, "cuda": 1_000_000}
+_COARSE = 1.5  # times the network's voxels; above, surfaces have holes in its grid
+_MIRRORED_FROM = 4  # of the augmented views: four quarter turns, then the same mirrored
+
+
+class SpaceformerSegmenter:
+    """Instances with embeddings in the space of SigLIP 2.
+
+    Threads: `segment` may be called from any thread, one at a time; all calls share the network.
+    """
+
+    name = "spaceformer"
+    embedding_space = "siglip2-so400m-patch14-224"
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        network: NetworkSettings | None = None,
+        postprocess: PostprocessSettings | None = None,
+    ) -> None:
+        self.engine = engine
+        self._network_settings = network or NetworkSettings()
+        self._postprocess = postprocess or PostprocessSettings()
+        usual = _USUAL_POINTS[engine.device.type]
+        self._limit = self._network_settings.block_points or usual
+        self._checked = False
+        self._warned_coarse = False
+
+    @property
+    def device(self) -> str:
+        """Where the network runs."""
+        return str(self.engine.device)
+
+    def segment(self, scene: Scene) -> Instances:
+        """Instances, best score first; those of a large scene are put together from blocks.
+
+        Raises:
+            BlockTooLargeError: the device has not even memory for a small block.
+        """
+        if not len(scene):
+            return Instances(np.zeros((0, 0), np.bool_), np.zeros(0, np.float32))
+        self._warn_if_coarse(scene)
+        instances, self._limit = segment_blocks(
+            scene.points, lambda rows: self._proposals(scene, rows), limit=self._limit
+        )
+        return finish(instances, scene, self._postprocess)
+
+    def _proposals(self, scene: Scene, rows: Int64) -> Instances:
+        """Proposals of all views of a part of the scene."""
+        try:
+            return self._propose_views(scene.points[rows], scene.colors[rows])
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+        # Outside of the handler, which would keep the tensors of the failed call alive.
+        if self.engine.device.type == "cuda":
+            torch.cuda.empty_cache()
+        raise BlockTooLargeError(f"{self.device} has no memory for {len(rows)} points")
+
+    @torch.inference_mode()
+    def _propose_views(self, points: Float32, colors: Float32) -> Instances:
+        # Whole metres are a whole number of voxels; small numbers keep float32 exact far away.
+        origin = np.floor(points.min(axis=0))
+        cloud = torch.from_numpy(points - origin).to(self.engine.device)
+        features = torch.from_numpy(colors).to(self.engine.device) * 2 - 1
+        views = range(self._network_settings.augmented_views)
+        return _pooled([self._propose(turned(cloud, view), features) for view in views])
+
+    def _propose(self, points: Tensor, features: Tensor) -> Instances:
+        queries = self._queries(points, features)
+        scored = score_queries(queries, mask_threshold=self._postprocess.mask_threshold)
+        if not self._checked:
+            self._checked = True
+            if looks_inverted(scored):
+                logger.warning(
+                    "the scores of spaceformer look inverted: queries called objects have the "
+                    "worse masks. If instances are nonsense, OBJECT_COLUMN in "
+                    "segmenters/postprocess.py has to be the other one; please report it"
+                )
+        return propose(queries, scored, self._postprocess)
+
+    def _queries(self, points: Tensor, features: Tensor) -> Queries:
+        queries = self.engine(points, features)
+        if self.engine.precision == "fp32" or bool(queries.logits.isfinite().all()):
+            return queries
+        logger.warning(
+            "%s overflows in spaceformer; computing in fp32 from now on", self.engine.precision
+        )
+        self.engine.precision = "fp32"
+        return self.engine(points, features)
+
+    def _warn_if_coarse(self, scene: Scene) -> None:
+        if scene.voxel_size > _COARSE * VOXEL_SIZE_M and not self._warned_coarse:
+            self._warned_coarse = True
+            logger.warning(
+                "voxels of %g m are too coarse for spaceformer, which was trained with %g m: "
+                "expect few and poor instances, or set voxel_size to %g",
+                scene.voxel_size, VOXEL_SIZE_M, VOXEL_SIZE_M,
+            )  # fmt: skip
+
+
+def load_spaceformer_segmenter(
+    network: NetworkSettings, postprocess: PostprocessSettings
+) -> SpaceformerSegmenter:
+    """The segmenter with the weights that the settings name.
+
+    Raises:
+        FileNotFoundError: the weights are not on this machine; the message says how to get them.
+        ValueError: the file holds other weights, or the device is not there.
+    """
+    engine = load_engine(SPACEFORMER.find(network.checkpoint), network)
+    return SpaceformerSegmenter(engine, network=network, postprocess=postprocess)
+
+
+def turned(points: Tensor, view: int) -> Tensor:
+    """(N, 3) points turned about z by `view` quarters, and mirrored from the fifth view on.
+
+    Quarter turns keep walls along the grid, as they are in most maps.
+    """
+    x, y, z = points.unbind(1)
+    if view >= _MIRRORED_FROM:
+        y = -y
+    for _ in range(view % _MIRRORED_FROM):
+        x, y = -y, x
+    return torch.stack([x, y, z], dim=1)
+
+
+def _pooled(views: list[Instances]) -> Instances:
+    """Proposals of all views.
+
+    Queries do not stand for the same thing in two views, so nothing is averaged; duplicates are
+    left to the suppression.
+    """
+    if len(views) == 1:
+        return views[0]
+    embeddings = [view.embeddings for view in views if view.embeddings is not None]
+    return Instances(
+        np.concatenate([view.masks for view in views]),
+        np.concatenate([view.scores for view in views]),
+        np.concatenate(embeddings),
+    )
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Of a GPU, or of the CPU, whose error has no type of its own."""
+    return isinstance(error, torch.cuda.OutOfMemoryError) or "allocate memory" in str(error)

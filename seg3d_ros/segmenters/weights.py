@@ -1,0 +1,144 @@
+"""Weights that are fetched on the user's machine: where they lie, how they get there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+from tqdm import tqdm
+
+_CHUNK = 1 << 20
+_TIMEOUT_S = 30
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A file on the Hugging Face hub.
+
+    Attributes:
+        model: name users type.
+        repository: on the hub, "owner/name".
+        file: in the repository.
+        megabytes: size, for the question before a download.
+        licence: SPDX identifier.
+        notice: what the licence means, one sentence.
+    """
+
+    model: str
+    repository: str
+    file: str
+    megabytes: int
+    licence: str
+    notice: str
+
+    @property
+    def path(self) -> Path:
+        """Where the file is, or would be, on this machine."""
+        return weights_folder() / self.model / self.file
+
+    def find(self, given: str = "") -> Path:
+        """The given file, else the downloaded one.
+
+        Raises:
+            FileNotFoundError: it is not there; the message says how to get it.
+        """
+        path = Path(given).expanduser() if given else self.path
+        if path.is_file():
+            return path
+        raise FileNotFoundError(
+            f"the weights of {self.model} are not here: {path} is missing. Fetch them with "
+            f"`seg3d download {self.model}` (licence {self.licence}: {self.notice}), or set "
+            f"`checkpoint` to a copy of {self.file}"
+        )
+
+
+class DownloadError(OSError):
+    """The file could not be fetched, or is not the one that the hub describes."""
+
+
+SPACEFORMER = Weights(
+    model="spaceformer",
+    repository="chrischoy/SpaCeFormer",
+    file="spaceformer_512_siglip2_ssccc.ckpt",
+    megabytes=344,
+    licence="CC-BY-NC-4.0",
+    notice="non-commercial use only, with credit to the authors",
+)
+
+
+def weights_folder() -> Path:
+    """$SEG3D_WEIGHTS, else `seg3d_ros/weights` in $XDG_DATA_HOME or ~/.local/share."""
+    if own := os.environ.get("SEG3D_WEIGHTS"):
+        return Path(own).expanduser()
+    root = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(root).expanduser() / "seg3d_ros" / "weights"
+
+
+def download(weights: Weights) -> Path:
+    """Fetch the file from the hub; an interrupted download goes on where it stopped.
+
+    The hub's own client finds the file; it keeps no part of a broken download, so the bytes are
+    fetched here. The file takes its place only when it is whole and has the hub's checksum.
+
+    Raises:
+        DownloadError: no network, no such file, or another checksum.
+        ImportError: huggingface_hub is not installed.
+    """
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    try:
+        described = get_hf_file_metadata(hf_hub_url(weights.repository, weights.file))
+        tag, size = described.etag or "", described.size or 0
+        # Named after the checksum, so that parts of two versions are never put together.
+        part = weights.path.with_name(f".{weights.file}.{tag[:12]}.part")
+        part.parent.mkdir(parents=True, exist_ok=True)
+        _fetch_rest(described.location, part, size=size)
+    except Exception as error:  # OSErrors, and those of the hub and of its HTTP library
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise DownloadError(
+            f"cannot fetch {weights.file} from {weights.repository}: {reason}"
+        ) from error
+    _verify(part, tag)
+    part.replace(weights.path)
+    return weights.path
+
+
+def _fetch_rest(url: str, part: Path, *, size: int) -> None:
+    """Append to a file what it lacks of `size` bytes."""
+    present = part.stat().st_size if part.exists() else 0
+    if present == size:
+        return
+    request = Request(url, headers={"Range": f"bytes={present}-"})
+    with urlopen(request, timeout=_TIMEOUT_S) as answer:
+        if answer.status != HTTPStatus.PARTIAL_CONTENT:
+            present = 0  # the server sends all of it again
+        with (
+            part.open("ab" if present else "wb") as file,
+            tqdm(total=size, initial=present, unit="B", unit_scale=True, disable=None) as bar,
+        ):
+            while chunk := answer.read(_CHUNK):
+                file.write(chunk)
+                bar.update(len(chunk))
+    if part.stat().st_size != size:
+        raise DownloadError(
+            f"the connection broke after {part.stat().st_size} of {size} bytes; run the command "
+            "again to go on from there"
+        )
+
+
+def _verify(path: Path, tag: str) -> None:
+    """Compare with the SHA-256 that the hub gives as the tag of large files."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    if digest.hexdigest() != tag:
+        path.unlink()
+        raise DownloadError(
+            f"what was fetched has the checksum {digest.hexdigest()}, the hub says {tag!r}; "
+            "it was removed, try again"
+        )

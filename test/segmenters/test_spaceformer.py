@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+
+import numpy as np
+import pytest
+import torch
+from support.small_spaceformer import CONFIG, small_network, write_checkpoint
+
+from seg3d_ros.networks.checkpoint import CheckpointError
+from seg3d_ros.networks.spaceformer import Spaceformer
+from seg3d_ros.scene import Scene
+from seg3d_ros.segmenters import spaceformer_engine
+from seg3d_ros.segmenters.postprocess import Queries
+from seg3d_ros.segmenters.registry import load_segmenter
+from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
+from seg3d_ros.segmenters.spaceformer import SpaceformerSegmenter, turned
+from seg3d_ros.segmenters.spaceformer_engine import TorchEngine, load_engine, pick_torch_device
+from seg3d_ros.text.encoder import ENCODERS
+
+LENIENT = PostprocessSettings(min_score=0.05)
+
+
+@pytest.fixture(scope="module")
+def scene(builder):
+    built = builder().rectangle((0, 0, 0), (1.2, 0, 0), (0, 1, 0))
+    return built.box((0.4, 0.4, 0.15), (0.3, 0.3, 0.3), 1).build()[0]
+
+
+def segmenter(*, device=None, precision="fp32", seed=3, **settings):
+    device = device or torch.device("cpu")
+    engine = TorchEngine(small_network(seed=seed), device=device, precision=precision)
+    network = NetworkSettings(**settings)
+    return SpaceformerSegmenter(engine, network=network, postprocess=LENIENT)
+
+
+def test_instances_cover_the_scene_with_unit_embeddings(scene, device):
+    found = segmenter(device=device).segment(scene)
+    assert len(found) >= 3
+    assert found.masks.shape == (len(found), len(scene))
+    assert (found.masks.sum(axis=1) >= LENIENT.min_mask_points).all()
+    assert found.scores.dtype == np.float32 and (np.diff(found.scores) <= 0).all()
+    assert found.embeddings.shape == (len(found), 1152)
+    np.testing.assert_allclose(np.linalg.norm(found.embeddings, axis=1), 1, atol=1e-5)
+
+
+def test_embeddings_live_in_the_space_of_a_known_encoder():
+    assert SpaceformerSegmenter.embedding_space in ENCODERS
+
+
+def test_the_same_scene_gives_the_same_instances(scene):
+    system = segmenter()
+    first = system.segment(scene)
+    torch.manual_seed(77)
+    again = system.segment(scene)
+    np.testing.assert_array_equal(first.masks, again.masks)
+    np.testing.assert_array_equal(first.embeddings, again.embeddings)
+
+
+def reordered(scene, order):
+    return Scene(
+        scene.points[order], scene.colors[order], scene.voxel_keys[order], scene.voxel_size
+    )
+
+
+def test_permuted_points_give_permuted_masks(scene):
+    order = np.random.default_rng(5).permutation(len(scene))
+    system = segmenter()
+    plain, permuted = system.segment(scene), system.segment(reordered(scene, order))
+    np.testing.assert_array_equal(permuted.masks, plain.masks[:, order])
+    np.testing.assert_allclose(permuted.scores, plain.scores, atol=1e-5)
+
+
+def test_whole_metres_do_not_matter(scene):
+    """Maps grow far from their origin; float32 must not take the millimetres there."""
+    moved = dataclasses.replace(scene, points=scene.points + np.float32([2000, -3000, 0]))
+    # The points themselves are rounded to 1/4096 m there, so a few change their voxel.
+    here, there = segmenter().segment(scene), segmenter().segment(moved)
+    assert len(here) == len(there)
+    assert (here.masks != there.masks).mean() < 0.05
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_gives_nearly_the_same(scene, precision, overlap):
+    exact, half = segmenter().segment(scene), segmenter(precision=precision).segment(scene)
+    assert min(overlap(half.masks, mask) for mask in exact.masks) > 0.8
+    assert half.embeddings.dtype == np.float32
+
+
+def test_finer_voxels_are_averaged_and_coarser_ones_warned_of(builder, caplog):
+    for voxel_size, expected in ((0.01, False), (0.05, True)):
+        built = builder(voxel_size=voxel_size).rectangle((0, 0, 0), (1, 0, 0), (0, 1, 0))
+        scene, _ = built.build()
+        with caplog.at_level(logging.WARNING):
+            found = segmenter().segment(scene)
+        assert found.masks.shape[1] == len(scene)
+        assert ("too coarse" in caplog.text) is expected
+
+
+def test_an_empty_scene_has_no_instances():
+    nothing = np.zeros((0, 3), np.float32)
+    found = segmenter().segment(Scene(nothing, nothing, np.zeros(0, np.int64), 0.02))
+    assert found.masks.shape == (0, 0)
+
+
+def test_one_point_is_a_scene():
+    point = np.zeros((1, 3), np.float32)
+    assert (
+        segmenter().segment(Scene(point, point, np.zeros(1, np.int64), 0.02)).masks.shape[1] == 1
+    )
+
+
+class Scripted:
+    """An engine whose only query is what lies in x < 0.5 m, and that has little memory."""
+
+    name, precision = "scripted", "fp32"
+    device = torch.device("cpu")
+
+    def __init__(self, *, memory=10**9, error="[enforce] can't allocate memory: buy more"):
+        self.memory, self.error = memory, error
+        self.sizes = []
+
+    def __call__(self, points, colors):
+        self.sizes.append(len(points))
+        if len(points) > self.memory:
+            raise RuntimeError(self.error)
+        assert float(colors.min()) >= -1 and float(colors.max()) <= 1
+        mask = torch.where(points[:, :1] < 0.5, 9.0, -9.0)
+        return Queries(torch.tensor([[9.0, 0.0]]), mask, torch.tensor([[0.0, 3.0]]))
+
+
+def test_out_of_memory_means_smaller_blocks(scene, caplog):
+    engine = Scripted(memory=2500)
+    system = SpaceformerSegmenter(engine)
+    with caplog.at_level(logging.WARNING):
+        found = system.segment(scene)
+    assert f"no memory for {len(scene)} points" in caplog.text
+    np.testing.assert_array_equal(found.masks[0], scene.points[:, 0] < 0.5)
+    np.testing.assert_allclose(found.embeddings[0], [0, 1])
+    engine.sizes.clear()
+    system.segment(scene)
+    assert max(engine.sizes) <= 2500  # it has learned
+
+
+def test_other_errors_are_not_taken_for_lack_of_memory(scene):
+    with pytest.raises(RuntimeError, match="something else"):
+        SpaceformerSegmenter(Scripted(memory=10, error="something else")).segment(scene)
+
+
+def test_the_point_limit_is_kept(scene):
+    engine = Scripted()
+    network = NetworkSettings(block_points=3000)
+    found = SpaceformerSegmenter(engine, network=network).segment(scene)
+    assert len(engine.sizes) > 1 and max(engine.sizes) <= 3000
+    assert found.masks.shape == (1, len(scene))
+
+
+def test_augmented_views_add_what_others_miss(scene):
+    """Turned by half a turn, another part of the scene lies below x = 0.5."""
+    found = SpaceformerSegmenter(Scripted(), network=NetworkSettings(augmented_views=4)).segment(
+        scene
+    )
+    assert len(found) > 1
+    assert any((mask == (scene.points[:, 0] < 0.5)).all() for mask in found.masks)
+
+
+def test_views_are_eight_different_quarter_turns_and_mirror_images():
+    points = torch.tensor([[1.0, 2.0, 3.0], [-4.0, 5.0, 6.0]])
+    views = [turned(points, number) for number in range(8)]
+    assert torch.equal(views[0], points)
+    assert torch.equal(views[1], torch.tensor([[-2.0, 1.0, 3.0], [-5.0, -4.0, 6.0]]))
+    assert len({tuple(view.flatten().tolist()) for view in views}) == 8
+    for view in views:
+        assert torch.equal(view.norm(dim=1), points.norm(dim=1))
+        assert torch.equal(view[:, 2], points[:, 2])
+
+
+def test_overflow_in_half_precision_falls_back(scene, caplog):
+    class Overflowing(Scripted):
+        precision = "fp16"
+
+        def __call__(self, points, colors):
+            queries = super().__call__(points, colors)
+            if self.precision == "fp16":
+                queries.logits.fill_(torch.inf)
+            return queries
+
+    with caplog.at_level(logging.WARNING):
+        found = SpaceformerSegmenter(Overflowing()).segment(scene)
+    assert len(found) == 1 and "fp16 overflows" in caplog.text
+
+
+@pytest.fixture
+def small_release(monkeypatch):
+    """Makes the small network the released one."""
+    load = spaceformer_engine.load_spaceformer
+    monkeypatch.setattr(
+        spaceformer_engine, "load_spaceformer", lambda path: load(path, config=CONFIG)
+    )
+
+
+def test_a_checkpoint_gives_the_segmenter_it_was_written_from(scene, tmp_path, small_release):
+    path = write_checkpoint(tmp_path / "it.ckpt", small_network())
+    network = NetworkSettings(checkpoint=str(path), device="cpu")
+    loaded = load_segmenter("spaceformer", network=network, postprocess=LENIENT)
+    assert (loaded.name, loaded.device) == ("spaceformer", "cpu")
+    one, other = loaded.segment(scene), segmenter().segment(scene)
+    np.testing.assert_array_equal(one.masks, other.masks)
+    np.testing.assert_array_equal(one.scores, other.scores)
+
+
+class Bomb:
+    """Runs a command where pickles are trusted."""
+
+    def __init__(self, target):
+        self.target = target
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.target),)
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path):
+    torch.save({"state_dict": {"net.x": Bomb(tmp_path / "harm")}}, tmp_path / "bad.ckpt")
+    with pytest.raises(CheckpointError, match=r"bad\.ckpt"):
+        load_engine(tmp_path / "bad.ckpt", NetworkSettings(device="cpu"))
+    assert not (tmp_path / "harm").exists()
+
+
+def without(network, name):
+    state = {key: value for key, value in network.state_dict().items() if key != name}
+    holder = torch.nn.Module()
+    holder.state_dict = lambda: state
+    return holder
+
+
+@pytest.mark.parametrize(
+    ("network", "complaint"),
+    [
+        (lambda: without(small_network(), "clip_head.bias"), "missing: clip_head.bias"),
+        (lambda: Spaceformer(dataclasses.replace(CONFIG, num_queries=9)), "another shape"),
+        (lambda: Spaceformer(dataclasses.replace(CONFIG, use_iou_head=True)), "iou_head"),
+    ],
+)
+def test_a_checkpoint_of_something_else_says_what_is_wrong(
+    tmp_path, small_release, network, complaint
+):
+    path = write_checkpoint(tmp_path / "it.ckpt", network())
+    with pytest.raises(CheckpointError, match=complaint):
+        load_engine(path, NetworkSettings(device="cpu"))
+
+
+def test_missing_weights_say_how_to_get_them_and_under_which_licence(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEG3D_WEIGHTS", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"seg3d download spaceformer.*CC-BY-NC-4\.0"):
+        load_segmenter("spaceformer")
+    with pytest.raises(FileNotFoundError, match=r"/no/such\.ckpt"):
+        load_segmenter("spaceformer", network=NetworkSettings(checkpoint="/no/such.ckpt"))
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", "mps:0", "cpux"])
+def test_devices_that_are_not_here_are_refused(name):
+    with pytest.raises(ValueError, match=f"device is '{name}'"):
+        pick_torch_device(name)
+
+
+def test_warpconvnet_without_a_gpu_is_refused(tmp_path):
+    settings = NetworkSettings(engine="warpconvnet", device="cpu")
+    with pytest.raises(ValueError, match=r"needs a CUDA device \(this is cpu\).*use engine torch"):
+        load_engine(tmp_path / "it.ckpt", settings)
