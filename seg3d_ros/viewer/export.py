@@ -6,13 +6,14 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seg3d_ros.objects.map_object import MapObject
-from seg3d_ros.scene import Scene
+from seg3d_ros.scene import Float32, Int64, Scene
 from seg3d_ros.viewer.paint import NO_OBJECT, colors_of_ids, object_ids
 
 _BACKGROUND = (150, 150, 150)
@@ -24,6 +25,19 @@ _VERTEX = np.dtype(
     ]
 )  # fmt: skip
 _PLY_TYPES = {"<f4": "float", "|u1": "uchar", "<u4": "uint"}
+
+
+@dataclass(frozen=True, eq=False)
+class FinerPoints:
+    """The points of a file that became the voxels of a scene.
+
+    Attributes:
+        points: (P, 3) float32, map frame, metres.
+        rows: (P,) int64 row in the scene of each point's voxel.
+    """
+
+    points: Float32
+    rows: Int64
 
 
 @contextlib.contextmanager
@@ -39,21 +53,31 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_instances_ply(path: Path, scene: Scene, objects: Sequence[MapObject]) -> None:
+def write_instances_ply(
+    path: Path, scene: Scene, objects: Sequence[MapObject], *, finer: FinerPoints | None = None
+) -> None:
     """Write the scene as a binary PLY: each object in its palette colour, the rest grey.
 
     A vertex is x, y, z (metres, map frame), red, green, blue, instance_id (0: no object).
+
+    Args:
+        path: file to write; an older one is replaced at once.
+        scene: its points are the vertices.
+        objects: found in this scene.
+        finer: points that the scene was made of, to be the vertices in place of its own.
     """
-    ids = object_ids(scene, objects)
-    vertices = np.empty(len(scene), _VERTEX)
+    points, ids = scene.points, object_ids(scene, objects)
+    if finer is not None:
+        points, ids = finer.points, ids[finer.rows]
+    vertices = np.empty(len(points), _VERTEX)
     for axis, name in enumerate("xyz"):
-        vertices[name] = scene.points[:, axis]
+        vertices[name] = points[:, axis]
     colors = np.where((ids == NO_OBJECT)[:, None], _BACKGROUND, colors_of_ids(ids))
     for channel, name in enumerate(("red", "green", "blue")):
         vertices[name] = colors[:, channel]
     vertices["instance_id"] = ids
     with replacing(path) as temporary, temporary.open("wb") as file:
-        file.write(_ply_header(len(scene)).encode("ascii"))
+        file.write(_ply_header(len(points)).encode("ascii"))
         file.write(vertices.tobytes())
 
 

@@ -10,7 +10,12 @@ from typing import Any
 
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.scene import Scene
-from seg3d_ros.viewer.export import replacing, write_instances_ply, write_objects_json
+from seg3d_ros.viewer.export import (
+    FinerPoints,
+    replacing,
+    write_instances_ply,
+    write_objects_json,
+)
 from seg3d_ros.viewer.picture import render_view
 
 FILES = {
@@ -32,12 +37,14 @@ class Results:
         objects: the objects in it.
         model: segmenter that found them.
         timings: durations and counts, ready for JSON.
+        finer: points of a file that the scene was made of; None where there was none.
     """
 
     scene: Scene
     objects: Sequence[MapObject]
     model: str
     timings: dict[str, Any]
+    finer: FinerPoints | None = None
 
 
 def write_results(folder: Path, results: Results, *, frame: str = "map") -> None:
@@ -49,7 +56,9 @@ def write_results(folder: Path, results: Results, *, frame: str = "map") -> None
         frame: name of the frame that positions are given in.
     """
     write_objects_json(folder / "objects.json", results.objects, frame=frame, model=results.model)
-    write_instances_ply(folder / "instances.ply", results.scene, results.objects)
+    write_instances_ply(
+        folder / "instances.ply", results.scene, results.objects, finer=results.finer
+    )
     render_view(folder / "view.png", results.scene, results.objects)
     with replacing(folder / "timings.json") as temporary:
         temporary.write_text(json.dumps(results.timings, indent=2) + "\n", encoding="utf-8")

@@ -19,7 +19,7 @@ from seg3d_ros.pipeline import PerceptionSettings
 from seg3d_ros.segmenters.registry import MODELS
 from seg3d_ros.viewer.results import FILES
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,35 @@
+"""The command `seg3d`. Heavy imports sit inside the commands, so that --help answers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from seg3d_ros import __version__
+from seg3d_ros.cli.models import download, models
+from seg3d_ros.cli.replay import replay
+from seg3d_ros.cli.segment import segment
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="seg3d_ros %(version)s")
+def cli() -> None:
+    """Open-vocabulary 3D instance segmentation without ROS."""
+
+
+for command in (segment, replay, models, download):
+    cli.add_command(command)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code of the process: 2 for bad input."""
+    try:
+        cli.main(args, prog_name="seg3d", standalone_mode=False)
+    except click.ClickException as error:
+        click.echo(f"seg3d: {error.format_message()}", err=True)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("seg3d: interrupted", err=True)
+        return 130
+    return 0

@@ -1,0 +1,81 @@
+"""`seg3d models` and `seg3d download`: what there is, and getting what is not in the package."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from seg3d_ros.cli.errors import one_line_errors
+
+if TYPE_CHECKING:
+    from seg3d_ros.segmenters.registry import ModelInfo
+
+
+@click.command()
+def models() -> None:
+    """List the segmenters, the licences of their weights, and whether those are here."""
+    from seg3d_ros.segmenters.registry import MODELS
+
+    width = max(map(len, MODELS))
+    for info in MODELS.values():
+        click.echo(f"{info.name:<{width}}  {info.summary} ({info.licence}; {_weights(info)})")
+
+
+def _weights(info: ModelInfo) -> str:
+    if info.weights is None:
+        return "no weights needed"
+    if info.weights.path.is_file():
+        return f"weights: {info.weights.path}"
+    return f"weights not here: seg3d download {info.name}"
+
+
+@click.command()
+@click.argument("model")
+@click.option("-y", "--yes", is_flag=True, help="Accept the licence without being asked.")
+def download(model: str, *, yes: bool) -> None:
+    """Fetch the weights of MODEL from the Hugging Face hub, after you accept their licence.
+
+    MODEL is a segmenter, or siglip2: the text encoder that spaceformer's labels need.
+    """
+    from seg3d_ros.segmenters.registry import MODELS
+    from seg3d_ros.segmenters.weights import download as fetch
+
+    if model == "siglip2":
+        _download_siglip2(yes=yes)
+        return
+    known = {info.name: info.weights for info in MODELS.values() if info.weights}
+    weights = known.get(model)
+    if weights is None:
+        raise click.UsageError(
+            f"{model!r} has no weights to fetch; use one of {', '.join([*known, 'siglip2'])}"
+        )
+    if weights.path.is_file():
+        click.echo(f"already here: {weights.path}")
+        return
+    _ask(
+        f"{weights.file}, {weights.megabytes} MB, https://huggingface.co/{weights.repository}",
+        f"{weights.licence}: {weights.notice}",
+        yes=yes,
+    )
+    with one_line_errors():
+        click.echo(f"fetched: {fetch(weights)}")
+
+
+def _download_siglip2(*, yes: bool) -> None:
+    from seg3d_ros.text.siglip2 import REPOSITORY, download_weights
+
+    _ask(
+        f"SigLIP 2, 4600 MB, https://huggingface.co/{REPOSITORY}",
+        "Apache-2.0: any use, with the notice kept",
+        yes=yes,
+    )
+    with one_line_errors():
+        click.echo(f"fetched: {download_weights()}")
+
+
+def _ask(what: str, licence: str, *, yes: bool) -> None:
+    """Show what is fetched under which licence; a no ends the command."""
+    click.echo(f"{what}\nLicence {licence}.")
+    if not yes:
+        click.confirm("Do you accept it?", abort=True)

@@ -1,0 +1,82 @@
+"""`seg3d replay`: a recording through the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seg3d_ros.cli.errors import one_line_errors
+from seg3d_ros.cli.settings_options import SettingsCommand
+from seg3d_ros.settings import SettingInfo
+
+if TYPE_CHECKING:
+    from seg3d_ros.pipeline import Perception
+
+
+def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
+    from seg3d_ros.node.settings import NodeSettings
+    from seg3d_ros.pipeline import PerceptionSettings
+    from seg3d_ros.settings import settings_of
+
+    for section in PerceptionSettings().sections():
+        yield from settings_of(section)
+    yield from (item for item in settings_of(NodeSettings()) if item[0] == "segment_period")
+
+
+@click.command(cls=SettingsCommand, offered=_settings)
+@click.argument("recording", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default="seg3d_output",
+    show_default=True, help="Folder for the results; files of an earlier run are replaced.",
+)  # fmt: skip
+@click.option(
+    "--topic", default="", help="Cloud or depth image topic of a bag that holds several."
+)
+@click.option("--max-frames", type=click.IntRange(min=1), help="Stop after so many frames.")
+def replay(
+    recording: Path,
+    output: Path,
+    topic: str,
+    max_frames: int | None,
+    segment_period: float,
+    **settings: Any,
+) -> None:
+    """Segment RECORDING and write view.png, objects.json, instances.ply and timings.json.
+
+    RECORDING is a folder of images (TUM RGB-D, Redwood, 3DMatch), a rosbag2 or an .mcap file.
+    """
+    from tqdm import tqdm
+
+    from seg3d_ros.pipeline import Perception, PerceptionSettings
+    from seg3d_ros.recordings.open import open_recording
+    from seg3d_ros.replay import replay as replay_recording
+    from seg3d_ros.viewer.results import files_list, objects_table, write_results
+
+    with one_line_errors():
+        source = open_recording(recording, topic=topic)
+        perception = Perception(PerceptionSettings().with_values(settings))
+        output.mkdir(parents=True, exist_ok=True)
+    frames = min(len(source), max_frames or len(source))
+    with (
+        one_line_errors(),
+        tqdm(total=frames, desc=source.name, unit="frame", disable=None) as bar,
+    ):
+
+        def on_frame(perception: Perception) -> None:
+            bar.set_postfix_str(f"{len(perception.map):,} voxels", refresh=False)
+            bar.update()
+
+        results = replay_recording(
+            source,
+            perception,
+            segment_period=segment_period,
+            max_frames=max_frames,
+            on_frame=on_frame,
+        )
+    write_results(output, results)
+    click.echo(objects_table(results.objects))
+    click.echo()
+    click.echo(files_list(output))

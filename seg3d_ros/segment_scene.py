@@ -1,0 +1,87 @@
+"""One still scene to named objects, without a map, ROS or a camera."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from seg3d_ros.objects.object_map import ObjectMap
+from seg3d_ros.pipeline import PerceptionSettings
+from seg3d_ros.recordings.scene_file import PointCloud, voxelize_cloud
+from seg3d_ros.segmenters.registry import load_segmenter
+from seg3d_ros.segmenters.segmenter import Segmenter
+from seg3d_ros.segmenters.weights import SPACEFORMER
+from seg3d_ros.text.cache import EmbeddingCache
+from seg3d_ros.text.encoder import load_text_encoder
+from seg3d_ros.text.vocabulary import Vocabulary
+from seg3d_ros.timings import StageTimings
+from seg3d_ros.viewer.export import FinerPoints
+from seg3d_ros.viewer.results import Results
+
+
+class SceneSegmentation:
+    """Loads a segmenter and the words once, then segments any number of scenes.
+
+    Attributes:
+        segmenter: cuts scenes into instances.
+        vocabulary: names them; None without labels, or where the segmenter gives no embeddings.
+        settings: those in force.
+    """
+
+    def __init__(self, settings: PerceptionSettings, labels: list[str]) -> None:
+        """Load everything, so that what is missing or wrong is said before the work begins.
+
+        Raises:
+            ValueError: a setting or a label cannot be one, or weights are those of another model.
+            FileNotFoundError: weights of the segmenter or of its text encoder are not here.
+            ImportError: packages are missing; the message says what to install.
+        """
+        self.settings = settings
+        self.segmenter: Segmenter = load_segmenter(
+            settings.model, network=settings.network, postprocess=settings.postprocess
+        )
+        space = self.segmenter.embedding_space
+        self.vocabulary: Vocabulary | None = None
+        if labels and space:
+            encoder = load_text_encoder(space, device=settings.network.device)
+            self.vocabulary = Vocabulary(labels, encoder=encoder, cache=EmbeddingCache())
+        elif labels:
+            Vocabulary(labels)  # for its checks
+
+    def run(self, cloud: PointCloud, *, name: str) -> Results:
+        """Segment a point cloud.
+
+        Args:
+            cloud: at least one point, z up.
+            name: of the scene, for the report.
+        """
+        timings = StageTimings()
+        with timings.measure("voxelize"):
+            scene, rows = voxelize_cloud(cloud, self.settings.map.voxel_size)
+        with timings.measure("segment"):
+            instances = self.segmenter.segment(scene)
+        with timings.measure("track"):
+            # There is but one view: whatever it shows is an object.
+            objects = ObjectMap(replace(self.settings.tracking, confirm_views=1))
+            objects.update(scene, instances)
+        if self.vocabulary is not None:
+            with timings.measure("relabel"):
+                objects.relabel(self.vocabulary)
+        report = {
+            "scene": name,
+            "model": self.segmenter.name,
+            "device": self.segmenter.device,
+            "points": len(cloud),
+            "map_voxels": len(scene),
+            "stages": timings.as_dict(),
+        }
+        finer = FinerPoints(cloud.points, rows)
+        return Results(scene, objects.confirmed(), self.segmenter.name, report, finer)
+
+
+def default_model(checkpoint: str = "") -> str:
+    """The best segmenter whose weights are here: SpaCeFormer, or else the geometric one.
+
+    Args:
+        checkpoint: weights that the user gives; empty: where downloads go.
+    """
+    return "spaceformer" if checkpoint or SPACEFORMER.path.is_file() else "geometric"
