@@ -23,7 +23,8 @@ def estimate_camera(points: Float32, grid: tuple[int, int]) -> Camera | None:
         +z (a spinning lidar, a cloud in another frame).
     """
     height, width = grid
-    image = points.reshape(height, width, 3)[::_STEP, ::_STEP].astype(np.float64)
+    with np.errstate(invalid="ignore"):  # bytes that are no numbers
+        image = points.reshape(height, width, 3)[::_STEP, ::_STEP].astype(np.float64)
     rows, columns = np.nonzero((image[..., 2] > 0) & np.isfinite(image).all(axis=-1))
     if len(rows) < _MIN_PIXELS:
         return None

@@ -43,14 +43,11 @@ class Arrival:
 
 
 class SourceRecord:
-    """Counters of one source. Thread-safe.
-
-    Attributes:
-        waiting: what the source waits for in words, empty when nothing.
-    """
+    """Counters of one source. Thread-safe."""
 
     def __init__(self) -> None:
-        self.waiting = ""
+        self._missing = ""
+        self._missing_since_s = 0.0
         self._lock = threading.Lock()
         self._received = 0
         self._integrated = 0
@@ -67,12 +64,25 @@ class SourceRecord:
         """Its points are in the map."""
         with self._lock:
             self._integrated += 1
-            self.waiting = ""
+            self._missing = ""
 
     def count_dropped(self, reason: str, count: int = 1) -> None:
         """It was given up, for a reason in one or two words."""
         with self._lock:
             self._dropped[reason] += count
+
+    def wait_for(self, what: str) -> None:
+        """Frames of the source can't be used before something is there; empty: nothing misses."""
+        with self._lock:
+            if what != self._missing:
+                self._missing, self._missing_since_s = what, time.monotonic()
+
+    @property
+    def waiting(self) -> str:
+        """What the source waits for and since when, empty when for nothing."""
+        with self._lock:
+            seconds = time.monotonic() - self._missing_since_s
+            return f"{self._missing} for {seconds:.0f} s" if self._missing else ""
 
     @property
     def received(self) -> int:

@@ -7,7 +7,6 @@ Everything goes over real topics and services; only the drawing happens here.
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from rclpy.signals import SignalHandlerOptions
 from tqdm import tqdm
 
 from seg3d_ros.mapping.voxel_map import MapSettings
-from seg3d_ros.node.child_process import Child, ChildFailedError
+from seg3d_ros.node.child_process import Child, ChildFailedError, end_on_signals
 from seg3d_ros.node.client import RequestFailed, Seg3dClient
 from seg3d_ros.node.environment import prepare_environment
 from seg3d_ros.node.observer import Observer, Status
@@ -279,7 +278,7 @@ def _command(
 
 def main(args: list[str] | None = None) -> int:
     """Run the demo; returns the exit code of the process."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_on_signals()
     try:
         _command.main(args, prog_name="demo", standalone_mode=False)
     except (KeyboardInterrupt, click.Abort):

@@ -145,7 +145,7 @@ class CameraSource:
         if self._pairer.unpaired > before:
             self._record.count_dropped("no partner image", self._pairer.unpaired - before)
         if pair is None:
-            self._record.waiting = "" if self._record.integrated else "colour and depth to pair"
+            self._record.wait_for("" if self._record.integrated else "colour and depth to pair")
             return
         if self._camera_info is None:
             self._wait_for_camera_info(pair)
@@ -157,7 +157,7 @@ class CameraSource:
         if self._held is not None:
             self._record.count_dropped("no camera_info")
         self._held = pair
-        self._record.waiting = "camera_info"
+        self._record.wait_for("camera_info")
 
     def _deliver_pair(self, pair: Pair, info: CameraInfo) -> None:
         color, depth = pair

@@ -112,7 +112,7 @@ class Integrator:
                 return False
             if self._take(arrival):
                 self._drop(arrival, record, "no transform", str(error))
-                record.waiting = f"transform {self._fixed_frame} → {arrival.frame_id}"
+                record.wait_for(f"transform {self._fixed_frame} → {arrival.frame_id}")
         except ValueError as error:
             self._drop(arrival, record, "malformed", str(error))
         except Exception:

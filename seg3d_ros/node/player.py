@@ -10,7 +10,6 @@ listener has to walk a tree as on a real robot. /diagnostics tells how far the p
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -32,6 +31,7 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from tf2_msgs.msg import TFMessage
 
 from seg3d_ros.mapping.transforms import invert
+from seg3d_ros.node.child_process import end_on_signals
 from seg3d_ros.node.conversions import NANOSECONDS, header_msg
 from seg3d_ros.node.pacing import Pacer, Playback
 from seg3d_ros.node.qos import LATCHED, SENSOR
@@ -260,7 +260,7 @@ def main(args: list[str] | None = None) -> int:
     args = sys.argv if args is None else args
     # This process has no executor to stop, so signals are Python's own.
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_on_signals()
     try:
         _command.main(remove_ros_args(args)[1:], prog_name="player", standalone_mode=False)
     except (KeyboardInterrupt, click.Abort):

@@ -54,8 +54,10 @@ class Seg3dNode(LifecycleNode):
         self._offered: Services | None = None  # rclpy has a _services of its own
         self._running: _Running | None = None
         self.settings: AllSettings = declare_parameters(self)
+        self._warn_of_unknown_parameters()
         self.add_on_set_parameters_callback(self._check_parameters)
-        self.add_post_set_parameters_callback(self._apply_parameters)
+        if self._knows_post_set:
+            self.add_post_set_parameters_callback(self._apply_parameters)
 
     def on_configure(self, state: LifecycleState) -> Result:
         """Load the segmenter, make publishers and services."""
@@ -159,12 +161,28 @@ class Seg3dNode(LifecycleNode):
         self._perception = self._offered = self._outputs = self._transforms = None
 
     def _check_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
-        """Accept or refuse a change; touches nothing."""
+        """Accept or refuse a change; see `_knows_post_set` for who applies it."""
         try:
             changed(self.settings, parameters)
         except (ValueError, TypeError) as error:
             return SetParametersResult(successful=False, reason=str(error))
+        if not self._knows_post_set:
+            self._apply_parameters(parameters)
         return SetParametersResult(successful=True)
+
+    @property
+    def _knows_post_set(self) -> bool:
+        """False in Humble, where a change takes effect with its check."""
+        return hasattr(self, "add_post_set_parameters_callback")
+
+    def _warn_of_unknown_parameters(self) -> None:
+        given = set(self._parameter_overrides)  # rclpy has no public way to ask for them
+        unknown = {name for name in given if not self.has_parameter(name)}
+        unknown = {name for name in unknown if not name.startswith("qos_overrides.")}
+        if unknown:
+            self.get_logger().warning(
+                f"unknown parameters are ignored: {', '.join(sorted(unknown))}"
+            )
 
     def _apply_parameters(self, parameters: list[Parameter]) -> None:
         self.settings = changed(self.settings, parameters)

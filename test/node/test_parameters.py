@@ -164,3 +164,8 @@ def test_a_wrong_value_at_start_ends_the_node_with_one_line(assignment: str) -> 
     assert ended.returncode == 2
     assert len(lines) == 1 and "wrong parameter" in lines[0]
     assert assignment.split(":=")[0] in lines[0]
+
+
+def test_an_unknown_parameter_is_named(start_node) -> None:
+    node = start_node(voxel_sise=0.05)
+    assert "unknown parameters are ignored: voxel_sise" in node.output
