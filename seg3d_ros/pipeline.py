@@ -130,7 +130,10 @@ class Perception:
         )
         self.prompt_segmenter: PromptSegmenter = load_prompt_segmenter(self.settings.prompt_model)
         space = self.segmenter.embedding_space
-        self._encoder = load_text_encoder(space, device=network.device) if space else None
+        folder = Path(network.text_weights).expanduser() if network.text_weights else None
+        self._encoder = (
+            load_text_encoder(space, folder=folder, device=network.device) if space else None
+        )
         self._embedding_cache = EmbeddingCache() if space else None
         self.map = VoxelMap(self.settings.map, self.settings.filter)
         self.timings = StageTimings()
@@ -198,6 +201,7 @@ class Perception:
 
         Raises:
             ValueError: a label or template cannot be one; the old vocabulary stays in force.
+            FileNotFoundError: the text encoder's weights are not on this machine.
         """
         version = self.vocabulary.version + 1 if self.vocabulary else 1
         vocabulary = Vocabulary(

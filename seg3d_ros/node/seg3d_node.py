@@ -8,6 +8,7 @@ thread answers requests.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
@@ -25,6 +26,7 @@ from seg3d_ros.node.services import Services
 from seg3d_ros.node.transform_source import TransformSource, listen
 from seg3d_ros.node.worker import SegmentationWorker
 from seg3d_ros.pipeline import EmptyMapError, Perception
+from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 
 
 class Seg3dNode(LifecycleNode):
@@ -112,8 +114,7 @@ class Seg3dNode(LifecycleNode):
     def _configure(self) -> None:
         settings = self.settings
         perception = Perception(settings.perception)
-        if settings.node.vocabulary:
-            perception.set_vocabulary(settings.node.vocabulary)
+        self._set_first_vocabulary(perception)
         frame = settings.node.fixed_frame
         self._perception = perception
         self._transforms = listen(self)
@@ -132,6 +133,16 @@ class Seg3dNode(LifecycleNode):
             f"fixed frame {frame!r}, clouds {list(settings.node.point_cloud_topics)}, "
             f"cameras {list(settings.node.cameras)}"
         )
+
+    def _set_first_vocabulary(self, perception: Perception) -> None:
+        """The words of the parameter, or a usual list for a model that can use one."""
+        words: Sequence[str] = self.settings.node.vocabulary
+        if not words and not perception.text_model:
+            return
+        try:
+            perception.set_vocabulary(words or load_vocabulary_file("household"))
+        except FileNotFoundError as error:  # objects can be found without being named
+            self.get_logger().warning(f"objects stay without names: {error}")
 
     def _activate(self) -> None:
         if not (self._perception and self._transforms and self._outputs):

@@ -49,6 +49,7 @@ _CODES: dict[type[Exception], int] = {
     NothingThereError: ErrorCode.NOTHING_THERE,
     NoEmbeddingsError: ErrorCode.NO_EMBEDDINGS,
     MapFileError: ErrorCode.FILE_ERROR,
+    FileNotFoundError: ErrorCode.FILE_ERROR,
     TransformError: ErrorCode.UNKNOWN_FRAME,
     ValueError: ErrorCode.INVALID_ARGUMENT,
 }

@@ -43,7 +43,7 @@ class NodeSettings:
         False, "Forget map and objects when time goes back (a bag that loops).", live=True
     )
     vocabulary: tuple[str, ...] = setting(
-        (), "Labels at start, synonyms joined by a vertical bar; empty: none."
+        (), "Labels at start, synonyms joined by a vertical bar; empty: the household list."
     )
     map_file: str = setting("", "Map to load at activation; empty: start with an empty map.")
     autostart: bool = setting(True, "Configure and activate without a lifecycle manager.")

@@ -14,6 +14,9 @@ class NetworkSettings:
     checkpoint: str = setting(
         "", "File with the weights of a learned model; empty: where seg3d download puts it."
     )
+    text_weights: str = setting(
+        "", "Folder with the weights of the text encoder; empty: where a download puts them."
+    )
     device: str = setting(
         "auto", "Where learned models run: cpu, cuda or cuda:1; auto: a GPU if there is one."
     )
