@@ -48,8 +48,8 @@ def test_models() -> None:
 
 def test_service_types_exist() -> None:
     files = {path.stem for folder in ("msg", "srv") for path in (ROOT / folder).iterdir()}
-    ours = set(re.findall(r"seg3d_ros/(\w+)", README))
-    assert ours - {"config"} <= files | {"msg", "srv"}
+    ours = set(re.findall(r"seg3d_ros/([A-Z]\w+)", README))
+    assert ours and ours <= files
 
 
 def test_linked_files_exist() -> None:
