@@ -9,7 +9,11 @@ import torch
 from torch import Tensor
 
 from seg3d_ros.scene import Float32, Instances, Int64, Scene
-from seg3d_ros.segmenters.blocks import BlockTooLargeError, segment_blocks
+from seg3d_ros.segmenters.blocks import (
+    SMALLEST_BLOCK,
+    BlockTooLargeError,
+    segment_blocks,
+)
 from seg3d_ros.segmenters.postprocess import (
     Queries,
     finish,
@@ -24,8 +28,10 @@ from seg3d_ros.segmenters.weights import SPACEFORMER
 logger = logging.getLogger(__name__)
 
 VOXEL_SIZE_M = 0.02  # of the network; it voxelises by itself
-# Points at once where nothing is set; where memory does not suffice, blocks get smaller.
-_USUAL_POINTS = {"cpu": 200_000, "cuda": 1_000_000}
+# Points at once where nothing is set; where memory does not suffice, blocks get smaller. The CPU's
+# limit is fixed, as Linux kills a process rather than refuse it memory.
+_CPU_POINTS = 100_000  # 5 GB
+_BYTES_PER_POINT = 50_000  # 39 kB were seen in fp32
 _COARSE = 1.5  # times the network's voxels; above, surfaces have holes in its grid
 _MIRRORED_FROM = 4  # of the augmented views: four quarter turns, then the same mirrored
 
@@ -49,8 +55,7 @@ class SpaceformerSegmenter:
         self.engine = engine
         self._network_settings = network or NetworkSettings()
         self._postprocess = postprocess or PostprocessSettings()
-        usual = _USUAL_POINTS[engine.device.type]
-        self._limit = self._network_settings.block_points or usual
+        self._limit = self._network_settings.block_points or _usual_points(engine.device)
         self._checked = False
         self._warned_coarse = False
 
@@ -138,6 +143,13 @@ def load_spaceformer_segmenter(
     """
     engine = load_engine(SPACEFORMER.find(network.checkpoint), network)
     return SpaceformerSegmenter(engine, network=network, postprocess=postprocess)
+
+
+def _usual_points(device: torch.device) -> int:
+    if device.type == "cpu":
+        return _CPU_POINTS
+    free, _ = torch.cuda.mem_get_info(device)
+    return max(SMALLEST_BLOCK, free // _BYTES_PER_POINT)
 
 
 def turned(points: Tensor, view: int) -> Tensor:

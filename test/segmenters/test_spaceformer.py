@@ -59,6 +59,15 @@ def test_the_same_scene_gives_the_same_instances(scene):
     np.testing.assert_array_equal(first.embeddings, again.embeddings)
 
 
+def test_the_seed_draws_only_curves_that_are_the_same_everywhere():
+    with torch.device("meta"):
+        backbone = Spaceformer().backbone.inner_module
+    generator = torch.Generator().manual_seed(spaceformer_engine.ORDER_SEED)
+    orders = backbone.draw_orders(generator)
+    assert len(orders) == 22 and len(set(orders)) > 5
+    assert "random" not in orders
+
+
 def reordered(scene, order):
     return Scene(
         scene.points[order], scene.colors[order], scene.voxel_keys[order], scene.voxel_size
