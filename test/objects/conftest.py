@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+from support.word_vectors import WordVectors
 
 from seg3d_ros.scene import Instances, Scene
 from seg3d_ros.sparse.voxel_keys import pack_keys, unpack_keys
@@ -44,26 +44,6 @@ class World:
             mask[:] = np.isin(scene.voxel_keys, part)
         chosen = np.array(scores if scores is not None else [0.8] * len(parts), np.float32)
         return Instances(masks, chosen, embeddings)
-
-
-class WordVectors:
-    """A text encoder without a network: a text is the mean of its words' fixed random vectors."""
-
-    name = "word-vectors"
-    dimension = 32
-    temperature = 0.1
-    templates = ("{}", "a {}")
-
-    def __init__(self) -> None:
-        self.encoded: list[str] = []
-
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
-        self.encoded.extend(texts)
-        sums = np.array([sum(self._vector(word) for word in text.split()) for text in texts])
-        return (sums / np.linalg.norm(sums, axis=1, keepdims=True)).astype(np.float32)
-
-    def _vector(self, word: str) -> np.ndarray:
-        return np.random.default_rng(zlib.crc32(word.encode())).standard_normal(self.dimension)
 
 
 @pytest.fixture
