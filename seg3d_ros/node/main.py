@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from typing import NoReturn
+import threading
 
 import rclpy
 from rclpy.exceptions import ParameterException
@@ -17,15 +17,28 @@ from seg3d_ros.node.seg3d_node import Seg3dNode
 
 log = logging.getLogger(__name__)
 
+LAST_WORK_S = 0.3  # for each thread; the whole end is to take two seconds at most
 
-def main(args: list[str] | None = None) -> NoReturn:
-    """Run the node until it is interrupted, and end the process."""
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until it is interrupted; returns the exit code of the process."""
     code = _run(args)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # A network that still runs in a thread cannot be interrupted; the interpreter would wait for
-    # it, or fall over it.
-    os._exit(code)
+    if not _threads_have_ended():
+        # A network that still runs in a thread cannot be interrupted; the interpreter would wait
+        # for it, or fall over it. Only then: it costs the shared memory of the middleware, which
+        # nobody but an orderly end gives back.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _threads_have_ended() -> bool:
+    """Give the threads that were told to end a moment to do so."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join(LAST_WORK_S)
+    return threading.active_count() == 1
 
 
 def _run(args: list[str] | None) -> int:
@@ -74,4 +87,4 @@ def _started(node: Seg3dNode) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

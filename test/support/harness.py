@@ -130,6 +130,8 @@ class Robot:
         rclpy.try_shutdown(context=self._context)
         self._thread.join()
         self._executor.shutdown()
+        self.node.destroy_node()
+        self._context.destroy()  # gives 64 MiB of shared memory back
 
     def publisher(self, kind: Any, topic: str, qos: QoSProfile = SENSOR) -> Any:
         if topic not in self._publishers:
