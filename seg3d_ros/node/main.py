@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 
 import rclpy
 from rclpy.exceptions import ParameterException
@@ -17,7 +18,7 @@ from seg3d_ros.node.seg3d_node import Seg3dNode
 
 log = logging.getLogger(__name__)
 
-LAST_WORK_S = 0.3  # for each thread; the whole end is to take two seconds at most
+LAST_WORK_S = 0.3  # the whole end is to take two seconds at most
 
 
 def main(args: list[str] | None = None) -> int:
@@ -35,9 +36,10 @@ def main(args: list[str] | None = None) -> int:
 
 def _threads_have_ended() -> bool:
     """Give the threads that were told to end a moment to do so."""
+    end = time.monotonic() + LAST_WORK_S
     for thread in threading.enumerate():
         if thread is not threading.current_thread():
-            thread.join(LAST_WORK_S)
+            thread.join(max(0.0, end - time.monotonic()))
     return threading.active_count() == 1
 
 
