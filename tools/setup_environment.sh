@@ -90,9 +90,9 @@ create_venv() {
 }
 
 install_python_packages() {
-  local requirements=(".[text,clouds,dev]")
+  local requirements=(".[text,clouds,train,dev]")
   if [ "$ros" = wheels ]; then
-    requirements=(".[text,clouds,dev,ros-wheels]")
+    requirements=(".[text,clouds,train,dev,ros-wheels]")
   else
     # ROS's compiled messages were built for one major version of NumPy.
     requirements+=("$(python3 -c 'import numpy; print("numpy<" + str(int(numpy.__version__[0]) + 1))')")
