@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from seg3d_ros.synthesis.library import FurnitureModel, LibraryError
 from seg3d_ros.synthesis.mesh import Array, Mesh, joined, to_linear
+from seg3d_ros.synthesis.supports import Support, find_supports
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -105,7 +106,7 @@ def _sized(mesh: Mesh, model: FurnitureModel) -> Mesh:
     return replace(mesh, vertices=standing.astype(np.float32))
 
 
-def save_mesh(path: Path, mesh: Mesh) -> None:
+def save_mesh(path: Path, mesh: Mesh, supports: Sequence[Support] = ()) -> None:
     """Write a mesh to a .npz file, whole or not at all; colours are rounded to bytes."""
     texels = np.concatenate([texture.reshape(-1, 4) for texture in mesh.textures])
     encoded = np.concatenate([texels[:, :3] ** (1 / 2.2), texels[:, 3:]], axis=1)
@@ -120,6 +121,8 @@ def save_mesh(path: Path, mesh: Mesh) -> None:
             material=mesh.material,
             sizes=np.array([texture.shape[:2] for texture in mesh.textures], np.int32),
             texels=np.rint(encoded * 255).astype(np.uint8),
+            levels=np.array([support.height for support in supports]),
+            clearance=np.array([support.clearance for support in supports], np.float32),
         )
     os.replace(temporary, path)
 
@@ -136,12 +139,19 @@ def load_mesh(path: Path) -> Mesh:
         return Mesh(file["vertices"], file["faces"], file["uv"], file["material"], textures)
 
 
+def load_supports(path: Path) -> tuple[Support, ...]:
+    """Read the supports that `save_mesh` wrote."""
+    with np.load(path, allow_pickle=False) as file:
+        return tuple(map(Support, file["levels"].tolist(), file["clearance"]))
+
+
 class BakedModels:
     """Meshes of furniture by the models' keys, from a folder of .npz files."""
 
     def __init__(self, folder: Path) -> None:
         """Use a folder that `bake` has filled."""
         self._folder = folder
+        self._supports: dict[str, tuple[Support, ...]] = {}
 
     def load(self, key: str) -> Mesh:
         """The mesh of a model, read from disk (milliseconds).
@@ -149,13 +159,26 @@ class BakedModels:
         Raises:
             LibraryError: it was never baked.
         """
-        try:
-            return load_mesh(self._path(key))
-        except FileNotFoundError as error:
-            raise LibraryError(f"{key!r} is not among the models in {self._folder}") from error
+        return load_mesh(self._existing(key))
+
+    def supports(self, key: str) -> tuple[Support, ...]:
+        """Where a model can carry things; kept in memory from the first time on.
+
+        Raises:
+            LibraryError: it was never baked.
+        """
+        if key not in self._supports:
+            self._supports[key] = load_supports(self._existing(key))
+        return self._supports[key]
 
     def __contains__(self, key: str) -> bool:
         return self._path(key).is_file()
+
+    def _existing(self, key: str) -> Path:
+        path = self._path(key)
+        if not path.is_file():
+            raise LibraryError(f"{key!r} is not among the baked models in {self._folder}")
+        return path
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.npz"
@@ -202,4 +225,6 @@ def _bake_some(library: Path, models: list[FurnitureModel], folder: Path) -> Non
         wanted = [name for name in archive.namelist() if name.rpartition("/")[0] in folders]
         archive.extractall(directory, wanted)
         for model in models:
-            save_mesh(folder / f"{model.key}.npz", load_model(Path(directory), model))
+            mesh = load_model(Path(directory), model)
+            supports = find_supports(mesh) if model.surface is not None else ()
+            save_mesh(folder / f"{model.key}.npz", mesh, supports)
