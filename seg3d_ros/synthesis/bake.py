@@ -206,7 +206,11 @@ def bake(
     missing = [model for key, model in models.items() if key not in baked]
     paths = {path.stem: path for path in libraries}
     jobs = [
-        (paths[stem], [model for model in missing if model.library == stem][start::workers], folder)
+        (
+            paths[stem],
+            [model for model in missing if model.library == stem][start::workers],
+            folder,
+        )
         for stem in sorted({model.library for model in missing})
         for start in range(workers)
     ]

@@ -45,7 +45,11 @@ class Boxes:
 
     def __getitem__(self, index: slice | NDArray[np.bool_]) -> Boxes:
         return Boxes(
-            self.middle[index], self.half[index], self.turn[index], self.low[index], self.high[index]
+            self.middle[index],
+            self.half[index],
+            self.turn[index],
+            self.low[index],
+            self.high[index],
         )
 
     def and_also(self, other: Boxes) -> Boxes:
@@ -80,7 +84,9 @@ class Boxes:
         along_others = np.abs(np.einsum("nmk,mjk->nmj", between, others))
         reach_own = self.half[:, None] + np.einsum("nmij,mj->nmi", np.abs(cosines), other.half)
         reach_others = other.half[None] + np.einsum("nmij,ni->nmj", np.abs(cosines), self.half)
-        apart = (along_own >= reach_own + gap).any(-1) | (along_others >= reach_others + gap).any(-1)
+        apart = (along_own >= reach_own + gap).any(-1) | (along_others >= reach_others + gap).any(
+            -1
+        )
         above = self.low[:, None] >= other.high[None]
         below = self.high[:, None] <= other.low[None]
         return np.asarray(~(apart | above | below))

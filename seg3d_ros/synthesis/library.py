@@ -113,7 +113,9 @@ def _download(directory: Path) -> None:
             _run("dpkg", "-x", package.name, ".", directory=directory)
     except subprocess.CalledProcessError as error:
         reason = error.stderr.strip().splitlines()[-1:] or ["no reason given"]
-        raise LibraryError(f"cannot download furniture ({reason[0]}): {_HOW_TO_GET_THEM}") from error
+        raise LibraryError(
+            f"cannot download furniture ({reason[0]}): {_HOW_TO_GET_THEM}"
+        ) from error
 
 
 def _run(*command: str, directory: Path) -> None:

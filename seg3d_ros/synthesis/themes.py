@@ -1,0 +1,62 @@
+"""What rooms are for, and what that says about what stands in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+# What makes a room of each theme; a name may come twice, each comes with some probability.
+ANCHORS: dict[str, tuple[str, ...]] = {
+    "living": ("sofa", "corner sofa", "tv stand", "bookcase", "rug", "armchair"),
+    "bedroom": ("bed", "wardrobe", "dresser", "nightstand", "rug"),
+    "kitchen": ("kitchen cabinet", "kitchen cabinet", "kitchen sink", "stove", "refrigerator",
+                "wall cabinet", "kitchen cabinet", "table"),
+    "dining": ("table", "round table", "glass table", "sideboard", "glass cabinet"),
+    "bathroom": ("bathtub", "shower", "toilet", "sink", "bathroom vanity", "towel"),
+    "office": ("desk", "desk", "bookcase", "filing cabinet", "shelf", "computer"),
+    "workshop": ("workbench", "shelf", "table", "ladder", "box"),
+    "hall": ("bench", "coat rack", "wardrobe", "shoes", "doormat"),
+    "kids": ("bed", "bunk bed", "desk", "child table", "shelf", "rug"),
+}  # fmt: skip
+
+Side = Literal["around", "front", "beside"]
+
+
+@dataclass(frozen=True)
+class Company:
+    """What comes with a piece of furniture.
+
+    Attributes:
+        names: one of these.
+        side: around all its sides and facing it, before its front facing it, or beside it
+            facing where it faces.
+        most: how many at most.
+        gap: from and to so many metres apart.
+    """
+
+    names: tuple[str, ...]
+    side: Side
+    most: int
+    gap: tuple[float, float]
+
+
+_SEATS = ("chair", "chair", "chair", "folding chair", "stool")
+_AT_TABLE = Company(_SEATS, "around", 6, (0.01, 0.15))
+COMPANY: dict[str, Company] = {
+    "table": _AT_TABLE,
+    "round table": _AT_TABLE,
+    "glass table": _AT_TABLE,
+    "child table": Company(("child chair", "stool"), "around", 3, (0.01, 0.15)),
+    "kitchen island": Company(("bar stool", "stool"), "front", 2, (0.01, 0.2)),
+    "desk": Company(("office chair", "office chair", "chair"), "front", 1, (0.01, 0.3)),
+    "drafting table": Company(("office chair", "stool"), "front", 1, (0.02, 0.3)),
+    "dressing table": Company(("stool", "chair"), "front", 1, (0.01, 0.2)),
+    "piano": Company(("piano bench", "stool"), "front", 1, (0.02, 0.2)),
+    "sofa": Company(("coffee table", "coffee table", "glass table"), "front", 1, (0.25, 0.5)),
+    "bed": Company(("nightstand", "nightstand", "stool"), "beside", 2, (0.01, 0.1)),
+}
+# Things whose front matters face the same way as what carries them.
+FACING = frozenset(
+    "tv,computer,laptop,printer,stereo,speaker,radio,microwave,toaster oven,coffee maker,aquarium,"
+    "fan,calendar,picture frame,projector,dvd player,game console,teddy bear,doll".split(",")
+)
