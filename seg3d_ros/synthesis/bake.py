@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _MAX_TEXTURE = 128  # texels a side; more would only alias in maps of centimetres
 _SEE_THROUGH = 0.5  # opacity below which a depth camera looks through, as it does with glass
-_LINEAR = to_linear(np.arange(256, dtype=np.float32) / 255)
+_LINEAR = to_linear(np.linspace(0, 1, 256, dtype=np.float32))
 
 
 def load_model(folder: Path, model: FurnitureModel) -> Mesh:
@@ -124,7 +124,7 @@ def save_mesh(path: Path, mesh: Mesh, supports: Sequence[Support] = ()) -> None:
             levels=np.array([support.height for support in supports]),
             clearance=np.array([support.clearance for support in supports], np.float32),
         )
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def load_mesh(path: Path) -> Mesh:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seg3d_ros.synthesis.boxes import Boxes
 from seg3d_ros.synthesis.names import Furnishing
-from seg3d_ros.synthesis.openings import TURN_DEG, WALLS, keep_free, length_of, on_wall
+from seg3d_ros.synthesis.openings import TURN_DEG, WALLS, keep_free, on_wall
 from seg3d_ros.synthesis.room import Opening, Placed
 from seg3d_ros.synthesis.supports import Support
 from seg3d_ros.synthesis.themes import FACING, Company
@@ -147,7 +147,7 @@ class Furnisher:
 
     def _along(self, item: Furnishing, wall: str, width: float) -> float:
         """A place along a wall: anywhere, in a corner, or right beside something that is there."""
-        axis, facing = (0, (0, 180)) if wall in ("south", "north") else (1, (90, 270))
+        axis = 0 if wall in ("south", "north") else 1
         length = self._size[axis]
         chance = self._rng.random()
         if chance < 0.15:
@@ -198,7 +198,7 @@ class Furnisher:
         levels = self._supports(carrier.key)
         if not levels:
             return False
-        level = levels[self._rng.integers(len(levels))]
+        level = levels[int(self._rng.integers(len(levels)))]
         turn = self._rng.normal(0, 20) if item.name in FACING else self._rng.uniform(0, 360)
         box = Boxes.of_one_size(
             np.zeros((1, 2)), np.radians([turn]), np.zeros(1), size=_extent(item, scale)
@@ -209,7 +209,7 @@ class Furnisher:
         if not len(spots):
             return False
         middle = np.array([carrier.x, carrier.y]) + spots @ _turn(carrier.turn_deg).T
-        low = np.full(len(spots), carrier.z + level.height * carrier.scale)
+        low = np.full(len(spots), carrier.z + level.height * carrier.scale, np.float64)
         turns = np.full(len(spots), carrier.turn_deg + turn)
         return self._first_free(item, scale, _Poses(middle, turns, low), carrier=number)
 

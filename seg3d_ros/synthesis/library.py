@@ -100,7 +100,7 @@ def fetch_libraries(folder: Path) -> list[Path]:
     with tempfile.TemporaryDirectory(dir=folder) as directory:
         _download(Path(directory))
         for library in find_libraries(Path(directory)):
-            os.replace(library, folder / library.name)
+            library.replace(folder / library.name)
     return find_libraries(folder)
 
 

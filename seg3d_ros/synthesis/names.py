@@ -85,5 +85,5 @@ def _place(text: str) -> Place:
 
 def _rows(table: str) -> Iterator[dict[str, str]]:
     path = resources.files("seg3d_ros.synthesis") / table
-    with path.open(encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file, delimiter="\t")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    yield from csv.DictReader(lines, delimiter="\t")

@@ -1,4 +1,4 @@
-"""Where things can be put down on a piece of furniture: its flat levels and the room above them."""
+"""Where things can be put down on a piece of furniture."""
 
 from __future__ import annotations
 

@@ -9,14 +9,14 @@ from typing import Literal
 ANCHORS: dict[str, tuple[str, ...]] = {
     "living": ("sofa", "corner sofa", "tv stand", "bookcase", "rug", "armchair"),
     "bedroom": ("bed", "wardrobe", "dresser", "nightstand", "rug"),
-    "kitchen": ("kitchen cabinet", "kitchen cabinet", "kitchen sink", "stove", "refrigerator",
+    "kitchen": ("kitchen cabinet", "kitchen cabinet", "sink", "oven", "refrigerator",
                 "wall cabinet", "kitchen cabinet", "table"),
-    "dining": ("table", "round table", "glass table", "sideboard", "glass cabinet"),
+    "dining": ("table", "table", "table", "sideboard", "glass cabinet"),
     "bathroom": ("bathtub", "shower", "toilet", "sink", "bathroom vanity", "towel"),
     "office": ("desk", "desk", "bookcase", "filing cabinet", "shelf", "computer"),
     "workshop": ("workbench", "shelf", "table", "ladder", "box"),
-    "hall": ("bench", "coat rack", "wardrobe", "shoes", "doormat"),
-    "kids": ("bed", "bunk bed", "desk", "child table", "shelf", "rug"),
+    "hall": ("bench", "clothes rack", "wardrobe", "shoes", "rug"),
+    "kids": ("bed", "bunk bed", "desk", "table", "shelf", "rug"),
 }  # fmt: skip
 
 Side = Literal["around", "front", "beside"]
@@ -40,23 +40,18 @@ class Company:
     gap: tuple[float, float]
 
 
-_SEATS = ("chair", "chair", "chair", "folding chair", "stool")
-_AT_TABLE = Company(_SEATS, "around", 6, (0.01, 0.15))
 COMPANY: dict[str, Company] = {
-    "table": _AT_TABLE,
-    "round table": _AT_TABLE,
-    "glass table": _AT_TABLE,
-    "child table": Company(("child chair", "stool"), "around", 3, (0.01, 0.15)),
+    "table": Company(("chair", "chair", "folding chair"), "around", 6, (0.01, 0.15)),
     "kitchen island": Company(("bar stool", "stool"), "front", 2, (0.01, 0.2)),
     "desk": Company(("office chair", "office chair", "chair"), "front", 1, (0.01, 0.3)),
-    "drafting table": Company(("office chair", "stool"), "front", 1, (0.02, 0.3)),
     "dressing table": Company(("stool", "chair"), "front", 1, (0.01, 0.2)),
-    "piano": Company(("piano bench", "stool"), "front", 1, (0.02, 0.2)),
-    "sofa": Company(("coffee table", "coffee table", "glass table"), "front", 1, (0.25, 0.5)),
-    "bed": Company(("nightstand", "nightstand", "stool"), "beside", 2, (0.01, 0.1)),
+    "piano": Company(("stool",), "front", 1, (0.02, 0.2)),
+    "sofa": Company(("coffee table", "coffee table", "table"), "front", 1, (0.25, 0.5)),
+    "bed": Company(("nightstand", "dresser"), "beside", 2, (0.01, 0.1)),
 }
 # Things whose front matters face the same way as what carries them.
 FACING = frozenset(
-    "tv,computer,laptop,printer,stereo,speaker,radio,microwave,toaster oven,coffee maker,aquarium,"
-    "fan,calendar,picture frame,projector,dvd player,game console,teddy bear,doll".split(",")
-)
+    {"tv", "computer", "laptop", "printer", "stereo", "speaker", "radio", "microwave",
+     "toaster oven", "coffee maker", "aquarium", "fan", "calendar", "picture frame", "projector",
+     "game console", "teddy bear", "doll"}
+)  # fmt: skip
