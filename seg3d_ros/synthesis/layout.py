@@ -15,9 +15,7 @@ from seg3d_ros.synthesis.room import Room
 from seg3d_ros.synthesis.supports import Support
 from seg3d_ros.synthesis.themes import ANCHORS, COMPANY
 
-_ORDER: tuple[Place, ...] = (
-    "rug", "wall", "middle", "floor", "window", "hung", "ceiling", "top"
-)  # fmt: skip
+_TURN: dict[Place, int] = {"rug": 0, "window": 0, "ceiling": 2, "top": 3}  # all others: 1
 _ANYWHERE = 0.4  # share of things that do not care what the room is for
 _ANCHOR = 0.6  # probability of each thing that a theme calls for
 _COMPANY = 0.8
@@ -73,7 +71,7 @@ def _in_order(rng: np.random.Generator, items: Sequence[Furnishing]) -> list[Fur
 
     def key(item: Furnishing) -> tuple[int, float]:
         size = item.model.width * item.model.depth
-        return _ORDER.index(item.place), -size * rng.uniform(0.5, 2)
+        return _TURN.get(item.place, 1), -size * rng.uniform(0.5, 2)
 
     return sorted(items, key=key)
 
