@@ -20,7 +20,7 @@ Size = tuple[float, float, float]
 _TRIES = 48  # poses tried for each thing
 _GAP = 0.01  # metres between things
 _HUNG_AT = 1.4  # height of the middle of what hangs on a wall, if its author says nothing
-_HEADROOM = 1.3  # metres below what hangs from the ceiling, at least
+_HEADROOM = 1.0  # metres below what hangs from the ceiling, at least
 
 
 @dataclass(frozen=True, eq=False)
