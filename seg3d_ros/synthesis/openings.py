@@ -5,33 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seg3d_ros.synthesis.boxes import Boxes
 from seg3d_ros.synthesis.room import Opening, Wall
 
+Array = NDArray[np.float64]
+Numbers = NDArray[np.int64]
 WALLS: tuple[Wall, ...] = ("south", "east", "north", "west")
-# A thing with its back to the wall has its front towards the room when turned by so much.
-TURN_DEG: dict[Wall, float] = {"south": 180.0, "east": 270.0, "north": 0.0, "west": 90.0}
+# A thing with its back to a wall, by the wall's number, has its front towards the room.
+TURN_DEG = np.array([180.0, 270.0, 0.0, 90.0])
 _CORNER = 0.12  # metres from a corner to an opening, at least
 _DOOR_SWING = 0.85  # metres into the room
 _WINDOW_DEPTH = 0.15
 
 
-def length_of(wall: Wall, size: tuple[float, float, float]) -> float:
-    """Metres along a wall."""
-    return size[0] if wall in ("south", "north") else size[1]
-
-
-def on_wall(wall: Wall, along: float, off: float, size: tuple[float, float, float]) -> np.ndarray:
-    """(2,) x and y of the point so far along a wall and off it."""
-    return np.array(
-        {
-            "south": (along, off),
-            "north": (along, size[1] - off),
-            "west": (off, along),
-            "east": (size[0] - off, along),
-        }[wall]
-    )
+def on_wall(walls: Numbers, along: Array, off: Array, size: tuple[float, float, float]) -> Array:
+    """(N, 2) x and y of points so far along and off walls, given by their numbers."""
+    rows, axis = np.arange(len(walls)), walls % 2  # the axis that the wall runs along
+    across = np.array(size)[1 - axis]
+    points = np.empty((len(walls), 2))
+    points[rows, axis] = along
+    points[rows, 1 - axis] = np.where((walls == 0) | (walls == 3), off, across - off)
+    return points
 
 
 def make_openings(
@@ -51,17 +47,17 @@ def make_openings(
 def _opening(
     rng: np.random.Generator, kind: str, size: tuple[float, float, float]
 ) -> Opening | None:
-    wall = WALLS[rng.integers(4)]
+    number = int(rng.integers(4))
     width = rng.uniform(0.75, 1.0) if kind == "door" else rng.uniform(0.6, 1.9)
-    room = length_of(wall, size) - width - 2 * _CORNER
+    room = size[number % 2] - width - 2 * _CORNER
     if room <= 0:
         return None
     start = _CORNER + rng.uniform(0, room)
     if kind == "door":
-        return Opening("door", wall, start, start + width, 0.0, rng.uniform(1.95, 2.15))
+        return Opening("door", WALLS[number], start, start + width, 0.0, rng.uniform(1.95, 2.15))
     bottom = rng.uniform(0.75, 1.1)
     top = min(bottom + rng.uniform(0.9, 1.4), size[2] - 0.15)
-    return Opening("window", wall, start, start + width, bottom, top)
+    return Opening("window", WALLS[number], start, start + width, bottom, top)
 
 
 def _apart(one: Opening, others: Sequence[Opening]) -> bool:
@@ -75,14 +71,11 @@ def keep_free(openings: Sequence[Opening], size: tuple[float, float, float]) -> 
     """Space before doors and windows that no furniture may fill."""
     boxes = Boxes.none()
     for opening in openings:
+        wall = np.array([WALLS.index(opening.wall)])
         depth = _DOOR_SWING if opening.name == "door" else _WINDOW_DEPTH
-        middle = on_wall(opening.wall, (opening.start + opening.end) / 2, depth / 2, size)
-        boxes = boxes.and_also(
-            Boxes.of_one_size(
-                middle[None],
-                np.radians([TURN_DEG[opening.wall]]),
-                np.array([opening.bottom]),
-                size=(opening.end - opening.start, depth, opening.top - opening.bottom),
-            )
-        )
+        extent = (opening.end - opening.start, depth, opening.top - opening.bottom)
+        along = np.array([(opening.start + opening.end) / 2])
+        middle = on_wall(wall, along, np.array([depth / 2]), size)
+        turn, low = np.radians(TURN_DEG[wall]), np.array([opening.bottom])
+        boxes = boxes.and_also(Boxes.of_one_size(middle, turn, low, size=extent))
     return boxes

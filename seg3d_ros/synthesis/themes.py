@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from seg3d_ros.synthesis.company import Company
 
 # What makes a room of each theme; a name may come twice, each comes with some probability.
 ANCHORS: dict[str, tuple[str, ...]] = {
@@ -18,27 +17,6 @@ ANCHORS: dict[str, tuple[str, ...]] = {
     "hall": ("bench", "clothes rack", "wardrobe", "shoes", "rug"),
     "kids": ("bed", "bunk bed", "desk", "table", "shelf", "rug"),
 }  # fmt: skip
-
-Side = Literal["around", "front", "beside"]
-
-
-@dataclass(frozen=True)
-class Company:
-    """What comes with a piece of furniture.
-
-    Attributes:
-        names: one of these.
-        side: around all its sides and facing it, before its front facing it, or beside it
-            facing where it faces.
-        most: how many at most.
-        gap: from and to so many metres apart.
-    """
-
-    names: tuple[str, ...]
-    side: Side
-    most: int
-    gap: tuple[float, float]
-
 
 COMPANY: dict[str, Company] = {
     "table": Company(("chair", "chair", "folding chair"), "around", 6, (0.01, 0.15)),
