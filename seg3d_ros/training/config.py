@@ -20,6 +20,9 @@ FOLDER = Path(__file__).parent / "configs"
 OmegaConf.register_new_resolver(
     "class_count", lambda label_set, root: len(load_class_names(label_set, root)), replace=True
 )
+OmegaConf.register_new_resolver(
+    "class_names", lambda label_set, root: list(load_class_names(label_set, root)), replace=True
+)
 
 
 def config_names() -> tuple[str, ...]:
