@@ -12,12 +12,13 @@ from seg3d_ros.scene import Bool, Float32, Int64, UInt8
 from seg3d_ros.training.dataset import one_point_per_voxel
 from seg3d_ros.training.point_instances import PointInstances
 from seg3d_ros.viewer.paint import colors_of_ids
-from seg3d_ros.viewer.viewpoint import below_lid
+from seg3d_ros.viewer.viewpoint import below_lid, front_wall, wall_points
 
 TITLES = ("input", "ground truth", "prediction")
 MAX_POINTS = 200_000  # of a panel; three of them keep a browser smooth
 _COARSER = 1.25
-_NO_INSTANCE = (170, 170, 170)
+_VIEWER_AZIMUTH = -np.pi / 2  # looking along y
+_NO_INSTANCE = np.array((170, 170, 170), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,7 @@ class Panels:
 
     Attributes:
         points: (N, 3) float32; the middle of the floor is the origin, z is up.
-        ceiling: (N,) True for points that hide the room from above.
+        cover: (N,) True for ceiling and front wall, which would hide the room.
         point_size: edge of a point; neighbours touch.
         panels: those of TITLES.
         found: true instances that a predicted one covers with an IoU above 1/2 ...
@@ -47,7 +48,7 @@ class Panels:
     """
 
     points: Float32
-    ceiling: Bool
+    cover: Bool
     point_size: float
     panels: tuple[Panel, Panel, Panel]
     found: int
@@ -73,8 +74,8 @@ def make_panels(
     points, colors, segment, truth = (t[: batch.sizes[0]].cpu().numpy() for t in of_batch)
     predicted = prediction.ids.cpu().numpy()
     rows, spacing = _thin(points, voxel_size)
-    truth, predicted = truth[rows], predicted[rows]
-    placed, scale = _on_unit_square(points[rows])
+    points, truth, predicted = points[rows], truth[rows], predicted[rows]
+    placed, scale = _on_unit_square(points)
     partner = partners(predicted, truth)
     unmatched = np.arange(len(partner)) + truth.max() + 1
     number = np.append(np.where(partner >= 0, partner, unmatched), -1)  # the last: of no instance
@@ -82,7 +83,7 @@ def make_panels(
     predicted_names = _captions(placed, predicted, kinds=predicted, names=prediction.names)
     return Panels(
         points=placed,
-        ceiling=~below_lid(points[rows]),
+        cover=_cover(points),
         point_size=spacing * scale,
         panels=(
             Panel(np.rint(np.clip(colors[rows], 0, 1) * 255).astype(np.uint8)),
@@ -132,11 +133,15 @@ def _on_unit_square(points: Float32) -> tuple[Float32, float]:
     return ((points - origin) * np.float32(scale)), scale
 
 
+def _cover(points: Float32) -> Bool:
+    in_front = front_wall(points, wall_points(points), _VIEWER_AZIMUTH)
+    return np.asarray(in_front | ~below_lid(points))
+
+
 def _painted(ids: Int64) -> UInt8:
     """(N, 3) palette colours of (N,) ids; grey where an id is -1."""
-    colors = colors_of_ids(ids.astype(np.uint32))
-    colors[ids < 0] = _NO_INSTANCE
-    return colors
+    palette = colors_of_ids(np.arange(ids.max(initial=-1) + 1, dtype=np.uint32))
+    return np.vstack([palette, _NO_INSTANCE])[ids]
 
 
 def _captions(

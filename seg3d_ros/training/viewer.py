@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 _HOST = "127.0.0.1"  # the page knows no passwords; from elsewhere: ssh -L 8080:localhost:8080
 _PITCH = 1.1  # from panel to panel, each of which is 1 wide
 _CAMERA_PLACE, _CAMERA_TARGET, _CAMERA_FOV = (0.0, -1.9, 3.2), (0.0, 0.33, 0.0), 0.62
+_HIDDEN = {"cover": "Ceiling, front wall", "names": "Names"}  # node, and what its box says
 _TITLE_PLACE = (0.0, 0.58, 0.35)
 _TITLE_SCALE, _CAPTION_SCALE = 1.6, 0.7
 
@@ -122,30 +123,29 @@ class TrainingViewer:
         )
 
     def _add_panels(self) -> None:
-        """Titles, and the groups that boxes to tick hide and show."""
+        """Titles, and what is hidden until its box is ticked."""
         scene, gui = self._server.scene, self._server.gui
-        groups: dict[str, list[Any]] = {"ceiling": [], "names": []}
         for place, title in enumerate(TITLES):
-            node = f"/{title}"
-            scene.add_frame(node, show_axes=False, position=((place - 1) * _PITCH, 0, 0))
+            scene.add_frame(f"/{title}", show_axes=False, position=((place - 1) * _PITCH, 0, 0))
             scene.add_label(
-                f"{node}/title", title, position=_TITLE_PLACE, anchor="bottom-center",
+                f"/{title}/title", title, position=_TITLE_PLACE, anchor="bottom-center",
                 font_screen_scale=_TITLE_SCALE,
             )  # fmt: skip
-            for group, members in groups.items():
-                frame = scene.add_frame(f"{node}/{group}", show_axes=False, visible=False)
-                members.append(frame)
-        for group, members in groups.items():
-            gui.add_checkbox(f"Show {group}", False).on_update(_shows(members))
+        for group, box in _HIDDEN.items():
+            frames = [
+                scene.add_frame(f"/{title}/{group}", show_axes=False, visible=False)
+                for title in TITLES
+            ]
+            gui.add_checkbox(box, False).on_update(_shows(frames))
 
     def _draw(self, panels: Panels) -> None:
-        scene, room = self._server.scene, ~panels.ceiling
+        scene, room = self._server.scene, ~panels.cover
         with self._server.atomic():
             for caption in self._captions:
                 caption.remove()
             self._captions.clear()
             for title, panel in zip(TITLES, panels.panels, strict=True):
-                for node, part in (("room", room), ("ceiling/points", panels.ceiling)):
+                for node, part in (("room", room), ("cover/points", panels.cover)):
                     scene.add_point_cloud(
                         f"/{title}/{node}", panels.points[part], panel.colors[part],
                         point_size=panels.point_size, point_shading="flat", point_shape="circle",

@@ -74,7 +74,7 @@ def test_the_scene_stands_in_the_middle_of_a_square_of_edge_one():
     expected = [[-0.5, -0.25, 0], [0.5, -0.25, 0], [-0.5, 0.25, 0], [0.5, 0.25, 0.5]]
     np.testing.assert_allclose(shown.points, expected, atol=1e-6)
     np.testing.assert_allclose(shown.point_size, 0.02 / 4, rtol=1e-6)
-    assert shown.ceiling.tolist() == [False, False, False, True]
+    assert shown.cover.tolist() == [False, False, False, True]
 
 
 def test_a_voxel_shows_one_point():
