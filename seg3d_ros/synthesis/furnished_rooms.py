@@ -13,7 +13,6 @@ from seg3d_ros.synthesis.names import Furnishing, furnishings, names
 from seg3d_ros.synthesis.room import Room
 from seg3d_ros.synthesis.scan import Scan, scan_room
 from seg3d_ros.synthesis.splits import Split, furnishings_of, room_random
-from seg3d_ros.synthesis.supports import Support, find_supports
 
 
 class FurnishedRooms:
@@ -24,7 +23,6 @@ class FurnishedRooms:
         self.seed = seed
         self._furniture = furniture
         self._models = models
-        self._supports: dict[str, list[Support]] = {}
 
     def names(self) -> dict[str, bool]:
         """Names of the furniture and of the parts of a room; False for the held-out ones."""
@@ -34,13 +32,8 @@ class FurnishedRooms:
         """Furnish and scan a room."""
         known_split = cast("Split", split)
         rng = room_random(self.seed, known_split, number)
-        room = furnish(rng, furnishings_of(known_split, self._furniture), self._supports_of)
+        room = furnish(rng, furnishings_of(known_split, self._furniture), self._models.supports)
         return room, scan_room(room, self._models.load, rng)
-
-    def _supports_of(self, key: str) -> list[Support]:
-        if key not in self._supports:
-            self._supports[key] = find_supports(self._models.load(key))
-        return self._supports[key]
 
 
 def furnished_rooms(
