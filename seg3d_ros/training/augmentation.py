@@ -61,7 +61,7 @@ class Rotation:
         turn = rotation.T.astype(np.float32)
         low, high = _bounds(sample)
         middle = (low + high) / 2
-        points = (sample.points - middle) @ turn + middle
+        points: Float32 = (sample.points - middle) @ turn + middle
         return dataclasses.replace(sample, points=points, normals=sample.normals @ turn)
 
 
@@ -229,6 +229,29 @@ def default_train_augmentations(
             Sometimes(0.2, AutoContrast()),
             Sometimes(0.95, ColorShift()),
             Sometimes(0.95, ColorJitter()),
+            Sometimes(0.05, ColorDrop()),
+        )
+    )
+
+
+def room_augmentations(crop_size: float | None = 3.6, min_points: int = 5000) -> Transform:
+    """The augmentations of `mini`: nothing bends, so that small things keep their shape.
+
+    Args:
+        crop_size: edge of the cube that is cut out, metres; None for whole rooms.
+        min_points: smaller scenes stay whole.
+    """
+    crops = [] if crop_size is None else [CubeCrop(crop_size, min_points)]
+    return Chain(
+        (
+            *crops,  # first, as the rest then has less to do
+            Rotation(),
+            Scaling(0.85, 1.15),
+            Sometimes(0.95, HorizontalFlip()),
+            Sometimes(0.3, PointDropout(0.3)),
+            Sometimes(0.3, AutoContrast()),
+            Sometimes(0.95, ColorShift(0.15)),
+            Sometimes(0.5, ColorJitter(0.03)),
             Sometimes(0.05, ColorDrop()),
         )
     )
