@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.mini import Mini
 from seg3d_ros.networks.mini_decoder import Decoded
 from seg3d_ros.networks.seeds import farthest_seeds
+from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Instances, Int64, Scene
 from seg3d_ros.segmenters.blocks import segment_blocks
 from seg3d_ros.segmenters.postprocess import distinct, finish, take
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
+from seg3d_ros.segmenters.spaceformer_engine import pick_torch_device
 
+WEIGHTS = Path(__file__).parents[1] / "weights" / "mini.pt"
 SEEDS = 128  # a room holds about 30 instances
 _BLOCK_POINTS = 600_000  # 3 GB on a CPU
 
@@ -86,3 +92,20 @@ def _scores(decoded: Decoded) -> Tensor:
     inside = decoded.masks > 0
     probability = (decoded.masks.sigmoid() * inside).sum(dim=1)
     return decoded.quality.sigmoid() * probability / inside.sum(dim=1).clamp(min=1)
+
+
+def load_mini_segmenter(
+    network: NetworkSettings, postprocess: PostprocessSettings
+) -> MiniSegmenter:
+    """The segmenter with the weights of the package, or those that the settings name.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it holds another network, or the device is not there.
+    """
+    path = Path(network.checkpoint).expanduser() if network.checkpoint else WEIGHTS
+    trained = load_trained(path)
+    if not isinstance(trained.network, Mini):
+        raise CheckpointError(f"{path} holds a {type(trained.network).__name__}, not a Mini")
+    model = trained.network.to(pick_torch_device(network.device))
+    return MiniSegmenter(model, network=network, postprocess=postprocess)

@@ -35,6 +35,12 @@ class ModelInfo:
     prompt_segmenter: Callable[[], PromptSegmenter] | None = None
 
 
+def _mini(network: NetworkSettings, postprocess: PostprocessSettings) -> Segmenter:
+    from seg3d_ros.segmenters.mini import load_mini_segmenter
+
+    return load_mini_segmenter(network, postprocess)
+
+
 def _geometric(_: NetworkSettings, __: PostprocessSettings) -> Segmenter:
     from seg3d_ros.segmenters.geometric import GeometricSegmenter
 
@@ -68,6 +74,12 @@ def _geometric_prompt() -> PromptSegmenter:
 MODELS = {
     info.name: info
     for info in (
+        ModelInfo(
+            "mini",
+            "small open-vocabulary mask transformer, made for CPUs; comes with the package",
+            "Apache-2.0",
+            segmenter=_mini,
+        ),
         ModelInfo(
             "geometric",
             "planes and convexity; class-agnostic, no labels",
