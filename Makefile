@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .PHONY: help demo test lint format bench build clean
 
 RECORDING ?= data/demo_room
-MODEL ?= geometric
+MODEL ?= mini
 OUTPUT ?= demo_output
 PYTEST_ARGS ?=
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from seg3d_ros.segmenters.segmenter import PromptSegmenter, Segmenter
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.weights import SPACEFORMER, Weights
+from seg3d_ros.text.encoder import require_packages
 
 BuildSegmenter = Callable[[NetworkSettings, PostprocessSettings], Segmenter]
 
@@ -36,6 +37,7 @@ class ModelInfo:
 
 
 def _mini(network: NetworkSettings, postprocess: PostprocessSettings) -> Segmenter:
+    require_packages("mini", ("torch",))
     from seg3d_ros.segmenters.mini import load_mini_segmenter
 
     return load_mini_segmenter(network, postprocess)
