@@ -30,11 +30,14 @@ def random_walk(size: Float64, boxes: Float64, rng: np.random.Generator) -> list
     # Seldom a low robot, which sees no table top; mostly a tall one, or a person.
     height = min(rng.uniform(*((0.5, 0.9) if rng.random() < 0.2 else (0.9, 1.7))), size[2] - 0.3)
     stops = _stops(size, boxes, height, count=int(rng.integers(3, 7)), rng=rng)
-    middle = np.arctan2(*(size[:2] / 2 - stops[0, :2])[::-1])
     reach = np.pi * (1.0 if rng.random() < 0.5 else rng.uniform(0.3, 1.0))  # to each side
+    centers = boxes.mean(axis=1)
+    farthest = max(
+        centers, key=lambda center: np.hypot(*(center - stops[0])[:2]), default=size / 2
+    )
+    middle = np.arctan2(*(farthest - stops[0])[1::-1])
     by_hand = rng.random() < 0.6
     interest = rng.uniform(0.3, 0.8)  # part of the views that are meant for a thing
-    centers = boxes.mean(axis=1)
     poses = []
     for number in range(int(rng.integers(20, 37))):
         shake = rng.normal(0, 0.06, 3) if by_hand else rng.normal(0, (0.05, 0.05, 0.0))
