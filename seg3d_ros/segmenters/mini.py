@@ -20,7 +20,7 @@ from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.spaceformer_engine import pick_torch_device
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "mini.pt"
-SEEDS = 128  # a room holds about 30 instances
+SEEDS = 256  # a room holds about 30 instances
 _BLOCK_POINTS = 600_000  # 3 GB on a CPU
 
 
@@ -65,7 +65,8 @@ class MiniSegmenter:
         # Whole metres are a whole number of voxels; small numbers keep float32 exact far away.
         cloud = torch.from_numpy(points - np.floor(points.min(axis=0))).to(self._device)
         voxels, scenes = self._model.encode(cloud, torch.from_numpy(colors).to(self._device))
-        seeds = farthest_seeds(scenes[0].votes, count=SEEDS)
+        votes = scenes[0].votes
+        seeds = farthest_seeds(votes.middles, votes.log_radii.exp(), count=SEEDS)
         found = self._distinct(self._model.decoder(scenes[0], seeds))
         return Instances(found.masks[:, voxels.cpu().numpy()], found.scores, found.embeddings)
 
