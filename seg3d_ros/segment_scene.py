@@ -13,6 +13,7 @@ from seg3d_ros.segmenters.weights import SPACEFORMER
 from seg3d_ros.text.cache import EmbeddingCache
 from seg3d_ros.text.encoder import load_text_encoder
 from seg3d_ros.text.vocabulary import Vocabulary
+from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 from seg3d_ros.timings import StageTimings
 from seg3d_ros.viewer.export import FinerPoints
 from seg3d_ros.viewer.results import Results
@@ -23,12 +24,16 @@ class SceneSegmentation:
 
     Attributes:
         segmenter: cuts scenes into instances.
-        vocabulary: names them; None without labels, or where the segmenter gives no embeddings.
+        vocabulary: names them; None where the segmenter gives no embeddings.
         settings: those in force.
     """
 
     def __init__(self, settings: PerceptionSettings, labels: list[str]) -> None:
         """Load everything, so that what is missing or wrong is said before the work begins.
+
+        Args:
+            settings: of everything.
+            labels: words that name the objects; empty: the household list.
 
         Raises:
             ValueError: a setting or a label cannot be one, or weights are those of another model.
@@ -41,9 +46,10 @@ class SceneSegmentation:
         )
         space = self.segmenter.embedding_space
         self.vocabulary: Vocabulary | None = None
-        if labels and space:
+        if space:
+            words = labels or load_vocabulary_file("household")
             encoder = load_text_encoder(space, device=settings.network.device)
-            self.vocabulary = Vocabulary(labels, encoder=encoder, cache=EmbeddingCache())
+            self.vocabulary = Vocabulary(words, encoder=encoder, cache=EmbeddingCache())
         elif labels:
             Vocabulary(labels)  # for its checks
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seg3d_ros.cli.errors import one_line_errors
-from seg3d_ros.cli.settings_options import SettingsCommand
+from seg3d_ros.cli.words import WordsCommand, chosen_words, words_options
 from seg3d_ros.settings import SettingInfo
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
     yield from (item for item in settings_of(NodeSettings()) if item[0] == "segment_period")
 
 
-@click.command(cls=SettingsCommand, offered=_settings)
+@click.command(cls=WordsCommand, offered=_settings)
 @click.argument("recording", type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default="seg3d_output",
@@ -35,11 +35,14 @@ def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
 @click.option(
     "--topic", default="", help="Cloud or depth image topic of a bag that holds several."
 )
+@words_options
 @click.option("--max-frames", type=click.IntRange(min=1), help="Stop after so many frames.")
 def replay(
     recording: Path,
     output: Path,
     topic: str,
+    labels: tuple[str, ...],
+    vocabulary: str | None,
     max_frames: int | None,
     segment_period: float,
     **settings: Any,
@@ -53,11 +56,15 @@ def replay(
     from seg3d_ros.pipeline import Perception, PerceptionSettings
     from seg3d_ros.recordings.open import open_recording
     from seg3d_ros.replay import replay as replay_recording
+    from seg3d_ros.text.vocabulary_files import load_vocabulary_file
     from seg3d_ros.viewer.results import files_list, objects_table, write_results
 
     with one_line_errors():
         source = open_recording(recording, topic=topic)
+        words = chosen_words(labels, vocabulary)
         perception = Perception(PerceptionSettings().with_values(settings))
+        if words or perception.text_model:
+            perception.set_vocabulary(words or load_vocabulary_file("household"))
         output.mkdir(parents=True, exist_ok=True)
     frames = min(len(source), max_frames or len(source))
     with (

@@ -9,10 +9,8 @@ from typing import Any
 import click
 
 from seg3d_ros.cli.errors import one_line_errors
-from seg3d_ros.cli.settings_options import SettingsCommand
+from seg3d_ros.cli.words import WordsCommand, chosen_words, words_options
 from seg3d_ros.settings import SettingInfo
-
-_LABELS = "--labels"
 
 
 def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
@@ -25,39 +23,16 @@ def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
     yield from settings_of(settings.postprocess)
 
 
-class SegmentCommand(SettingsCommand):
-    """Lets several words follow one `--labels`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Repeat the option before each of its words, which is what click understands."""
-        return super().parse_args(ctx, list(_one_word_each(args)))
-
-
-def _one_word_each(args: list[str]) -> Iterator[str]:
-    """Words after `--labels` up to the next option; "-wall" is a word, "-o" is an option."""
-    taking = False
-    for word in args:
-        if word == _LABELS:
-            taking = True
-        elif taking and not (word.startswith("--") or (word[:1] == "-" and len(word) == 2)):
-            yield f"{_LABELS}={word}"
-        else:
-            taking = False
-            yield word
-
-
-@click.command(cls=SegmentCommand, offered=_settings)
+@click.command(cls=WordsCommand, offered=_settings)
 @click.argument("scene", type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default="seg3d_output",
     show_default=True, help="Folder for the results; files of an earlier run are replaced.",
 )  # fmt: skip
+@words_options
 @click.option(
-    _LABELS, multiple=True, metavar="WORD...",
-    help='Names for the objects: chair table "sofa|couch"; -wall is background.',
-)  # fmt: skip
-@click.option("--vocabulary", help="File with one label a line, or a bundled list: household.")
-@click.option("--model", help="Segmenter; if not given: spaceformer if its weights are here.")
+    "--model", help="Segmenter; if not given: spaceformer if its weights are here, else mini."
+)
 @click.option(
     "--up", type=click.Choice(["x", "-x", "y", "-y", "z", "-z"]),
     help="Axis of the file that points up; if not given: z, and y in glTF.",
@@ -84,13 +59,10 @@ def segment(
     from seg3d_ros.pipeline import PerceptionSettings
     from seg3d_ros.recordings.scene_file import read_scene_file
     from seg3d_ros.segment_scene import SceneSegmentation, default_model
-    from seg3d_ros.text.vocabulary_files import load_vocabulary_file
     from seg3d_ros.viewer.results import files_list, objects_table, write_results
 
-    if labels and vocabulary:
-        raise click.UsageError("--labels and --vocabulary name the objects; give one of them")
     with one_line_errors():
-        words = load_vocabulary_file(vocabulary) if vocabulary else list(labels)
+        words = chosen_words(labels, vocabulary)
         settings["model"] = model or default_model(settings["checkpoint"])
         chosen = PerceptionSettings().with_values(settings)
         cloud = read_scene_file(scene, up=up, scale=scale, spacing=chosen.map.voxel_size / 2)
@@ -108,6 +80,6 @@ def _say_why_nothing_is_named(words: list[str], model: str, *, can_name: bool) -
     if words and not can_name:
         click.echo(
             f"seg3d: {model} knows shapes, not words: the labels name nothing; "
-            "--model spaceformer does (see `seg3d models`)",
+            "--model mini does (see `seg3d models`)",
             err=True,
         )
