@@ -20,19 +20,14 @@ def read_state_dict(path: str | Path, *, prefix: str = "") -> dict[str, Tensor]:
     """Tensors of a checkpoint whose names start with `prefix`, which is taken off.
 
     Only tensors are unpickled, so a file cannot run code. A dictionary under "state_dict", as
-    Lightning writes it, is opened.
+    Lightning writes it, is opened. Files that end in .safetensors are read as such.
 
     Raises:
         FileNotFoundError: there is no such file.
         CheckpointError: it is damaged, or holds more than tensors and plain values.
     """
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        # The error of torch is left out: it advises to read the file unsafely.
-        raise CheckpointError(
-            f"{path} is not a checkpoint, is damaged, or holds more than tensors and plain values"
-        ) from error
+    read = _read_safetensors if Path(path).suffix == ".safetensors" else _read_pickle
+    loaded = read(path)
     state = loaded.get("state_dict", loaded) if isinstance(loaded, Mapping) else loaded
     if not isinstance(state, Mapping):
         raise CheckpointError(
@@ -43,6 +38,28 @@ def read_state_dict(path: str | Path, *, prefix: str = "") -> dict[str, Tensor]:
         for name, tensor in state.items()
         if name.startswith(prefix) and isinstance(tensor, Tensor)
     }
+
+
+def _read_pickle(path: str | Path) -> object:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        # The error of torch is left out: it advises to read the file unsafely.
+        raise CheckpointError(
+            f"{path} is not a checkpoint, is damaged, or holds more than tensors and plain values"
+        ) from error
+
+
+def _read_safetensors(path: str | Path) -> object:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise CheckpointError(
+            f"{path} is no safetensors file, or is damaged ({error}); fetch it again"
+        ) from error
 
 
 def load_strictly(network: nn.Module, state: Mapping[str, Tensor], *, source: str) -> None:
