@@ -1,8 +1,6 @@
 """Vocabulary: the words objects are named with, embedded once, compared by cosine.
 
-A label's vector is the mean of the unit vectors of all its texts, brought to unit length again:
-every synonym in every prompt template ("prompt ensembling", Radford et al., "Learning
-Transferable Visual Models From Natural Language Supervision", 2021, section 3.1.4).
+A label's vector is the ensemble of all its texts: every synonym in every prompt template.
 
 A label with a minus in front, "-wall", is background: a surface that segmenters find but nobody
 wants named. Background labels compete like all others, so that a piece of wall does not become
@@ -24,6 +22,7 @@ from tqdm import tqdm
 from seg3d_ros.scene import Float32
 from seg3d_ros.text.cache import EmbeddingCache
 from seg3d_ros.text.encoder import TextEncoder
+from seg3d_ros.text.ensemble import all_texts, embed_ensembles
 
 BACKGROUND = "background"  # shown name of everything that is marked with a minus
 MAX_LABELS = 10_000
@@ -184,13 +183,13 @@ class Vocabulary:
             raise ValueError("this vocabulary has no text encoder; it cannot embed labels")
         space, dimension = self.encoder.name, self.encoder.dimension
         # The vector of a label depends on all its texts, so all of them are the cache's key.
-        texts = [_all_texts(words, self.templates) for words in synonyms]
+        texts = [all_texts(words, self.templates) for words in synonyms]
         keys = [json.dumps(group) for group in texts]
         known = cache.get(space, dimension, keys) if cache else {}
         missing = [i for i, key in enumerate(keys) if key not in known]
         try:
             for rows in _in_steps(missing):
-                vectors = _ensemble(self.encoder, [texts[i] for i in rows])
+                vectors = embed_ensembles(self.encoder, [texts[i] for i in rows])
                 known.update(zip((keys[i] for i in rows), vectors, strict=True))
         finally:  # whoever interrupts a long vocabulary finds his place again
             new = {keys[i]: known[keys[i]] for i in missing if keys[i] in known}
@@ -215,20 +214,6 @@ def _in_steps(rows: list[int]) -> Iterator[list[int]]:
             step = rows[start : start + _ENCODED_AT_ONCE]
             yield step
             progress.update(len(step))
-
-
-def _all_texts(words: tuple[str, ...], templates: tuple[str, ...]) -> list[str]:
-    # str.format would give "{0}" and "{x.y}" in somebody's template a meaning.
-    return [template.replace("{}", word) for word in words for template in templates]
-
-
-def _ensemble(encoder: TextEncoder, groups: list[list[str]]) -> Float32:
-    """(G, D) unit vectors, one a group: the normalised mean of its texts' vectors."""
-    vectors = encoder.encode([text for group in groups for text in group])
-    starts = np.cumsum([0] + [len(group) for group in groups[:-1]])
-    sums: Float32 = np.add.reduceat(vectors, starts, axis=0)
-    unit: Float32 = sums / np.linalg.norm(sums, axis=1, keepdims=True)
-    return unit
 
 
 def _parse_labels(labels: Sequence[str]) -> list[_Label]:

@@ -1,0 +1,44 @@
+"""What networks are trained on: a few labelled scenes at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class SceneBatch:
+    """Labelled points of several scenes, one scene after the other; P points in all.
+
+    Attributes:
+        points: (P, 3) float32, metres, z up.
+        colors: (P, 3) float32 RGB in [0, 1].
+        normals: (P, 3) float32 unit vectors; zero where unknown.
+        segment: (P,) int64 class of each point, -1 where it is not labelled.
+        instance: (P,) int64 instance of each point, counted anew in each scene; -1 for none.
+        sizes: points of each scene.
+        names: of the scenes.
+    """
+
+    points: Tensor
+    colors: Tensor
+    normals: Tensor
+    segment: Tensor
+    instance: Tensor
+    sizes: tuple[int, ...]
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def to(self, device: torch.device | str) -> SceneBatch:
+        """The same on another device; from pinned memory the copy runs beside the host."""
+        moved = {
+            field.name: getattr(self, field.name).to(device, non_blocking=True)
+            for field in dataclasses.fields(self)
+            if isinstance(getattr(self, field.name), Tensor)
+        }
+        return dataclasses.replace(self, **moved)

@@ -1,0 +1,120 @@
+"""The network of mini: laws, and its mask formula against a slow twin."""
+
+import numpy as np
+import pytest
+import torch
+
+from seg3d_ros.networks.batch import SceneBatch
+from seg3d_ros.networks.mini import Mini
+from seg3d_ros.networks.mini_decoder import MaskHead
+from seg3d_ros.networks.seeds import farthest_seeds, seeds_on_instances
+
+ROOM = 1.6  # metres
+
+
+def boxes(seed, count=5):
+    """Points of random boxes, their colours and which box they are of."""
+    rng = np.random.default_rng(seed)
+    points = np.concatenate(
+        [rng.uniform(0, ROOM, 3) + rng.uniform(0, 0.4, (300, 3)) for _ in range(count)]
+    )
+    instance = np.repeat(np.arange(count), 300)
+    colors = rng.uniform(0, 1, points.shape)
+    return (
+        torch.from_numpy(points.astype(np.float32)),
+        torch.from_numpy(colors.astype(np.float32)),
+        torch.from_numpy(instance),
+    )
+
+
+def batch_of(*seeds):
+    points, colors, instance = (torch.cat(part) for part in zip(*map(boxes, seeds), strict=True))
+    sizes = tuple(len(boxes(seed)[0]) for seed in seeds)
+    return SceneBatch(
+        points, colors, torch.zeros_like(points), instance % 3, instance, sizes, ("",) * len(seeds)
+    )
+
+
+@pytest.fixture(scope="module")
+def mini():
+    torch.manual_seed(0)
+    return Mini().eval()
+
+
+def test_it_is_small(mini):
+    assert sum(p.numel() for p in mini.parameters()) <= 4_000_000
+
+
+def test_a_batch_gives_what_its_scenes_give_alone(mini):
+    batch = batch_of(1, 2)
+    with torch.inference_mode():
+        _, together = mini.encode(batch.points, batch.colors, sizes=batch.sizes)
+        for number, seed in enumerate((1, 2)):
+            points, colors, _ = boxes(seed)
+            _, (alone,) = mini.encode(points, colors)
+            seeds = farthest_seeds(alone.votes, count=4)
+            a = mini.decoder(alone, seeds)
+            b = mini.decoder(together[number], seeds)
+            for name in ("masks", "quality", "embeddings"):
+                torch.testing.assert_close(
+                    getattr(a, name), getattr(b, name), atol=1e-4, rtol=1e-4
+                )
+
+
+def test_the_order_of_points_does_not_matter(mini):
+    points, colors, _ = boxes(3)
+    order = torch.randperm(len(points))
+    with torch.inference_mode():
+        rows, (scene,) = mini.encode(points, colors)
+        shuffled_rows, (shuffled,) = mini.encode(points[order], colors[order])
+    torch.testing.assert_close(scene.votes, shuffled.votes, atol=1e-4, rtol=1e-4)
+    assert torch.equal(rows[order], shuffled_rows)
+
+
+def test_training_places_queries_on_every_instance():
+    torch.manual_seed(0)
+    batch = batch_of(4, 5)
+    output = Mini(seeds_per_instance=3)(batch)
+    for points, seeds, found in zip(output.points, output.seeds, output.queries, strict=True):
+        ids, counts = torch.unique(batch.instance[points][seeds], return_counts=True)
+        assert ids.tolist() == [0, 1, 2, 3, 4]
+        assert counts.tolist() == [3] * 5
+        assert found.masks.shape == (15, len(points))
+        torch.testing.assert_close(found.embeddings.norm(dim=1), torch.ones(15))
+
+
+def test_mask_logits_are_likeness_less_squared_distance():
+    torch.manual_seed(0)
+    head = MaskHead(16, 8)
+    torch.nn.init.normal_(head.placement.weight, std=0.3)
+    q, places, masks, votes = (torch.randn(n, c) for n, c in ((4, 16), (4, 3), (30, 8), (30, 3)))
+    places, votes = places + 50, votes + 50  # far from the origin
+    with torch.no_grad():
+        logits = head(q, places, masks, votes)
+        normed = head.norm(q)
+        shift, sharpness, bias = head.placement(normed).split((3, 1, 1), dim=1)
+        kernels = head.kernel(normed)
+    for i in range(4):
+        sharp = np.log1p(np.exp(sharpness[i].item())) * 16 / np.log(2)
+        for j in range(30):
+            distance = (votes[j] - places[i] - shift[i]).square().sum().item()
+            expected = kernels[i] @ masks[j] + bias[i].item() + 2 - sharp * distance
+            assert logits[i, j].item() == pytest.approx(expected.item(), abs=0.05)
+
+
+def test_seeds_lie_on_instances_only():
+    instance = torch.tensor([-1, 7, 7, -1, 2, -1])
+    seeds = seeds_on_instances(instance, each=5)
+    assert instance[seeds].tolist() == [2] * 5 + [7] * 5
+    assert len(seeds_on_instances(torch.tensor([-1, -1]), each=5)) == 0
+
+
+def test_farthest_seeds_reach_every_cluster():
+    rng = np.random.default_rng(0)
+    middles = rng.uniform(0, 5, (12, 3))
+    sizes = rng.integers(3, 400, 12)
+    votes = np.repeat(middles, sizes, axis=0) + rng.normal(0, 0.01, (sizes.sum(), 3))
+    cluster = np.repeat(np.arange(12), sizes)
+    seeds = farthest_seeds(torch.from_numpy(votes.astype(np.float32)), count=12)
+    assert sorted(cluster[seeds]) == list(range(12))
+    assert len(farthest_seeds(torch.zeros(3, 3), count=12)) == 3

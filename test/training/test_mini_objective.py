@@ -1,0 +1,104 @@
+"""The losses of mini: by hand, and that following them down finds the objects."""
+
+import json
+
+import pytest
+import torch
+
+from seg3d_ros.networks.batch import SceneBatch
+from seg3d_ros.networks.mini import Mini
+from seg3d_ros.networks.mini_decoder import SceneFeatures
+from seg3d_ros.training.mini_objective import MiniObjective, mask_losses, vote_loss
+
+
+def test_mask_losses_of_a_perfect_and_a_wrong_mask():
+    instance = torch.tensor([0, 0, 1, 1, 1, -1])
+    wanted = torch.tensor([0, 1])
+    right = torch.where(instance == wanted[:, None], 20.0, -20.0)
+    bce, dice, iou = mask_losses(right, instance, wanted)
+    assert bce == pytest.approx(0, abs=1e-6)
+    assert dice == pytest.approx(0, abs=1e-6)
+    assert iou.tolist() == [1, 1]
+    bce, dice, iou = mask_losses(-right, instance, wanted)
+    assert bce.item() == pytest.approx((5 * 20 / 32 + 5 * 20 / 33) / 2, rel=1e-5)
+    assert dice.item() == pytest.approx(1 - 1 / 6, rel=1e-4)
+    assert iou.tolist() == [0, 0]
+
+
+def test_unlabelled_voxels_count_for_nothing():
+    instance = torch.tensor([0, 0, 1, -1, -1])
+    masks = torch.randn(1, 5)
+    other = masks.clone()
+    other[:, 3:] = 9
+    for a, b in zip(
+        mask_losses(masks, instance, torch.tensor([0])),
+        mask_losses(other, instance, torch.tensor([0])),
+        strict=True,
+    ):
+        assert torch.equal(a, b)
+
+
+def scene_with(points, votes):
+    empty = torch.zeros(0)
+    return SceneFeatures(points, votes, empty, empty, (empty,) * 3, (empty,) * 3)
+
+
+def test_votes_are_measured_in_radii():
+    points = torch.tensor([[0.0, 0, 0], [2, 0, 0], [5, 5, 5]])
+    instance = torch.tensor([3, 3, -1])
+    middle = torch.tensor([[1.0, 0, 0]] * 3)
+    assert vote_loss(scene_with(points, middle), instance) == 0
+    off = middle + torch.tensor([0, 0.55, 0])  # the radius is 1 m, and 0.1 m are added
+    assert vote_loss(scene_with(points, off), instance).item() == pytest.approx(0.5)
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    (tmp_path / "names.txt").write_text("chair\nsofa\nsecret\n")
+    facts = {"format": 1, "seen_names": ["chair", "sofa"], "unseen_names": ["secret"]}
+    (tmp_path / "dataset.json").write_text(json.dumps(facts))
+    return tmp_path
+
+
+def room():
+    """A low wide box and a high narrow one, a third of a name that nobody may learn."""
+    generator = torch.Generator().manual_seed(0)
+    boxes = [((0, 0, 0), (1.2, 0.6, 0.4)), ((1.6, 0, 0), (0.3, 0.3, 1.2)), ((0, 1, 0), (0.4,) * 3)]
+    points, segment = [], []
+    for number, (corner, size) in enumerate(boxes):
+        inside = torch.rand(700, 3, generator=generator) * torch.tensor(size)
+        points.append(inside + torch.tensor(corner, dtype=torch.float32))
+        segment += [number] * 700
+    points, segment = torch.cat(points), torch.tensor(segment)
+    gray = torch.full_like(points, 0.5)
+    return SceneBatch(
+        points, gray, torch.zeros_like(points), segment, segment.clone(), (len(points),), ("",)
+    )
+
+
+def test_following_the_losses_finds_and_names_the_objects(dataset):
+    torch.manual_seed(0)
+    objective = MiniObjective(dataset)
+    mini = Mini(planes=(8, 16, 16, 16, 16, 16, 16, 16), width=32)
+    optimizer = torch.optim.AdamW(mini.parameters(), lr=5e-3)
+    batch = room()
+    first = None
+    for _ in range(40):
+        losses = objective(mini(batch), batch)
+        first = first or losses
+        optimizer.zero_grad()
+        losses["total"].backward()
+        optimizer.step()
+    assert losses["dice"] < 0.3 * first["dice"]
+    assert losses["total"] < 0.5 * first["total"]
+    output = mini(batch)
+    names = objective.texts.draw()
+    segment = batch.segment[output.points[0]][output.seeds[0]]
+    guessed = (output.queries[0].embeddings @ names.t()).argmax(dim=1)
+    assert torch.equal(guessed[segment < 2], segment[segment < 2])
+
+
+def test_names_called_unseen_are_never_shown(dataset):
+    objective = MiniObjective(dataset)
+    assert objective.texts.rows.tolist() == [0, 1, -1]
+    assert objective.texts.draw().shape == (2, 384)
