@@ -128,7 +128,9 @@ class Perception:
         self.segmenter: Segmenter = load_segmenter(
             self.settings.model, network=network, postprocess=self.settings.postprocess
         )
-        self.prompt_segmenter: PromptSegmenter = load_prompt_segmenter(self.settings.prompt_model)
+        self.prompt_segmenter: PromptSegmenter = load_prompt_segmenter(
+            self.settings.prompt_model, network=network
+        )
         space = self.segmenter.embedding_space
         folder = Path(network.text_weights).expanduser() if network.text_weights else None
         self._encoder = (

@@ -20,14 +20,19 @@ def read_state_dict(path: str | Path, *, prefix: str = "") -> dict[str, Tensor]:
     """Tensors of a checkpoint whose names start with `prefix`, which is taken off.
 
     Only tensors are unpickled, so a file cannot run code. A dictionary under "state_dict", as
-    Lightning writes it, is opened. Files that end in .safetensors are read as such.
+    Lightning writes it, is opened.
 
     Raises:
         FileNotFoundError: there is no such file.
         CheckpointError: it is damaged, or holds more than tensors and plain values.
     """
-    read = _read_safetensors if Path(path).suffix == ".safetensors" else _read_pickle
-    loaded = read(path)
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        # The error of torch is left out: it advises to read the file unsafely.
+        raise CheckpointError(
+            f"{path} is not a checkpoint, is damaged, or holds more than tensors and plain values"
+        ) from error
     state = loaded.get("state_dict", loaded) if isinstance(loaded, Mapping) else loaded
     if not isinstance(state, Mapping):
         raise CheckpointError(
@@ -38,28 +43,6 @@ def read_state_dict(path: str | Path, *, prefix: str = "") -> dict[str, Tensor]:
         for name, tensor in state.items()
         if name.startswith(prefix) and isinstance(tensor, Tensor)
     }
-
-
-def _read_pickle(path: str | Path) -> object:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        # The error of torch is left out: it advises to read the file unsafely.
-        raise CheckpointError(
-            f"{path} is not a checkpoint, is damaged, or holds more than tensors and plain values"
-        ) from error
-
-
-def _read_safetensors(path: str | Path) -> object:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise CheckpointError(
-            f"{path} is no safetensors file, or is damaged ({error}); fetch it again"
-        ) from error
 
 
 def load_strictly(network: nn.Module, state: Mapping[str, Tensor], *, source: str) -> None:
@@ -100,3 +83,21 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], *, source: st
 def _listed(names: Collection[str]) -> str:
     first = ", ".join(list(names)[:SHOWN])
     return first if len(names) <= SHOWN else f"{first} and {len(names) - SHOWN} more"
+
+
+def read_safetensors(path: str | Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file, by name.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CheckpointError: it is damaged, or of another kind.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise CheckpointError(
+            f"{path} is no safetensors file, or is damaged ({error}); fetch it again"
+        ) from error

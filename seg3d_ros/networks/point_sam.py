@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from seg3d_ros.networks.checkpoint import load_strictly, read_state_dict
+from seg3d_ros.networks.checkpoint import load_strictly, read_safetensors, read_state_dict
 from seg3d_ros.networks.point_operations import (
     Interpolation,
     check_cloud_size,
@@ -35,6 +35,7 @@ from seg3d_ros.networks.point_sam_transformer import TokenTransformer
 
 READINGS = slice(1, 4)  # candidates for a single click, which may mean a part or a whole
 SINGLE = slice(0, 1)  # candidate for several clicks, or with a mask
+TRAINING_PREFIX = "network."  # of its tensors in the checkpoints of a training
 _POSITION_WIDTH = 128
 _SLACK = 1e-6  # by which positions may lie outside of [-1, 1]
 
@@ -215,10 +216,10 @@ def _check_range(points: Tensor, what: str) -> None:
 
 
 def load_point_sam(path: str | Path, *, config: PointSamConfig = LARGE) -> PointSam:
-    """The network with the weights of a safetensors file, ready for inference on the CPU.
+    """The network with weights from a file, ready for inference on the CPU.
 
     Args:
-        path: tensors under the names of the released file, without prefix.
+        path: a safetensors file like the released one, or the checkpoint of a training.
         config: sizes of the network in it.
 
     Raises:
@@ -226,7 +227,8 @@ def load_point_sam(path: str | Path, *, config: PointSamConfig = LARGE) -> Point
         CheckpointError: the file holds something else; names what is missing, extra or of
             another shape.
     """
-    state = read_state_dict(path)
+    released = Path(path).suffix == ".safetensors"
+    state = read_safetensors(path) if released else read_state_dict(path, prefix=TRAINING_PREFIX)
     with torch.device("meta"):
         network = PointSam(config)
     load_strictly(network, state, source=str(path))

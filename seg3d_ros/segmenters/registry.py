@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from seg3d_ros.segmenters.segmenter import PromptSegmenter, Segmenter
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
-from seg3d_ros.segmenters.weights import SPACEFORMER, Weights
+from seg3d_ros.segmenters.weights import POINT_SAM, SPACEFORMER, Weights
 
+BuildPromptSegmenter = Callable[[NetworkSettings], PromptSegmenter]
 BuildSegmenter = Callable[[NetworkSettings, PostprocessSettings], Segmenter]
 
 
@@ -30,7 +31,7 @@ class ModelInfo:
     licence: str
     weights: Weights | None = None
     segmenter: BuildSegmenter | None = None
-    prompt_segmenter: Callable[[], PromptSegmenter] | None = None
+    prompt_segmenter: BuildPromptSegmenter | None = None
 
 
 def _geometric(_: NetworkSettings, __: PostprocessSettings) -> Segmenter:
@@ -46,10 +47,17 @@ def _spaceformer(network: NetworkSettings, postprocess: PostprocessSettings) -> 
     return load_spaceformer_segmenter(network, postprocess)
 
 
-def _geometric_prompt() -> PromptSegmenter:
+def _geometric_prompt(_: NetworkSettings) -> PromptSegmenter:
     from seg3d_ros.segmenters.geometric_prompt import GeometricPrompt
 
     return GeometricPrompt()
+
+
+def _point_sam(network: NetworkSettings) -> PromptSegmenter:
+    path = POINT_SAM.find(network.prompt_checkpoint)  # says so before torch is even asked for
+    from seg3d_ros.segmenters.point_sam import load_point_sam_prompt
+
+    return load_point_sam_prompt(path, network)
 
 
 MODELS = {
@@ -68,6 +76,13 @@ MODELS = {
             SPACEFORMER.licence,
             weights=SPACEFORMER,
             segmenter=_spaceformer,
+        ),
+        ModelInfo(
+            "point_sam",
+            "Point-SAM, the object at clicked points",
+            POINT_SAM.licence,
+            weights=POINT_SAM,
+            prompt_segmenter=_point_sam,
         ),
     )
 }
@@ -98,14 +113,20 @@ def load_segmenter(
     return info.segmenter(network or NetworkSettings(), postprocess or PostprocessSettings())
 
 
-def load_prompt_segmenter(name: str) -> PromptSegmenter:
+def load_prompt_segmenter(name: str, *, network: NetworkSettings | None = None) -> PromptSegmenter:
     """Build the prompt segmenter of this name.
 
+    Args:
+        name: a key of `MODELS`.
+        network: where a learned model's weights are and where it runs.
+
     Raises:
-        ValueError: there is none; the message lists those there are.
+        ValueError: there is none, the message lists those there are; or the settings or the
+            weights do not fit it.
+        FileNotFoundError: its weights are not here; the message says how to get them.
     """
     info = MODELS.get(name)
     if info is None or info.prompt_segmenter is None:
         known = [m.name for m in MODELS.values() if m.prompt_segmenter]
         raise ValueError(f"no prompt segmenter is called {name!r}; use one of {', '.join(known)}")
-    return info.prompt_segmenter()
+    return info.prompt_segmenter(network or NetworkSettings())
