@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 from demo_room.camera import CAMERA, DEPTH_UNIT, measure_depth, photograph, pixel_rays, walk
 from demo_room.light import EXPOSURE, BakedLight
-from demo_room.mesh import Hits, RayScene
 from demo_room.models import Library
 from demo_room.room import Room, build_room
 from numpy.typing import NDArray
@@ -27,6 +26,7 @@ from PIL import Image
 
 from seg3d_ros.mapping.transforms import quaternion_from_matrix
 from seg3d_ros.objects.box import upright_box
+from seg3d_ros.synthesis.ray_scene import Hits, RayScene
 
 SEED = 7
 RATE_HZ = 5.0
@@ -114,12 +114,12 @@ def _write_objects(folder: Path, room: Room, library: Library) -> None:
     for number, (item, mesh) in enumerate(zip(room.placed, room.objects(), strict=True), start=1):
         box = upright_box(mesh.vertices[np.unique(mesh.faces)])
         model = library.models[item.model]
-        authors[model.id] = model
+        authors[model.key] = model
         objects.append(
             {
                 "id": number,
                 "name": item.name,
-                "model": model.id,
+                "model": model.key,
                 "center": np.round(box.center, 4).tolist(),
                 "size": np.round(box.size, 4).tolist(),
                 "yaw": round(box.yaw, 4),
@@ -127,7 +127,7 @@ def _write_objects(folder: Path, room: Room, library: Library) -> None:
         )
     document = {"units": "metres, radians; the room's frame, z up", "objects": objects}
     (folder / "objects.json").write_text(json.dumps(document, indent=2) + "\n")
-    rows = [f"| {m.name} | {m.creator} | `{m.id}` |\n" for m in authors.values()]
+    rows = [f"| {m.title} | {m.creator} | `{m.key}` |\n" for m in authors.values()]
     (folder / "ATTRIBUTION.md").write_text(ATTRIBUTION + "".join(rows))
 
 
@@ -144,7 +144,7 @@ The furniture comes from the library BlendSwap-CC-0 1.8 of Sweet Home 3D (Debian
 
 The licence asks for no credit; these authors deserve it:
 
-| model | author | catalogue id |
+| model | author | folder in the library |
 |---|---|---|
 """
 

@@ -10,6 +10,8 @@ from seg3d_ros import __version__
 from seg3d_ros.cli.models import download, models
 from seg3d_ros.cli.replay import replay
 from seg3d_ros.cli.segment import segment
+from seg3d_ros.cli.synthesize import synthesize
+from seg3d_ros.cli.train import train
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,7 +20,7 @@ def cli() -> None:
     """Open-vocabulary 3D instance segmentation without ROS."""
 
 
-for command in (segment, replay, models, download):
+for command in (segment, replay, models, download, synthesize, train):
     cli.add_command(command)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,15 +17,14 @@ class CheckpointError(ValueError):
     """A file does not hold the weights of the network it was given for."""
 
 
-def read_state_dict(path: str | Path, *, prefix: str = "") -> dict[str, Tensor]:
-    """Tensors of a checkpoint whose names start with `prefix`, which is taken off.
+def read_checkpoint(path: str | Path) -> Mapping[str, Any]:
+    """Everything in a checkpoint, tensors on the CPU.
 
-    Only tensors are unpickled, so a file cannot run code. A dictionary under "state_dict", as
-    Lightning writes it, is opened.
+    Only tensors and plain values are unpickled, so a file cannot run code.
 
     Raises:
         FileNotFoundError: there is no such file.
-        CheckpointError: it is damaged, or holds more than tensors and plain values.
+        CheckpointError: it is damaged, or holds something else.
     """
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
@@ -33,7 +33,22 @@ def read_state_dict(path: str | Path, *, prefix: str = "") -> dict[str, Tensor]:
         raise CheckpointError(
             f"{path} is not a checkpoint, is damaged, or holds more than tensors and plain values"
         ) from error
-    state = loaded.get("state_dict", loaded) if isinstance(loaded, Mapping) else loaded
+    if not isinstance(loaded, Mapping):
+        raise CheckpointError(f"{path} holds a {type(loaded).__name__}, not a dictionary")
+    return loaded
+
+
+def read_state_dict(path: str | Path, *, prefix: str = "") -> dict[str, Tensor]:
+    """Tensors of a checkpoint whose names start with `prefix`, which is taken off.
+
+    A dictionary under "state_dict", as Lightning writes it, is opened.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CheckpointError: it is damaged, or holds more than tensors and plain values.
+    """
+    loaded = read_checkpoint(path)
+    state = loaded.get("state_dict", loaded)
     if not isinstance(state, Mapping):
         raise CheckpointError(
             f"{path} holds a {type(state).__name__}, not a dictionary of tensors"

@@ -70,7 +70,7 @@ class MaskFormer(nn.Module):
         backbone: features of voxels from colours, `hidden_dim` of them for each: a `MinkUNet`, or
             the `Backbone` of SpaCeFormer.
         num_classes: C, without "no object".
-        voxel_size: of the backbone, metres.
+        backbone_voxel_size: metres.
         hidden_dim: width of queries and mask features.
         num_queries: most instances that can be found in a scene.
         num_heads: of all attention.
@@ -85,7 +85,7 @@ class MaskFormer(nn.Module):
         backbone: nn.Module,
         *,
         num_classes: int,
-        voxel_size: float = 0.02,
+        backbone_voxel_size: float = 0.02,
         hidden_dim: int = 96,
         num_queries: int = 100,
         num_heads: int = 8,
@@ -96,7 +96,7 @@ class MaskFormer(nn.Module):
     ) -> None:
         super().__init__()
         self.deep_supervision = deep_supervision
-        self.backbone = PointToVoxel(backbone, voxel_size=voxel_size)
+        self.backbone = PointToVoxel(backbone, voxel_size=backbone_voxel_size)
         self.mask_features_head = Head(hidden_dim, hidden_dim)
         self.mask_transformer = MaskTransformer(
             hidden_dim, num_queries=num_queries, num_layers=num_decoders, num_heads=num_heads,

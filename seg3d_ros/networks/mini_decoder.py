@@ -195,6 +195,9 @@ class MaskHead(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.kernel = nn.Linear(width, mask_channels)
         self.placement = nn.Linear(width, 5)  # shift of the place (3), sharpness, bias
+        # Masks start as balls around the seed's vote.
+        nn.init.normal_(self.kernel.weight, std=0.01)
+        nn.init.zeros_(self.kernel.bias)
         nn.init.zeros_(self.placement.weight)
         nn.init.zeros_(self.placement.bias)
 

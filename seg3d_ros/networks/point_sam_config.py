@@ -50,6 +50,7 @@ class PointSamConfig:
         patches: number of patches of a cloud.
         patch_points: nearest points in each, with the "knn" tokenizer.
         large_cloud: clouds with more points get twice as many patches, as the authors advise.
+        most_points: that a cloud should have; larger ones are better thinned out.
     """
 
     transformer: TransformerConfig = field(default_factory=TransformerConfig)
@@ -66,6 +67,7 @@ class PointSamConfig:
     patches: int = 1024
     patch_points: int = 256
     large_cloud: int = 100_000
+    most_points: int = 150_000
 
     def patch_counts(self, points: int) -> tuple[int, int]:
         """Number of patches, and points in each, for a cloud with so many points."""
@@ -89,5 +91,6 @@ MINI = PointSamConfig(
     iou_width=128,
     patches=512,
     patch_points=32,
-    large_cloud=30_000,
+    large_cloud=12_000,
+    most_points=16_384,
 )

@@ -12,7 +12,7 @@ from seg3d_ros.segmenters.prompt_network import Answer, Crop, PromptNetwork
 from seg3d_ros.segmenters.segmenter import PromptResult
 
 RADII_M = (0.75, 1.5, 3.0)  # of crops; the next one is taken when the object does not fit
-_INNER_SHARE = 0.9  # of the radius; beyond lies the border
+INNER_SHARE = 0.9  # of the radius; beyond lies the border
 _ON_BORDER = 0.01  # of a mask's voxels, from which on it touches the border
 _CROPS_KEPT = 6
 
@@ -118,7 +118,7 @@ class PromptSession:
         points = self._crops.scene.points
         offset = points[self._rows[self._foreground]] - points[self._anchor()]
         reach = float(np.linalg.norm(offset, axis=1).max())
-        while level + 1 < len(RADII_M) and reach > _INNER_SHARE * RADII_M[level]:
+        while level + 1 < len(RADII_M) and reach > INNER_SHARE * RADII_M[level]:
             level += 1
         return level
 
@@ -143,7 +143,7 @@ class PromptSession:
         if crop.whole:
             return False
         mask = _inside(crop, answer)
-        outer = crop.distances > _INNER_SHARE * crop.radius
+        outer = crop.distances > INNER_SHARE * crop.radius
         return bool(np.count_nonzero(mask & outer) > _ON_BORDER * np.count_nonzero(mask))
 
     def _mask(self, crop: Crop, answer: Answer) -> Bool:

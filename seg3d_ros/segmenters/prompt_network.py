@@ -19,9 +19,6 @@ from seg3d_ros.networks.point_sam import (
 from seg3d_ros.scene import Bool, Float32, Int64, Scene
 from seg3d_ros.segmenters.spaceformer_engine import autocast
 
-_CPU_POINTS = 60_000
-_GPU_POINTS = 200_000
-
 
 @dataclass(frozen=True, eq=False)
 class Crop:
@@ -74,18 +71,17 @@ class PromptNetwork:
         self.device = device
         self._precision = precision
         self._network = network.to(device).eval()
-        self._limit = _CPU_POINTS if device.type == "cpu" else _GPU_POINTS
 
     @torch.inference_mode()
     def encode(self, scene: Scene, center: Float32, radius: float) -> Crop:
         """Encode the voxels within `radius` metres of `center`; at least one has to be.
 
-        Where they are more than the device can do, every so many stand for those beside them.
+        Where they are more than the network is made for, some stand for those beside them.
         """
         offset = scene.points - center
         distances = np.sqrt(np.einsum("ij,ij->i", offset, offset))
         rows = np.flatnonzero(distances <= radius)
-        taken, source = _thinned(offset[rows], self._limit)
+        taken, source = _thinned(offset[rows], self._network.config.most_points)
         points = _normalised(offset[rows[taken]], floor=scene.voxel_size)
         colors = scene.colors[rows[taken]] * 2 - 1
         with autocast(self.device, self._precision):
@@ -130,7 +126,7 @@ def _thinned(points: Float32, limit: int) -> tuple[Int64, Int64]:
     count = len(points)
     if count <= limit:
         return np.arange(count), np.arange(count)
-    taken = np.linspace(0, count - 1, limit).astype(np.int64)
+    taken = np.sort(np.random.default_rng(0).choice(count, limit, replace=False))
     return taken, cKDTree(points[taken]).query(points)[1]
 
 

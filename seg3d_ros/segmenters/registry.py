@@ -22,6 +22,7 @@ class ModelInfo:
         summary: one line for lists.
         licence: of the weights; of the code where there are none.
         weights: the file that must be fetched or given first; None where there is none.
+        trained_by_user: whether the weights are the user's own, who has to say where they are.
         segmenter: builds the `Segmenter`, None where the system answers clicks only.
         prompt_segmenter: builds the `PromptSegmenter`, None where it answers none.
     """
@@ -30,6 +31,7 @@ class ModelInfo:
     summary: str
     licence: str
     weights: Weights | None = None
+    trained_by_user: bool = False
     segmenter: BuildSegmenter | None = None
     prompt_segmenter: BuildPromptSegmenter | None = None
 
@@ -45,6 +47,17 @@ def _spaceformer(network: NetworkSettings, postprocess: PostprocessSettings) -> 
     from seg3d_ros.segmenters.spaceformer import load_spaceformer_segmenter
 
     return load_spaceformer_segmenter(network, postprocess)
+
+
+def _maskformer(network: NetworkSettings, postprocess: PostprocessSettings) -> Segmenter:
+    if not network.checkpoint:
+        raise ValueError(
+            "maskformer has no weights of its own: train it with `seg3d train`, and set "
+            "`checkpoint` to the checkpoint.pt that this writes"
+        )
+    from seg3d_ros.segmenters.maskformer import load_maskformer_segmenter
+
+    return load_maskformer_segmenter(network, postprocess)
 
 
 def _geometric_prompt(_: NetworkSettings) -> PromptSegmenter:
@@ -83,6 +96,13 @@ MODELS = {
             POINT_SAM.licence,
             weights=POINT_SAM,
             prompt_segmenter=_point_sam,
+        ),
+        ModelInfo(
+            "maskformer",
+            "MaskFormer on a sparse U-Net, for the classes you train it on",
+            "yours",
+            trained_by_user=True,
+            segmenter=_maskformer,
         ),
     )
 }

@@ -21,13 +21,18 @@ from seg3d_ros.synthesis.supports import Support, find_supports
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_MAX_TEXTURE = 128  # texels a side; more would only alias in maps of centimetres
+_TEXTURE_SIZE = 128  # texels a side; more would only alias in maps of centimetres
 _SEE_THROUGH = 0.5  # opacity below which a depth camera looks through, as it does with glass
 _LINEAR = to_linear(np.linspace(0, 1, 256, dtype=np.float32))
 
 
-def load_model(folder: Path, model: FurnitureModel) -> Mesh:
+def load_model(folder: Path, model: FurnitureModel, *, texture_size: int = _TEXTURE_SIZE) -> Mesh:
     """Read a model from its unpacked library at its real size.
+
+    Args:
+        folder: of the unpacked library.
+        model: which.
+        texture_size: larger textures are reduced to so many texels a side.
 
     Returns:
         Its mesh with z up and the front towards -y, standing on z = 0, centred in x and y.
@@ -38,7 +43,8 @@ def load_model(folder: Path, model: FurnitureModel) -> Mesh:
     import trimesh
 
     scene: Any = trimesh.load(folder / model.path, force="scene", process=False)
-    parts = [_part(part) for part in scene.geometry.values() if hasattr(part, "faces")]
+    surfaces = [part for part in scene.geometry.values() if hasattr(part, "faces")]
+    parts = [_part(surface, texture_size) for surface in surfaces]
     parts = [part for part in parts if len(part.mesh.faces)]
     if not parts:
         raise LibraryError(f"{model.library}: {model.path} holds no surface")
@@ -64,7 +70,7 @@ def _measurable(parts: list[_Part]) -> list[_Part]:
     return parts if mostly_glass else opaque
 
 
-def _part(geometry: Any) -> _Part:
+def _part(geometry: Any, texture_size: int) -> _Part:
     faces = np.asarray(geometry.faces, np.int32)
     vertices = np.asarray(geometry.vertices, np.float32)
     material = getattr(geometry.visual, "material", None)
@@ -76,15 +82,15 @@ def _part(geometry: Any) -> _Part:
         corners = np.zeros((len(faces), 3, 2), np.float32)
     else:
         # The texture stands alone: most files have a dark or meaningless Kd beside it.
-        texture, corners = _texture(image), np.asarray(uv, np.float32)[faces]
+        texture, corners = _texture(image, texture_size), np.asarray(uv, np.float32)[faces]
     opacity = float(getattr(material, "kwargs", {}).get("d", [1.0])[0])
     mesh = Mesh(vertices, faces, corners, np.zeros(len(faces), np.int32), [texture])
     return _Part(mesh, opacity)
 
 
-def _texture(image: Image) -> Array:
+def _texture(image: Image, size: int) -> Array:
     image = image.convert("RGBA")
-    image.thumbnail((_MAX_TEXTURE, _MAX_TEXTURE))
+    image.thumbnail((size, size))
     return _decoded(np.asarray(image))
 
 

@@ -32,7 +32,7 @@ _LICENCES = {
 }
 
 
-class LibraryError(Exception):
+class LibraryError(ValueError):
     """Furniture is missing or cannot be read; the text says what to do."""
 
 

@@ -60,7 +60,7 @@ def find_supports(mesh: Mesh) -> list[Support]:
     """
     import open3d as o3d
 
-    caster = o3d.t.geometry.RaycastingScene()
+    caster: Any = o3d.t.geometry.RaycastingScene()  # its stubs know no numpy arrays
     caster.add_triangles(mesh.vertices, mesh.faces.astype(np.uint32))
     used = mesh.vertices[mesh.faces].reshape(-1, 3)
     columns, rows = np.maximum((np.ptp(used[:, :2], axis=0) / CELL).astype(int), 1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -24,7 +22,6 @@ class MaskFormerObjective(nn.Module):
         bce_weight: of the binary cross entropy of the masks, likewise.
         dice_weight: of their dice loss, likewise.
         no_object_weight: of queries without instance in the cross entropy; they are the most.
-        dropped_classes: that are not to be found, such as walls and floors.
     """
 
     class_weights: Tensor
@@ -37,12 +34,10 @@ class MaskFormerObjective(nn.Module):
         bce_weight: float = 5.0,
         dice_weight: float = 5.0,
         no_object_weight: float = 0.1,
-        dropped_classes: Collection[int] = (),
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
         self.weights = MaskWeights(cls_weight, bce_weight, dice_weight)
-        self.dropped_classes = tuple(dropped_classes)
         class_weights = torch.ones(num_classes + 1)
         class_weights[-1] = no_object_weight
         self.register_buffer("class_weights", class_weights, persistent=False)
@@ -59,7 +54,7 @@ class MaskFormerObjective(nn.Module):
         """What is to be found in each scene."""
         labels = (torch.split(part, list(batch.sizes)) for part in (batch.segment, batch.instance))
         return [
-            build_targets(*scene, num_classes=self.num_classes, dropped=self.dropped_classes)
+            build_targets(*scene, num_classes=self.num_classes)
             for scene in zip(*labels, strict=True)
         ]
 
@@ -73,7 +68,7 @@ class MaskFormerObjective(nn.Module):
                 chosen = masks[queries].float()
                 bce.append(bce_loss(chosen, wanted.masks[instances]))
                 dice.append(dice_loss(chosen, wanted.masks[instances]))
-        nothing = output.masks[0].sum() * 0  # has a gradient, like any loss
+        nothing = output.logits.new_zeros(())
         return {
             name: torch.stack(values).mean() if values else nothing
             for name, values in (("cls", cls), ("bce", bce), ("dice", dice))

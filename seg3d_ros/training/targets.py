@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -27,22 +26,17 @@ class Targets:
         return len(self.labels)
 
 
-def build_targets(
-    segment: Tensor, instance: Tensor, *, num_classes: int, dropped: Collection[int] = ()
-) -> Targets:
+def build_targets(segment: Tensor, instance: Tensor, *, num_classes: int) -> Targets:
     """Every instance with the class that most of its labelled points have, by ascending id.
 
     Args:
         segment: (P,) int64 class of each point, `IGNORED` for none.
         instance: (P,) int64 instance of each point, `IGNORED` for none.
         num_classes: instances of a higher class are left out, as are those of none.
-        dropped: classes that are left out too, such as walls and floors.
     """
     ids, owners = torch.unique(instance, return_inverse=True)
     labels = _most_frequent(segment, owners, len(ids))
     wanted = (ids != IGNORED) & (labels != IGNORED) & (labels < num_classes)
-    for label in dropped:
-        wanted &= labels != label
     return Targets(labels[wanted], instance == ids[wanted, None])
 
 

@@ -60,19 +60,25 @@ def best_view(points: Float32, of_object: Bool, *, size: tuple[int, int]) -> tup
     weight = np.where(of_object[thin], 2.0, 1.0)
 
     def shown(azimuth: float) -> float:
-        drawn = thin[~_in_front(points[thin], wall[thin], azimuth)]
+        drawn = thin[~front_wall(points[thin], wall[thin], azimuth)]
         view = _fitted(points[drawn], azimuth, _PREVIEW)
         spacing = 2.5 * float(np.ptp(points[thin, :2], axis=0).max()) / _PREVIEW[0]
         seen = np.unique(splat(points[drawn], view, point_size=spacing).rows)
         return float(weight[np.searchsorted(thin, drawn[seen[seen >= 0]])].sum())
 
     azimuth = max(np.arange(_AZIMUTHS) * 2 * np.pi / _AZIMUTHS, key=shown)
-    drawn = ~_in_front(points, wall, azimuth)
+    drawn = ~front_wall(points, wall, azimuth)
     return _fitted(points[drawn], azimuth, size), drawn
 
 
-def _in_front(points: Float32, wall: Bool, azimuth: float) -> Bool:
-    """(N,) True for the outermost wall between the room and a viewer at an azimuth."""
+def front_wall(points: Float32, wall: Bool, azimuth: float) -> Bool:
+    """(N,) True for the outermost wall between a room and who looks at it.
+
+    Args:
+        points: (N, 3) float32, map frame, metres.
+        wall: (N,) True for points of walls.
+        azimuth: where the viewer stands, radians from the x axis.
+    """
     towards = points[:, :2] @ [np.cos(azimuth), np.sin(azimuth)]
     across = points[:, :2] @ [-np.sin(azimuth), np.cos(azimuth)]
     strip = np.floor((across - across.min()) / _COLUMN_M).astype(np.int64)

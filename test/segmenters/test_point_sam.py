@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.point_sam import SMALL, small_network, write_weights
 
@@ -11,9 +13,8 @@ from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.point_sam import READINGS, Clicks
 from seg3d_ros.networks.point_sam_config import MINI
 from seg3d_ros.scene import Scene
-from seg3d_ros.segmenters import prompt_network
 from seg3d_ros.segmenters.point_sam import PointSamPrompt, load_point_sam_prompt
-from seg3d_ros.segmenters.prompt_network import PromptNetwork
+from seg3d_ros.segmenters.prompt_network import PromptNetwork, _thinned
 from seg3d_ros.segmenters.registry import load_prompt_segmenter
 from seg3d_ros.segmenters.segmenter import NothingThereError
 from seg3d_ros.segmenters.settings import NetworkSettings
@@ -86,16 +87,21 @@ def test_two_clicks_at_once_are_the_same_as_one_after_the_other():
     np.testing.assert_array_equal(click(prompt, scene, 7, 9).mask, at_once.mask)
 
 
-def test_more_voxels_than_the_device_takes_are_answered_too(monkeypatch):
-    monkeypatch.setattr(prompt_network, "_CPU_POINTS", 300)
+def test_more_voxels_than_the_network_is_made_for_are_answered_too():
     prompt, scene = Counted(), scene_of(2000)
+    prompt.network.config = replace(SMALL, most_points=300)
     mask = click(prompt, scene, 1234).mask
     assert mask.shape == (2000,) and mask[1234]
     crop = prompt._crops.around(1234, 0)
-    assert len(crop.points) == 300 and len(crop.source) == 2000
-    kept = scene.points[np.linspace(0, 1999, 300).astype(int)]
-    near = np.linalg.norm(scene.points[:, None] - kept, axis=-1).argmin(1)
-    np.testing.assert_array_equal(crop.source, near)
+    assert len(crop.points) == 300 and len(crop.rows) == 2000
+
+
+def test_thinned_points_stand_for_those_nearest_to_them():
+    points = scene_of(500).points
+    taken, source = _thinned(points, 60)
+    assert len(np.unique(taken)) == 60
+    distances = np.linalg.norm(points[:, None] - points[taken], axis=-1)
+    np.testing.assert_array_equal(source, distances.argmin(1))
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -115,6 +121,7 @@ CLICK = st.tuples(
 )
 
 
+@settings(max_examples=25)
 @given(st.lists(CLICK, min_size=1, max_size=5), st.sampled_from([0.05, 2, 20]))
 def test_no_click_leaves_the_range_of_the_network(clicks, size):
     """Beside the voxels, far away, in scenes of any size."""

@@ -13,7 +13,7 @@ def network_of(recording):
     """The network with the recorded weights; all of them have their place."""
     config = recording.description["config"]
     network = MaskFormer(
-        MinkUNet(**config["backbone"]), voxel_size=config["voxel_size"], **config["head"]
+        MinkUNet(**config["backbone"]), backbone_voxel_size=config["voxel_size"], **config["head"]
     )
     network.load_state_dict(recording.below("param/"))
     return network

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 
-from demo_room.mesh import Array
 from demo_room.room import SIZE
 from seg3d_ros.scene import Camera
+from seg3d_ros.synthesis.mesh import Array
 
 CAMERA = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
 DEPTH_UNIT = 0.001

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from demo_room.mesh import Array, Hits, RayScene
 from demo_room.room import SIZE, WINDOW
+from seg3d_ros.synthesis.mesh import Array
+from seg3d_ros.synthesis.ray_scene import Hits, RayScene
 
 _CELL_M = 0.03
 _NORMAL_WEIGHT_M = 0.15  # surfaces that face apart share light as if this far away

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demo_room.mesh import Array, Mesh, RayScene
-from demo_room.models import Library, to_linear
+from demo_room.models import Library
+from seg3d_ros.synthesis.mesh import Array, Mesh, to_linear
+from seg3d_ros.synthesis.ray_scene import RayScene
 
 SIZE = np.array([5.2, 4.2, 2.6])  # metres; the origin is a corner of the floor
 WINDOW = (2.75, 4.45, 0.95, 2.15)  # x from, x to, z from, z to, in the wall y = 0
@@ -155,7 +156,7 @@ def _quad(corner: Vector, along: Vector, up: Vector, texture: Array) -> Mesh:
     uv = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32) * 0.9999 + 5e-5
     faces = np.array([(0, 1, 2), (0, 2, 3)], np.int32)
     vertices = np.stack([c, c + a, c + a + u, c + u])
-    return Mesh(vertices, faces, uv[faces], np.zeros(2, np.int32), [to_linear(texture)])
+    return Mesh(vertices, faces, uv[faces], np.zeros(2, np.int32), [_opaque(texture)])
 
 
 def _box(low: Vector, high: Vector, texture: Array) -> Mesh:
@@ -174,6 +175,11 @@ def _box(low: Vector, high: Vector, texture: Array) -> Mesh:
         np.zeros(12, np.int32),
         sides[0].textures,
     )
+
+
+def _opaque(encoded: Array) -> Array:
+    """(h, w, 4) linear texture of an (h, w, 3) image."""
+    return np.concatenate([to_linear(encoded), np.ones((*encoded.shape[:2], 1))], axis=2)
 
 
 def _plain(color: Vector) -> Array:

@@ -1,0 +1,93 @@
+"""Networks as `seg3d train` leaves them: weights, and the recipe that says what they fit.
+
+A checkpoint holds the tensors in "state_dict", and the resolved configuration as YAML in "recipe":
+its "model" is the network as Hydra builds it, its "data.class_names" what the classes are called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from seg3d_ros.networks.checkpoint import CheckpointError, load_strictly, read_checkpoint
+
+_PACKAGE = "seg3d_ros.networks."  # a checkpoint must not name anything else to be called
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A network that is ready for use.
+
+    Attributes:
+        network: on the CPU, in evaluation mode.
+        class_names: of the classes it was trained for.
+    """
+
+    network: nn.Module
+    class_names: tuple[str, ...]
+
+
+def load_trained(path: str | Path) -> Trained:
+    """Build the network that a checkpoint describes, with its weights.
+
+    Neither Hydra nor the dataset has to be there.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CheckpointError: it is damaged, was not written by `seg3d train`, or is of another version.
+    """
+    loaded = read_checkpoint(path)
+    if not {"state_dict", "recipe"} <= loaded.keys():
+        raise CheckpointError(f"{path} was not written by `seg3d train`: it lacks the recipe")
+    try:
+        recipe = _parsed(loaded["recipe"])
+        names = tuple(map(str, recipe["data"]["class_names"]))
+        with torch.device("meta"):
+            network = build(recipe["model"])
+    except (ImportError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise CheckpointError(f"the recipe in {path} describes no network: {error!r}") from error
+    load_strictly(network, loaded["state_dict"], source=str(path))
+    return Trained(network.eval(), names)
+
+
+def build(config: Any) -> Any:
+    """What a configuration describes, as `hydra.utils.instantiate` builds it.
+
+    Args:
+        config: mappings with the key `_target_` become calls of that class; it has to be one of
+            this package's networks. All other keys that start with "_" are left out.
+
+    Raises:
+        ValueError: a target is something else.
+    """
+    if isinstance(config, (list, tuple)):
+        return [build(item) for item in config]
+    if not isinstance(config, Mapping):
+        return config
+    parts = {key: build(value) for key, value in config.items() if not key.startswith("_")}
+    return _class(config["_target_"])(**parts) if "_target_" in config else parts
+
+
+def _class(target: str) -> type:
+    module, _, name = target.rpartition(".")
+    if module.startswith(_PACKAGE):
+        found = getattr(import_module(module), name)
+        if isinstance(found, type) and found.__module__ == module:
+            return found
+    raise ValueError(f"{target} is none of the networks in {_PACKAGE.rstrip('.')}")
+
+
+def _parsed(recipe: str) -> Any:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).load(recipe)
+    except YAMLError as error:
+        raise ValueError("it is no YAML") from error

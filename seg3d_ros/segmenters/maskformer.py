@@ -1,0 +1,109 @@
+"""The maskformer segmenter: a closed set of classes, trained by the user with `seg3d train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seg3d_ros.networks.checkpoint import CheckpointError
+from seg3d_ros.networks.maskformer import MaskFormer, MaskFormerOutput, class_probabilities
+from seg3d_ros.networks.trained import load_trained
+from seg3d_ros.scene import Instances, Int64, Scene
+from seg3d_ros.segmenters.blocks import segment_blocks
+from seg3d_ros.segmenters.postprocess import Queries, finish, propose, score_queries
+from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
+from seg3d_ros.segmenters.spaceformer_engine import pick_torch_device
+from seg3d_ros.text.encoder import load_text_encoder
+from seg3d_ros.text.ensemble import embed_words
+
+EMBEDDING_SPACE = "all-MiniLM-L6-v2"
+_BLOCK_POINTS = 300_000
+
+
+class MaskFormerSegmenter:
+    """Instances whose embedding is the mean of the class names', weighted by probability.
+
+    So any vocabulary can name them, and a query for a word that is no class finds its neighbours.
+
+    Threads: `segment` may be called from any thread, one at a time.
+
+    Args:
+        model: the network.
+        class_embeddings: (C, D) unit vectors of the class names.
+        network: size of the blocks.
+        postprocess: which masks become instances.
+    """
+
+    name = "maskformer"
+    embedding_space = EMBEDDING_SPACE
+
+    def __init__(
+        self,
+        model: MaskFormer,
+        class_embeddings: Tensor,
+        *,
+        network: NetworkSettings | None = None,
+        postprocess: PostprocessSettings | None = None,
+    ) -> None:
+        self._model = model.eval()
+        self._device = next(model.parameters()).device
+        self._class_embeddings = class_embeddings.to(self._device)
+        self._limit = (network or NetworkSettings()).block_points or _BLOCK_POINTS
+        self._postprocess = postprocess or PostprocessSettings()
+
+    @property
+    def device(self) -> str:
+        """Where the network runs."""
+        return str(self._device)
+
+    def segment(self, scene: Scene) -> Instances:
+        """Instances, best score first; those of a large scene are put together from blocks."""
+        if not len(scene):
+            return Instances(np.zeros((0, 0), np.bool_), np.zeros(0, np.float32))
+        proposals, _ = segment_blocks(
+            scene.points, lambda rows: self._propose(scene, rows), limit=self._limit
+        )
+        return finish(proposals, scene, self._postprocess)
+
+    @torch.inference_mode()
+    def _propose(self, scene: Scene, rows: Int64) -> Instances:
+        points, colors = scene.points[rows], scene.colors[rows]
+        # Whole metres are whole waves of the position encoding; small numbers keep it exact.
+        cloud = torch.from_numpy(points - np.floor(points.min(axis=0))).to(self._device)
+        output = self._model.predict(cloud, torch.from_numpy(colors).to(self._device))
+        queries = self._queries(output)
+        scored = score_queries(queries, mask_threshold=self._postprocess.mask_threshold)
+        return propose(queries, scored, self._postprocess)
+
+    def _queries(self, output: MaskFormerOutput) -> Queries:
+        """The best class stands for "object"; its probability becomes that of the query."""
+        classes = class_probabilities(output.logits[0])
+        best = torch.logit(classes.amax(dim=1), eps=1e-6)
+        return Queries(
+            torch.stack([best, torch.zeros_like(best)], dim=1),
+            output.masks[0].t(),
+            classes @ self._class_embeddings,
+        )
+
+
+def load_maskformer_segmenter(
+    network: NetworkSettings, postprocess: PostprocessSettings
+) -> MaskFormerSegmenter:
+    """The segmenter with the checkpoint that the settings name.
+
+    Raises:
+        ValueError: the file holds another network, or the device is not there.
+        FileNotFoundError: there is no such file.
+    """
+    path = Path(network.checkpoint).expanduser()
+    trained = load_trained(path)
+    if not isinstance(trained.network, MaskFormer):
+        raise CheckpointError(f"{path} holds a {type(trained.network).__name__}, not a MaskFormer")
+    folder = Path(network.text_weights).expanduser() if network.text_weights else None
+    encoder = load_text_encoder(EMBEDDING_SPACE, folder=folder, device=network.device)
+    names = torch.from_numpy(embed_words(encoder, trained.class_names))
+    model = trained.network.to(pick_torch_device(network.device))
+    return MaskFormerSegmenter(model, names, network=network, postprocess=postprocess)

@@ -1,0 +1,210 @@
+"""Made rooms as a data set on disk, in the layout of preprocessed ScanNet.
+
+Below the root of a data set lie
+
+names.txt: one name a line; its number from 0 is the value in segment.npy.
+dataset.json: how the rooms were made, and which names training sees.
+<split>/<room>/: coord.npy (N, 3) float32, metres, z up; color.npy (N, 3) uint8;
+    normal.npy (N, 3) float16, zero where there is no surface; segment.npy and instance.npy
+    (N,) int32, -1: none; scene.json: the room, its furniture, and what was seen of it.
+recordings/<split>/<room>/: the RGB-D frames in the style of TUM, if wanted.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from tqdm import tqdm
+
+from seg3d_ros.recordings.recording import to_frame
+from seg3d_ros.recordings.tum_writer import write_tum
+from seg3d_ros.synthesis.fusion import NONE, LabelledMap, LabelledScene
+from seg3d_ros.synthesis.room import Room
+from seg3d_ros.synthesis.scan import Scan
+
+FORMAT = 1
+MIN_VOXELS = 20  # smaller instances are nobody's to recognise
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class RoomMaker(Protocol):
+    """Makes rooms; is sent to worker processes, so it has to be picklable.
+
+    Attributes:
+        seed: of all its rooms.
+    """
+
+    seed: int
+
+    def names(self) -> dict[str, bool]:
+        """All names in the order of their numbers; True for those that training sees."""
+
+    def make(self, split: str, number: int) -> tuple[Room, Scan]:
+        """A room; the same for the same seed, split and number in any process."""
+
+
+@dataclass(frozen=True)
+class DatasetWriter:
+    """Writes rooms of a data set; one process or thread for each room at a time.
+
+    Attributes:
+        root: folder of the data set.
+        maker: of its rooms.
+        recordings: keep the frames as well.
+    """
+
+    root: Path
+    maker: RoomMaker
+    recordings: bool = False
+
+    def write(self, split: str, *, rooms: int, workers: int) -> None:
+        """Make rooms 0 to `rooms` - 1 of a split that are not there yet, with a progress bar.
+
+        Raises:
+            ValueError: the folder holds a data set that was made otherwise.
+        """
+        self._write_description()
+        missing = [number for number in range(rooms) if not self._is_written(split, number)]
+        bar = tqdm(total=rooms, initial=rooms - len(missing), desc=split, unit="room")
+        context = multiprocessing.get_context("spawn")  # ray casters do not survive a fork
+        pool = ProcessPoolExecutor(workers, context, initializer=_adopt, initargs=(self,))
+        with bar, _one_thread_each(), pool:
+            jobs = [pool.submit(_write_room, split, number) for number in missing]
+            try:
+                for job in as_completed(jobs):
+                    job.result()
+                    bar.update()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def write_room(self, split: str, number: int) -> None:
+        """Make one room; its folder appears when it is complete."""
+        room, scan = self.maker.make(split, number)
+        labelled_map = LabelledMap()
+        for recorded, instances in zip(scan.frames, scan.instances, strict=True):
+            labelled_map.add(to_frame(recorded), instances)
+        labelled = labelled_map.finish(min_voxels=MIN_VOXELS)
+        if self.recordings:
+            with _complete_folder(self._recording(split, number)) as folder:
+                write_tum(folder, scan.frames)
+        with _complete_folder(self._scene(split, number)) as folder:
+            for name, array in self._arrays(labelled, scan.names).items():
+                np.save(folder / f"{name}.npy", array)
+            _write_json(folder / "scene.json", _facts(room, scan, labelled))
+
+    def _scene(self, split: str, number: int) -> Path:
+        return self.root / split / f"room_{number:05d}"
+
+    def _recording(self, split: str, number: int) -> Path:
+        return self.root / "recordings" / split / f"room_{number:05d}"
+
+    def _is_written(self, split: str, number: int) -> bool:
+        recorded = not self.recordings or self._recording(split, number).is_dir()
+        return recorded and self._scene(split, number).is_dir()
+
+    def _arrays(self, labelled: LabelledScene, instance_names: Sequence[str]) -> dict[str, Any]:
+        numbers = {name: number for number, name in enumerate(self.maker.names())}
+        segment_of = np.array([*(numbers[name] for name in instance_names), NONE], np.int32)
+        scene = labelled.scene
+        return {
+            "coord": scene.points,
+            "color": np.rint(scene.colors * 255).astype(np.uint8),
+            "normal": np.asarray(scene.normals, np.float16),
+            "segment": segment_of[labelled.instance],
+            "instance": labelled.instance,
+        }
+
+    def _write_description(self) -> None:
+        """Say how the rooms are made, or check that those that are there were made so."""
+        names = self.maker.names()
+        description = {
+            "format": FORMAT,
+            "seed": self.maker.seed,
+            "seen_names": [name for name, seen in names.items() if seen],
+            "unseen_names": [name for name, seen in names.items() if not seen],
+        }
+        path = self.root / "dataset.json"
+        if path.exists():
+            found = json.loads(path.read_text(encoding="utf-8"))
+            differing = [key for key, value in description.items() if found.get(key) != value]
+            if differing:
+                raise ValueError(
+                    f"{self.root} holds rooms made with another {' and '.join(differing)}; "
+                    "choose an empty folder, or the same --seed and furniture"
+                )
+            return
+        self.root.mkdir(parents=True, exist_ok=True)
+        text = "".join(f"{name}\n" for name in names)
+        (self.root / "names.txt").write_text(text, encoding="utf-8")
+        _write_json(path, description)
+
+
+_writers: list[DatasetWriter] = []  # in a worker process: the one it works for
+
+
+def _adopt(writer: DatasetWriter) -> None:
+    _writers[:] = [writer]
+
+
+def _write_room(split: str, number: int) -> None:
+    _writers[0].write_room(split, number)
+
+
+def _facts(room: Room, scan: Scan, labelled: LabelledScene) -> dict[str, Any]:
+    known = labelled.instance[labelled.instance != NONE]
+    voxels = np.bincount(known, minlength=len(scan.names)).tolist()
+    return {
+        "views": len(scan.frames),
+        "voxels": len(labelled.scene),
+        "instances": [
+            {"name": name, "voxels": count} for name, count in zip(scan.names, voxels, strict=True)
+        ],
+        "room": asdict(room),
+    }
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+@contextmanager
+def _complete_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill that gets its name when all is in it; an older one of that name goes."""
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes started meanwhile compute with one thread: there are several of them."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,49 @@
+"""Rooms furnished from the furniture libraries, scanned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from seg3d_ros.synthesis.bake import BakedModels, bake
+from seg3d_ros.synthesis.layout import furnish
+from seg3d_ros.synthesis.library import read_libraries
+from seg3d_ros.synthesis.names import Furnishing, furnishings, names
+from seg3d_ros.synthesis.room import Room
+from seg3d_ros.synthesis.scan import Scan, scan_room
+from seg3d_ros.synthesis.splits import Split, furnishings_of, room_random
+
+
+class FurnishedRooms:
+    """Makes the rooms of a data set; see `RoomMaker`."""
+
+    def __init__(self, seed: int, furniture: Sequence[Furnishing], models: BakedModels) -> None:
+        """Furnish rooms with some furniture, whose meshes are among the models."""
+        self.seed = seed
+        self._furniture = furniture
+        self._models = models
+
+    def names(self) -> dict[str, bool]:
+        """Names of the furniture and of the parts of a room; False for the held-out ones."""
+        return {name: not entry.held_out_beside for name, entry in names().items()}
+
+    def make(self, split: str, number: int) -> tuple[Room, Scan]:
+        """Furnish and scan a room."""
+        known_split = cast("Split", split)
+        rng = room_random(self.seed, known_split, number)
+        room = furnish(rng, furnishings_of(known_split, self._furniture), self._models.supports)
+        return room, scan_room(room, self._models.load, rng)
+
+
+def furnished_rooms(
+    seed: int, libraries: Sequence[Path], *, meshes: Path, workers: int
+) -> FurnishedRooms:
+    """Read furniture libraries, and bake what is not in the folder `meshes` yet.
+
+    Raises:
+        LibraryError: a library cannot be read.
+    """
+    furniture = furnishings(read_libraries(libraries))
+    models = {item.model.key: item.model for item in furniture}
+    return FurnishedRooms(seed, furniture, bake(libraries, models, meshes, workers=workers))

@@ -1,0 +1,101 @@
+"""Labelled frames to a labelled map, through the voxel map that robots use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seg3d_ros.mapping.voxel_map import VoxelMap
+from seg3d_ros.scene import Float32, Frame, Int64, Scene
+from seg3d_ros.segmenters.surface import build_surface
+from seg3d_ros.sparse.hash_index import build_index, find_rows
+from seg3d_ros.sparse.voxel_keys import keys_of_points
+
+Int32 = NDArray[np.int32]
+
+NONE = -1
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledScene:
+    """A map and the truth about it.
+
+    Attributes:
+        scene: N voxels, with normals (zero where there is no surface) towards the camera.
+        instance: (N,) int32 instance of each voxel, NONE where nobody knows.
+    """
+
+    scene: Scene
+    instance: Int32
+
+
+class LabelledMap:
+    """A voxel map that also remembers what the points in its voxels belong to."""
+
+    def __init__(self) -> None:
+        self._map = VoxelMap()
+        self._keys: list[Int64] = []
+        self._instances: list[Int32] = []
+        self._eyes: list[Float32] = []
+
+    def add(self, frame: Frame, instances: Int32) -> None:
+        """Take a frame in; `instances` (N,) says of each of its points what it belongs to."""
+        self._map.integrate(frame)
+        measured = np.flatnonzero(np.isfinite(frame.points[:, 2]))
+        pose = frame.map_from_sensor
+        points = (frame.points[measured] @ pose[:3, :3].T + pose[:3, 3]).astype(np.float32)
+        self._keys.append(keys_of_points(points, self._map.settings.voxel_size))
+        self._instances.append(instances[measured])
+        self._eyes.append(pose[:3, 3].astype(np.float32))
+
+    def finish(self, *, min_voxels: int) -> LabelledScene:
+        """Label each voxel with what most of its points belong to.
+
+        Args:
+            min_voxels: instances with fewer become NONE: nobody could recognise them.
+        """
+        scene = self._map.snapshot()
+        rows = find_rows(build_index(scene.voxel_keys), np.concatenate(self._keys))
+        kept = rows >= 0  # the others were carved away or never came into the map
+        instance = majority(rows[kept], np.concatenate(self._instances)[kept], count=len(scene))
+        sizes = np.bincount(instance[instance != NONE], minlength=1)
+        instance[(instance != NONE) & (sizes[instance] < min_voxels)] = NONE
+        eyes = np.zeros_like(scene.points)
+        frames = np.repeat(np.arange(len(self._eyes)), [len(keys) for keys in self._keys])
+        eyes[rows[kept]] = np.array(self._eyes)[frames[kept]]  # the last one that saw it
+        return LabelledScene(replace(scene, normals=_normals(scene, eyes)), instance)
+
+
+def majority(voxels: Int32, labels: Int32, *, count: int) -> Int32:
+    """Most frequent label of each voxel, the smallest one of equals.
+
+    Args:
+        voxels: (P,) voxel of each vote, 0 to `count` - 1.
+        labels: (P,) what it votes for, NONE or more.
+        count: number of voxels.
+
+    Returns:
+        (count,) int32, NONE for a voxel without votes.
+    """
+    base = int(labels.max(initial=NONE)) + 2
+    ballots, votes = np.unique(
+        voxels.astype(np.int64) * base + (labels.astype(np.int64) + 1), return_counts=True
+    )
+    voxel, label = np.divmod(ballots, base)
+    order = np.lexsort((-label, votes, voxel))  # the winner is the last row of its voxel
+    last = order[np.flatnonzero(np.diff(voxel[order], append=count))]
+    winners = np.full(count, NONE, np.int32)
+    winners[voxel[last]] = label[last] - 1
+    return winners
+
+
+def _normals(scene: Scene, eyes: Float32) -> Float32:
+    """(N, 3) unit normals towards (N, 3) places of cameras, zero where there is no surface."""
+    surface = build_surface(scene)
+    normals = np.empty_like(scene.points)
+    normals[surface.order] = surface.normals
+    away = np.einsum("nk,nk->n", normals, eyes - scene.points) < 0
+    normals[away] *= -1
+    return normals

@@ -1,0 +1,281 @@
+"""Random changes of scenes, so that a network sees more than was recorded.
+
+Each is called with a sample and a random generator and gives a new sample. Lengths are metres,
+colours lie in [0, 1], z is up.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from seg3d_ros.scene import Float32
+from seg3d_ros.training.dataset import SceneSample, Transform
+from seg3d_ros.training.elastic import smooth_noise, trilinear
+
+GREY = 0.5
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One after the other."""
+
+    transforms: Sequence[Transform]
+
+    def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
+        """Apply all."""
+        for transform in self.transforms:
+            sample = transform(sample, rng)
+        return sample
+
+
+@dataclass(frozen=True)
+class Sometimes:
+    """With a probability in [0, 1], else nothing."""
+
+    probability: float
+    transform: Transform
+
+    def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
+        """Apply it, or don't."""
+        return self.transform(sample, rng) if rng.random() < self.probability else sample
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """About the middle of the scene: x, then y, then z, each by up to an angle, radians."""
+
+    x: float = np.pi / 64
+    y: float = np.pi / 64
+    z: float = np.pi
+
+    def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
+        """Turn points and normals."""
+        rotation = np.eye(3)
+        for axis, limit in enumerate((self.x, self.y, self.z)):
+            rotation = _about(axis, rng.uniform(-limit, limit)) @ rotation
+        turn = rotation.T.astype(np.float32)
+        low, high = _bounds(sample)
+        middle = (low + high) / 2
+        points: Float32 = (sample.points - middle) @ turn + middle
+        return dataclasses.replace(sample, points=points, normals=sample.normals @ turn)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Larger or smaller in all directions alike."""
+
+    low: float = 0.9
+    high: float = 1.1
+
+    def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
+        """Multiply the points."""
+        return _moved(sample, sample.points * np.float32(rng.uniform(self.low, self.high)))
+
+
+@dataclass(frozen=True)
+class HorizontalFlip:
+    """Mirrored in x, in y, in both or in neither, each as likely."""
+
+    def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
+        """Count coordinates down from the largest, and turn normals over."""
+        points, normals = sample.points.copy(), sample.normals.copy()
+        _, high = _bounds(sample)
+        for axis in (0, 1):
+            if rng.random() < 0.5:
+                points[:, axis] = high[axis] - points[:, axis]
+                normals[:, axis] *= -1
+        return dataclasses.replace(sample, points=points, normals=normals)
+
+
+@dataclass(frozen=True)
+class Translation:
+    """Along x and y by up to a share of the scene's extent."""
+
+    share: float = 0.2
+
+    def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
+        """Move the points."""
+        low, high = _bounds(sample)
+        shift = rng.uniform(-self.share, self.share, 3) * (high - low) * [1, 1, 0]
+        return _moved(sample, sample.points + shift.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class ElasticDistortion:
+    """Bends the scene by smooth noise; neighbours move alike.
+
+    Attributes:
+        spacing: of the grid that the noise is drawn on, metres.
+        magnitude: of the movement, metres: standard deviation before smoothing.
+    """
+
+    spacing: float
+    magnitude: float
+
+    def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
+        """Move every point by the noise at its place."""
+        low, high = _bounds(sample)
+        cells = np.floor((high - low) / self.spacing).astype(np.int64) + 2
+        noise = smooth_noise(tuple(cells), rng) * np.float32(self.magnitude)
+        places = (sample.points - low) / np.float32(self.spacing)
+        return _moved(sample, sample.points + trilinear(noise, places))
+
+
+@dataclass(frozen=True)
+class PointDropout:
+    """Loses a share of the points."""
+
+    share: float = 0.2
+
+    def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
+        """Keep the others, in their order."""
+        return sample.take(rng.random(len(sample), np.float32) >= self.share)
+
+
+@dataclass(frozen=True)
+class CubeCrop:
+    """Cuts a cube out, about a random point as far as the scene reaches.
+
+    Attributes:
+        size: edge of the cube, metres; a scene that fits in stays whole.
+        min_points: scenes with fewer stay whole.
+    """
+
+    size: float
+    min_points: int = 0
+
+    def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
+        """Keep the points inside."""
+        if len(sample) < max(self.min_points, 1):
+            return sample
+        low, high = _bounds(sample)
+        corner = sample.points[rng.integers(len(sample))] - np.float32(self.size / 2)
+        corner = np.maximum(np.minimum(corner, high - np.float32(self.size)), low)
+        offsets = sample.points - corner
+        return sample.take(((offsets >= 0) & (offsets <= np.float32(self.size))).all(axis=1))
+
+
+@dataclass(frozen=True)
+class AutoContrast:
+    """Stretches each channel towards its full range, by a random share of the way."""
+
+    def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
+        """Blend the colours with the stretched ones."""
+        colors, share = sample.colors, np.float32(rng.random())
+        if not len(colors):
+            return sample
+        low, high = colors.min(axis=0), colors.max(axis=0)
+        stretched = (colors - low) / np.maximum(high - low, np.float32(1e-6))
+        return _painted(sample, colors + share * (stretched - colors))
+
+
+@dataclass(frozen=True)
+class ColorShift:
+    """Adds up to `limit` to each channel, the same to all points."""
+
+    limit: float = 0.1
+
+    def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
+        """Shift the colours."""
+        return _painted(sample, sample.colors + rng.uniform(-self.limit, self.limit, 3))
+
+
+@dataclass(frozen=True)
+class ColorJitter:
+    """Adds Gaussian noise to every colour."""
+
+    deviation: float = 0.01
+
+    def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
+        """Blur the colours."""
+        noise = rng.standard_normal(sample.colors.shape, np.float32)
+        return _painted(sample, sample.colors + noise * np.float32(self.deviation))
+
+
+@dataclass(frozen=True)
+class ColorDrop:
+    """Takes all colours away: every point is grey."""
+
+    def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
+        """Paint it grey."""
+        return dataclasses.replace(sample, colors=np.full_like(sample.colors, GREY))
+
+
+def default_train_augmentations(
+    crop_size: float | None = 6.0, min_points: int = 5000
+) -> Transform:
+    """The augmentations of WarpConvNet's MaskFormer recipe.
+
+    Args:
+        crop_size: edge of the cube that is cut out, metres; None for whole scenes.
+        min_points: smaller scenes stay whole.
+    """
+    crops = [] if crop_size is None else [CubeCrop(crop_size, min_points)]
+    elastic = Chain((ElasticDistortion(0.2, 0.4), ElasticDistortion(0.8, 1.6)))
+    return Chain(
+        (
+            Rotation(),
+            Scaling(),
+            Sometimes(0.95, HorizontalFlip()),
+            Translation(),
+            Sometimes(0.95, elastic),
+            Sometimes(0.2, PointDropout()),
+            *crops,
+            Sometimes(0.2, AutoContrast()),
+            Sometimes(0.95, ColorShift()),
+            Sometimes(0.95, ColorJitter()),
+            Sometimes(0.05, ColorDrop()),
+        )
+    )
+
+
+def room_augmentations(crop_size: float | None = 3.6, min_points: int = 5000) -> Transform:
+    """The augmentations of `mini`: nothing bends, so that small things keep their shape.
+
+    Args:
+        crop_size: edge of the cube that is cut out, metres; None for whole rooms.
+        min_points: smaller scenes stay whole.
+    """
+    crops = [] if crop_size is None else [CubeCrop(crop_size, min_points)]
+    return Chain(
+        (
+            *crops,  # first, as the rest then has less to do
+            Rotation(),
+            Scaling(0.85, 1.15),
+            Sometimes(0.95, HorizontalFlip()),
+            Sometimes(0.3, PointDropout(0.3)),
+            Sometimes(0.3, AutoContrast()),
+            Sometimes(0.95, ColorShift(0.15)),
+            Sometimes(0.5, ColorJitter(0.03)),
+            Sometimes(0.05, ColorDrop()),
+        )
+    )
+
+
+def _about(axis: int, angle: float) -> np.ndarray:
+    """Rotation about one axis, (3, 3)."""
+    a, b = (axis + 1) % 3, (axis + 2) % 3
+    rotation = np.eye(3)
+    rotation[[a, b], [a, b]] = np.cos(angle)
+    rotation[a, b], rotation[b, a] = -np.sin(angle), np.sin(angle)
+    return rotation
+
+
+def _bounds(sample: SceneSample) -> tuple[Float32, Float32]:
+    """Smallest and largest coordinates, (3,) each; zero without points."""
+    if not len(sample):
+        return np.zeros(3, np.float32), np.zeros(3, np.float32)
+    return sample.points.min(axis=0), sample.points.max(axis=0)
+
+
+def _moved(sample: SceneSample, points: Float32) -> SceneSample:
+    return dataclasses.replace(sample, points=points)
+
+
+def _painted(sample: SceneSample, colors: np.ndarray) -> SceneSample:
+    return dataclasses.replace(sample, colors=colors.clip(0, 1).astype(np.float32, copy=False))

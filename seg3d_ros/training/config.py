@@ -1,0 +1,76 @@
+"""Configurations of trainings: YAML files in `configs/`, put together by Hydra."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from seg3d_ros.training.dataset import load_class_names
+
+FOLDER = Path(__file__).parent / "configs"
+
+OmegaConf.register_new_resolver(
+    "class_count", lambda label_set, root: len(load_class_names(label_set, root)), replace=True
+)
+OmegaConf.register_new_resolver(
+    "class_names", lambda label_set, root: list(load_class_names(label_set, root)), replace=True
+)
+
+
+def config_names() -> tuple[str, ...]:
+    """Recipes that come with the package."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+
+
+def load_config(name: str = "train", overrides: Sequence[str] = ()) -> DictConfig:
+    """Put a configuration together.
+
+    Args:
+        name: one of `config_names`.
+        overrides: as Hydra takes them: "train.lr=0.01", "model/backbone=minkunet34".
+
+    Raises:
+        ValueError: there is no such configuration, or an override does not fit it; the message
+            is one line.
+    """
+    if name not in config_names():
+        raise ValueError(f"no configuration {name!r}; there are {', '.join(config_names())}")
+    with initialize_config_dir(str(FOLDER), version_base="1.3"):
+        try:
+            _check_keys(compose(name), overrides)
+            return compose(name, list(overrides))
+        except (HydraException, OmegaConfBaseException) as error:
+            raise ValueError(f"{_first_line(error)} {_first_line(error.__cause__)}") from error
+
+
+def _check_keys(config: DictConfig, overrides: Sequence[str]) -> None:
+    """Hydra would tell that a key is unknown, but not what comes near."""
+    known = list(_keys(config))
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        key = override.key_or_group
+        is_group = (FOLDER / key).is_dir()
+        if is_group or override.is_add() or override.is_force_add() or key in known:
+            continue
+        near = difflib.get_close_matches(key, known, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"add it with +{key}=..."
+        raise ValueError(f"the configuration has no key {key!r}; {hint}")
+
+
+def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
+    for key in config:
+        yield f"{prefix}{key}"
+        # A node's own value is looked at, so that interpolations stay unresolved.
+        if isinstance(config._get_node(key), DictConfig):
+            yield from _keys(config[key], f"{prefix}{key}.")
+
+
+def _first_line(error: Any) -> str:
+    return str(error).strip().split("\n")[0] if error else ""

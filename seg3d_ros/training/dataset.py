@@ -1,0 +1,248 @@
+"""Labelled scenes on disk, in the ScanNet-preprocessed layout.
+
+    root/<split>/<scene>/coord.npy      (N, 3) float32, metres, z up
+                         color.npy      (N, 3) RGB, 0 to 255, any number type
+                         normal.npy     (N, 3) unit vectors, any float type
+                         segment.npy    (N,) class of each point, -1 for none
+                         instance.npy   (N,) instance of each point, -1 for none
+    root/names.txt                      what the classes are called, one a line
+
+ScanNet's own classes are in segment20.npy or segment200.npy instead, and need no names.txt.
+Colours, normals and labels may be missing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numba
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from seg3d_ros.networks.batch import SceneBatch
+from seg3d_ros.scene import Float32, Int64
+from seg3d_ros.sparse.voxel_keys import keys_of_points
+from seg3d_ros.text.vocabulary_files import load_vocabulary_file
+
+LabelSet = Literal["names", "scannet20", "scannet200"]
+STUFF = ("wall", "floor", "ceiling")
+_SEGMENT_FILES = {
+    "names": "segment.npy", "scannet20": "segment20.npy", "scannet200": "segment200.npy",
+}  # fmt: skip
+_HASH = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: neighbouring keys land far apart
+
+
+@dataclass(frozen=True, eq=False)
+class SceneSample:
+    """Labelled points of one scene.
+
+    Attributes:
+        name: of the scene.
+        points: (N, 3) float32, metres, z up.
+        colors: (N, 3) float32 RGB in [0, 1].
+        normals: (N, 3) float32 unit vectors; zero where unknown.
+        segment: (N,) int64 class of each point, -1 for none.
+        instance: (N,) int64 instance of each point, -1 for none.
+    """
+
+    name: str
+    points: Float32
+    colors: Float32
+    normals: Float32
+    segment: Int64
+    instance: Int64
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self)[1:]:
+            rows = len(getattr(self, field.name))
+            if rows != len(self.points):
+                raise ValueError(
+                    f"scene {self.name}: {len(self.points)} points but {rows} rows of {field.name}"
+                )
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def take(self, rows: Any) -> SceneSample:
+        """Only some of the points: indices, a slice or (N,) bool."""
+        return dataclasses.replace(
+            self,
+            points=self.points[rows],
+            colors=self.colors[rows],
+            normals=self.normals[rows],
+            segment=self.segment[rows],
+            instance=self.instance[rows],
+        )
+
+
+Transform = Callable[[SceneSample, np.random.Generator], SceneSample]
+
+
+class ScanNetDataset(Dataset[SceneSample]):
+    """Scenes of one split, by name.
+
+    Every sample depends on the seed, the epoch and its index alone, so that training can be
+    resumed, on whatever processes.
+
+    Args:
+        root: folder of the splits.
+        split: folder of the scenes.
+        label_set: what the classes are.
+        voxel_size: keep one point in each voxel of this edge, metres; None keeps them all.
+        drop_stuff: points of walls, floor and ceiling belong to no instance.
+        ignore_index: class that stands for "not labelled" in the files.
+        transform: changes the sample at random, such as `seg3d_ros.training.augmentation`.
+        seed: of the transform.
+
+    Raises:
+        FileNotFoundError: the folder or names.txt is missing, or the folder is empty.
+        ValueError: there is no such label set.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: str,
+        *,
+        label_set: LabelSet = "names",
+        voxel_size: float | None = None,
+        drop_stuff: bool = False,
+        ignore_index: int = -1,
+        transform: Transform | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.class_names = load_class_names(label_set, root)
+        self.scenes = _scenes(Path(root).expanduser() / split)
+        self.voxel_size = voxel_size
+        self.transform = transform
+        self.seed = seed
+        self.epoch = 0
+        self._segment_file = _SEGMENT_FILES[label_set]
+        self._ignore_index = ignore_index
+        stuff = [i for i, name in enumerate(self.class_names) if drop_stuff and name in STUFF]
+        self._stuff = np.array(stuff, np.int64)
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    def __getitem__(self, index: int) -> SceneSample:
+        """Load, thin out and change one scene.
+
+        Raises:
+            FileNotFoundError: it has no coord.npy.
+            ValueError: its files do not fit each other.
+        """
+        sample = self._load(self.scenes[index])
+        if self.transform is None:
+            return sample
+        return self.transform(sample, np.random.default_rng((self.seed, self.epoch, index)))
+
+    def _load(self, folder: Path) -> SceneSample:
+        points = np.load(folder / "coord.npy").astype(np.float32, copy=False)
+        rows: Any = slice(None)
+        if self.voxel_size is not None:
+            rows = one_point_per_voxel(points, self.voxel_size)
+
+        def read(file: str, default: int, *shape: int) -> np.ndarray[Any, Any]:
+            if not (folder / file).is_file():
+                return np.full((len(points), *shape), default)[rows]
+            return np.load(folder / file)[rows]
+
+        segment = read(self._segment_file, -1).astype(np.int64, copy=False)
+        known = (segment >= 0) & (segment < len(self.class_names))
+        segment = np.where(known & (segment != self._ignore_index), segment, -1)
+        instance = read("instance.npy", -1).astype(np.int64, copy=False)
+        if len(self._stuff):
+            instance = np.where(np.isin(segment, self._stuff), -1, instance)
+        return SceneSample(
+            name=folder.name,
+            points=points[rows],
+            colors=read("color.npy", 0, 3).astype(np.float32) / np.float32(255),
+            normals=read("normal.npy", 0, 3).astype(np.float32),
+            segment=segment,
+            instance=instance,
+        )
+
+
+def load_class_names(label_set: LabelSet, root: str | Path) -> tuple[str, ...]:
+    """What the classes of a dataset are called, class by class.
+
+    Raises:
+        FileNotFoundError: the classes are in names.txt, and it is not there.
+        ValueError: there is no such label set.
+    """
+    if label_set not in _SEGMENT_FILES:
+        raise ValueError(f"label set {label_set!r}; give one of {', '.join(get_args(LabelSet))}")
+    if label_set != "names":
+        return tuple(label.lstrip("-") for label in load_vocabulary_file(label_set))
+    file = Path(root).expanduser() / "names.txt"
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"{file} is missing: it says what the classes are called, one a line; for ScanNet's "
+            "own classes choose the label set scannet20 or scannet200"
+        )
+    return tuple(file.read_text(encoding="utf-8").splitlines())
+
+
+def _scenes(folder: Path) -> list[Path]:
+    scenes = sorted(path.parent for path in folder.glob("*/coord.npy"))
+    if scenes:
+        return scenes
+    parent = folder.parent
+    found = sorted(p.name for p in parent.iterdir() if p.is_dir()) if parent.is_dir() else []
+    raise FileNotFoundError(
+        f"no scenes in {folder}: expected {folder}/<scene>/coord.npy"
+        + (f"; {parent} holds {', '.join(found)}" if found else "")
+    )
+
+
+def one_point_per_voxel(points: Float32, voxel_size: float) -> Int64:
+    """Rows of the first point in each voxel, ascending, (M,).
+
+    Args:
+        points: (N, 3) metres.
+        voxel_size: edge of a voxel, metres.
+    """
+    return _first_rows(keys_of_points(points, voxel_size))
+
+
+@numba.njit(nogil=True, cache=True)
+def _first_rows(keys):  # type: ignore[no-untyped-def]
+    """Rows of the keys that were not there before, by open addressing."""
+    bits = 4
+    while (1 << bits) < 2 * len(keys):
+        bits += 1
+    table = np.full(1 << bits, -1, np.int64)  # rows
+    rows = np.empty(len(keys), np.int64)
+    count = 0
+    for row in range(len(keys)):
+        slot = np.int64((np.uint64(keys[row]) * _HASH) >> np.uint64(64 - bits))
+        while table[slot] >= 0 and keys[table[slot]] != keys[row]:
+            slot = (slot + 1) & ((1 << bits) - 1)
+        if table[slot] < 0:
+            table[slot] = row
+            rows[count] = row
+            count += 1
+    return rows[:count]
+
+
+def collate(samples: list[SceneSample]) -> SceneBatch:
+    """Put scenes one after the other."""
+
+    def joined(name: str) -> torch.Tensor:
+        return torch.from_numpy(np.concatenate([getattr(sample, name) for sample in samples]))
+
+    return SceneBatch(
+        points=joined("points"),
+        colors=joined("colors"),
+        normals=joined("normals"),
+        segment=joined("segment"),
+        instance=joined("instance"),
+        sizes=tuple(len(sample) for sample in samples),
+        names=tuple(sample.name for sample in samples),
+    )

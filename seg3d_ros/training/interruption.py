@@ -1,0 +1,36 @@
+"""Ending in order when somebody asks for it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+@contextmanager
+def interruptions() -> Iterator[threading.Event]:
+    """Give an event that SIGTERM and SIGINT (Ctrl-C) set; the second signal ends at once.
+
+    Only the main thread hears signals; elsewhere the event stays as it is.
+    """
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.getsignal(number) or signal.SIG_DFL for number in _SIGNALS}
+
+    def heard(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in _SIGNALS:
+        signal.signal(number, heard)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,231 @@
+"""One training step: losses, gradients, weights."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from seg3d_ros.networks.batch import SceneBatch
+from seg3d_ros.training.checkpoint import AveragedWeights
+from seg3d_ros.training.processes import Processes
+
+logger = logging.getLogger(__name__)
+
+MAX_SKIPPED = 5  # steps in a row without a finite loss
+_AUTOCAST = {"32": None, "16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
+
+
+class DivergedError(ValueError):
+    """The loss was no finite number too often."""
+
+
+@dataclass(frozen=True)
+class LearnerSettings:
+    """How weights change; the defaults and what they mean are in configs/train.yaml."""
+
+    weight_decay: float
+    clip_norm: float | None
+    precision: Literal["32", "16-mixed", "bf16-mixed"]
+    ema_decay: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.precision not in _AUTOCAST:
+            raise ValueError(f"precision {self.precision!r}; give one of {', '.join(_AUTOCAST)}")
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What a step came to.
+
+    Attributes:
+        losses: the objective's, by name, scalars without gradient.
+        output: of the model.
+        gradient_norm: before clipping; None where the step was skipped.
+        rate: the learning rate.
+    """
+
+    losses: Mapping[str, Tensor]
+    output: Any
+    gradient_norm: float | None
+    rate: float
+
+
+class Learner:
+    """A network, what it is trained for, and the state of AdamW.
+
+    With several processes the gradients are the mean over them. Losses that are not finite in
+    any process are skipped in all.
+
+    Args:
+        model: takes a `SceneBatch`; is moved to the device of the processes.
+        objective: takes the model's output and the batch, and gives losses by name; "total" is
+            the one that is made smaller. Its and the model's chance must come from torch.
+        settings: how.
+        processes: that train together.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        objective: nn.Module,
+        *,
+        settings: LearnerSettings,
+        processes: Processes | None = None,
+    ) -> None:
+        self.processes = processes or Processes()
+        self.skipped = 0
+        self._settings = settings
+        device = self.processes.device
+        self._task = _Task(model, objective).to(device)
+        self._optimizer = torch.optim.AdamW(
+            self._task.parameters(), weight_decay=settings.weight_decay
+        )
+        self._scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "16-mixed")
+        self._average = (
+            AveragedWeights(model, settings.ema_decay) if settings.ema_decay > 0 else None
+        )
+        self._shared = _shared(self._task, self.processes)
+        self._skipped_in_a_row = 0
+
+    @property
+    def model(self) -> nn.Module:
+        """The network to use: with averaged weights if there are any."""
+        return self._average.model if self._average else self._task.model
+
+    def learn(self, batch: SceneBatch, *, step: int, rate: float) -> Step:
+        """Change the weights by one step.
+
+        Args:
+            batch: of this process.
+            step: its number; all randomness depends on it and the seed.
+            rate: learning rate.
+
+        Raises:
+            DivergedError: the loss was not finite for the `MAX_SKIPPED`th time in a row.
+        """
+        self._seed(step)
+        self._task.train()
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.zero_grad()
+        with self._autocast():
+            losses, output = self._shared(batch)
+        norm = self._descend(losses["total"])
+        self._count(norm, step)
+        if self._average and norm is not None:
+            self._average.update(self._task.model, step)
+        detached = {name: loss.detach() for name, loss in losses.items()}
+        return Step(detached, output, norm, rate)
+
+    @torch.no_grad()
+    def losses(self, batch: SceneBatch) -> dict[str, Tensor]:
+        """The objective on a batch for the network to use, as it is outside of training."""
+        self._seed(0)
+        task = _Task(self.model, self._task.objective).eval()
+        with self._autocast():
+            losses, _ = task(batch)
+        return losses
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and numbers; "state_dict" is the network to use, the rest is to go on from."""
+        return {
+            "state_dict": self.model.state_dict(),
+            "task": self._task.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "scaler": self._scaler.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave.
+
+        Raises:
+            KeyError, RuntimeError, ValueError: it is of another network.
+        """
+        self._task.load_state_dict(state["task"])
+        self.model.load_state_dict(state["state_dict"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])
+
+    def _descend(self, total: Tensor) -> float | None:
+        """Gradient, clipping, new weights; the norm of the gradient, None if there is none."""
+        if any(self.processes.any(not bool(total.isfinite()))):
+            return None
+        self._scaler.scale(total).backward()
+        self._scaler.unscale_(self._optimizer)
+        limit = self._settings.clip_norm or float("inf")
+        norm = float(nn.utils.clip_grad_norm_(self._task.parameters(), limit))
+        # The scaler itself steps over gradients that its own factor makes too large.
+        if not np.isfinite(norm) and not self._scaler.is_enabled():
+            return None
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        return norm
+
+    def _count(self, norm: float | None, step: int) -> None:
+        if norm is not None:
+            self._skipped_in_a_row = 0
+            return
+        self.skipped += 1
+        self._skipped_in_a_row += 1
+        logger.warning("step %d is skipped: its loss or gradient is not finite", step)
+        if self._skipped_in_a_row >= MAX_SKIPPED:
+            raise DivergedError(
+                f"no finite loss in {MAX_SKIPPED} steps up to {step}; lower train.lr, or go on "
+                "from the last checkpoint with train.precision=32"
+            )
+
+    def _autocast(self) -> contextlib.AbstractContextManager[None]:
+        dtype = _AUTOCAST[self._settings.precision]
+        if dtype is None:
+            return contextlib.nullcontext()
+        return torch.autocast(self.processes.device.type, dtype)
+
+    def _seed(self, step: int) -> None:
+        """The same chance in each step, resumed or not, and another in each process."""
+        sequence = np.random.SeedSequence((self._settings.seed, self.processes.rank, step))
+        torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0]))
+
+
+class _Task(nn.Module):
+    """Model and objective as one module, so that the gradients of both are shared."""
+
+    def __init__(self, model: nn.Module, objective: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self.objective = objective
+
+    def forward(self, batch: SceneBatch) -> tuple[dict[str, Tensor], Any]:
+        output = self.model(batch)
+        return self.objective(output, batch), output
+
+
+class _WholeTask(nn.Module):
+    """The same, with a gradient for every weight.
+
+    In a scene without objects some have none, and other processes would wait for it.
+    """
+
+    def __init__(self, task: _Task) -> None:
+        super().__init__()
+        self.task = task
+
+    def forward(self, batch: SceneBatch) -> tuple[dict[str, Tensor], Any]:
+        losses, output = self.task(batch)
+        nothing = sum(weight.sum() for weight in self.parameters()) * 0
+        return {**losses, "total": losses["total"] + nothing}, output
+
+
+def _shared(task: _Task, processes: Processes) -> nn.Module:
+    if processes.count == 1:
+        return task
+    devices = [processes.device] if processes.device.type == "cuda" else None
+    return DistributedDataParallel(_WholeTask(task), device_ids=devices)

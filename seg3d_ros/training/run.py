@@ -1,0 +1,104 @@
+"""From a configuration to a training."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TypeVar
+
+import numba
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from seg3d_ros.networks.checkpoint import load_strictly, read_state_dict
+from seg3d_ros.training.checkpoint import find_checkpoint
+from seg3d_ros.training.dataset import ScanNetDataset
+from seg3d_ros.training.journal import Journal
+from seg3d_ros.training.learner import Learner, LearnerSettings
+from seg3d_ros.training.processes import Processes, joined
+from seg3d_ros.training.trainer import Listener, Trainer, TrainerSettings
+
+logger = logging.getLogger(__name__)
+
+Settings = TypeVar("Settings")
+
+
+def run(config: DictConfig) -> None:
+    """Train as a configuration of `seg3d_ros.training.config` says.
+
+    Raises:
+        FileNotFoundError: data or a checkpoint are missing.
+        ValueError: something in the configuration does not fit; the loss is no number.
+    """
+    with joined(config.device) as processes:
+        if config.train.threads is not None:
+            torch.set_num_threads(config.train.threads)
+            numba.set_num_threads(min(config.train.threads, numba.config.NUMBA_NUM_THREADS))
+        trainer = _trainer(config, processes)
+        with ExitStack() as stack:
+            listeners = _listeners(config, trainer, stack) if processes.is_first else []
+            trainer.fit(listeners)
+    logger.info("stopped after step %d of %d", trainer.step, trainer.total_steps)
+
+
+def _trainer(config: DictConfig, processes: Processes) -> Trainer:
+    folder = Path(config.paths.output_dir).expanduser()
+    train_set = _dataset(config, config.data.train_split, augmented=True)
+    val_set = _dataset(config, config.data.val_split) if config.data.val_split else None
+    torch.manual_seed(config.seed)  # the same first weights in all processes
+    model = instantiate(config.model)
+    if config.paths.ckpt_path:
+        path = config.paths.ckpt_path
+        load_strictly(model, read_state_dict(path), source=path)
+    learner = Learner(
+        model,
+        instantiate(config.loss),
+        settings=_settings(LearnerSettings, config),
+        processes=processes,
+    )
+    trainer = Trainer(
+        learner,
+        train_set,
+        val_set,
+        settings=_settings(TrainerSettings, config),
+        schedule=instantiate(config.schedule),
+        folder=folder,
+        recipe=OmegaConf.to_yaml(config, resolve=True),
+    )
+    checkpoint = find_checkpoint(config.train.resume, folder)
+    if checkpoint:
+        trainer.resume(checkpoint)
+    return trainer
+
+
+def _dataset(config: DictConfig, split: str, *, augmented: bool = False) -> ScanNetDataset:
+    data = config.data
+    return ScanNetDataset(
+        config.paths.data_dir,
+        split,
+        label_set=data.label_set,
+        voxel_size=data.voxel_size,
+        drop_stuff=data.drop_stuff,
+        ignore_index=data.ignore_index,
+        transform=instantiate(data.train_transform) if augmented else None,
+        seed=config.seed,
+    )
+
+
+def _settings(kind: type[Settings], config: DictConfig) -> Settings:
+    """Those keys of `train` that a class of settings has."""
+    # On a command line 32 is a number.
+    values = {**config.train, "precision": str(config.train.precision), "seed": config.seed}
+    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    return kind(**{name: values[name] for name in names})
+
+
+def _listeners(config: DictConfig, trainer: Trainer, stack: ExitStack) -> list[Listener]:
+    folder = Path(config.paths.output_dir).expanduser()
+    journal = Journal(
+        folder, first=trainer.step, total=trainer.total_steps, every=config.train.log_every
+    )
+    return [stack.enter_context(journal)]

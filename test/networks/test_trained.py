@@ -1,0 +1,81 @@
+"""Networks out of the checkpoints of trainings; what else such a file may say is refused."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from support.trained_maskformer import CLASS_NAMES, CONFIG, write_checkpoint
+
+from seg3d_ros.networks.checkpoint import CheckpointError
+from seg3d_ros.networks.maskformer import MaskFormer
+from seg3d_ros.networks.spaceformer_backbone import Backbone
+from seg3d_ros.networks.trained import build, load_trained
+
+
+def test_a_trained_network_comes_back(tmp_path):
+    path, network = write_checkpoint(tmp_path)
+    trained = load_trained(path)
+    assert isinstance(trained.network, MaskFormer) and not trained.network.training
+    assert trained.class_names == CLASS_NAMES
+    points, colors = torch.rand(100, 3), torch.rand(100, 3)
+    with torch.inference_mode():
+        ours, expected = (n.predict(points, colors) for n in (trained.network, network))
+    assert torch.equal(ours.logits, expected.logits)
+
+
+def test_it_builds_what_hydra_builds():
+    instantiate = pytest.importorskip("hydra.utils").instantiate
+    assert str(build(CONFIG)) == str(instantiate(CONFIG))
+    backbone = {
+        "_target_": "seg3d_ros.networks.spaceformer_backbone.Backbone",
+        "config": {
+            "_target_": "seg3d_ros.networks.spaceformer_config.BackboneConfig",
+            "out_channels": 16,
+            "enc_depths": [1, 1, 1, 1, 1],
+        },
+    }
+    with torch.device("meta"):
+        ours, theirs = build(backbone), instantiate(backbone)
+    assert isinstance(ours, Backbone) and str(ours) == str(theirs)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "os.system",
+        "seg3d_ros.networks.checkpoint.Path",
+        "seg3d_ros.networks.checkpoint.read_checkpoint",
+        "seg3d_ros.networks.nowhere.Network",
+        "MaskFormer",
+    ],
+)
+def test_nothing_but_networks_is_called(tmp_path, target):
+    path, _ = write_checkpoint(tmp_path, model={"_target_": target, "command": "true"})
+    with pytest.raises(CheckpointError, match="describes no network"):
+        load_trained(path)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "complaint"),
+    [
+        ("model: [", "describes no network.*YAML"),
+        ("data: {class_names: [a]}", "describes no network.*model"),
+        ("- 1", "describes no network"),
+    ],
+)
+def test_a_damaged_recipe_is_refused(tmp_path, recipe, complaint):
+    path, _ = write_checkpoint(tmp_path, recipe=recipe)
+    with pytest.raises(CheckpointError, match=complaint):
+        load_trained(path)
+
+
+def test_weights_without_a_recipe_are_refused(tmp_path):
+    torch.save({"weight": torch.zeros(2)}, tmp_path / "it.pt")
+    with pytest.raises(CheckpointError, match="not written by `seg3d train`"):
+        load_trained(tmp_path / "it.pt")
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    path, _ = write_checkpoint(tmp_path, model=CONFIG | {"num_classes": 7})
+    with pytest.raises(CheckpointError, match=r"of another shape: class_head.bias \(4,\)"):
+        load_trained(path)

@@ -1,0 +1,107 @@
+"""A headless Chromium that is told over its DevTools protocol what to open and to photograph."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+import shutil
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+WIDTH, HEIGHT = 1280, 863
+_PATIENCE_S = 60.0
+_FLAGS = (
+    "--headless", "--no-sandbox", "--disable-quic", "--no-first-run", "--hide-scrollbars",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--use-angle=swiftshader", "--enable-unsafe-swiftshader",  # WebGL without a GPU
+    f"--window-size={WIDTH},{HEIGHT}", "--remote-debugging-port=0",
+)  # fmt: skip
+
+
+class Page:
+    """The one tab of the browser."""
+
+    def __init__(self, socket: Any) -> None:
+        self._socket = socket
+        self._calls = 0
+
+    def open(self, url: str) -> None:
+        """Go to an address and wait until the page is loaded."""
+        self._call("Page.enable")
+        self._call("Page.navigate", url=url)
+        while self._receive().get("method") != "Page.loadEventFired":
+            pass
+
+    def evaluate(self, expression: str) -> Any:
+        """Value of a JavaScript expression."""
+        result = self._call("Runtime.evaluate", expression=expression, returnByValue=True)
+        return result["result"].get("value")
+
+    def photograph(self) -> np.ndarray:
+        """(H, W, 3) uint8 RGB of what the tab shows."""
+        data = base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"])
+        return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+    def wait_for(self, condition: Callable[[np.ndarray], bool]) -> np.ndarray:
+        """The first photograph that fulfils a condition; fails if there is none in a minute."""
+        end = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < end:
+            picture = self.photograph()
+            if condition(picture):
+                return picture
+            time.sleep(0.5)
+        raise AssertionError("the page never showed what was expected")
+
+    def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        self._calls += 1
+        self._socket.send(json.dumps({"id": self._calls, "method": method, "params": parameters}))
+        while (answer := self._receive()).get("id") != self._calls:
+            pass
+        if "error" in answer:
+            raise RuntimeError(f"{method}: {answer['error']['message']}")
+        return answer["result"]
+
+    def _receive(self) -> dict[str, Any]:
+        return json.loads(self._socket.recv(timeout=_PATIENCE_S))
+
+
+@contextlib.contextmanager
+def open_page(folder: Path) -> Iterator[Page]:
+    """A tab of a new Chromium whose profile is in `folder`; skips where there is none."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no browser: install chromium")
+    client = pytest.importorskip("websockets.sync.client", reason="viser is not installed")
+    process = subprocess.Popen(
+        [program, *_FLAGS, f"--user-data-dir={folder}", "about:blank"], stderr=subprocess.DEVNULL
+    )
+    try:
+        with client.connect(_tab(folder), max_size=None) as socket:
+            yield Page(socket)
+    finally:
+        process.terminate()
+        process.wait(timeout=_PATIENCE_S)
+
+
+def _tab(folder: Path) -> str:
+    """Address of the tab's socket, once the browser has written down its port."""
+    note = folder / "DevToolsActivePort"
+    end = time.monotonic() + _PATIENCE_S
+    while not (note.is_file() and note.read_text().count("\n")):
+        if time.monotonic() > end:
+            raise AssertionError("Chromium did not start")
+        time.sleep(0.1)
+    port = note.read_text().splitlines()[0]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/json") as answer:
+        tabs = json.load(answer)
+    return next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
