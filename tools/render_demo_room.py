@@ -13,24 +13,24 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from demo_room.camera import CAMERA, DEPTH_UNIT, measure_depth, photograph, pixel_rays, walk
+from demo_room.camera import CAMERA, DEPTH_UNIT, measure_depth, photograph, walk
 from demo_room.light import EXPOSURE, BakedLight
 from demo_room.models import Library
 from demo_room.room import Room, build_room
 from numpy.typing import NDArray
-from PIL import Image
 
-from seg3d_ros.mapping.transforms import quaternion_from_matrix
 from seg3d_ros.objects.box import upright_box
+from seg3d_ros.recordings.recording import DepthImage, RecordedFrame
+from seg3d_ros.recordings.tum_writer import write_tum
 from seg3d_ros.synthesis.ray_scene import Hits, RayScene
+from seg3d_ros.synthesis.scan import pixel_rays
 
 SEED = 7
 RATE_HZ = 5.0
-FIRST_STAMP_S = 1_700_000_000
+FIRST_STAMP_NS = 1_700_000_000_000_000_000
 SMOOTHING = 2  # colour is rendered this much larger, then reduced
 
 
@@ -48,64 +48,45 @@ def main() -> None:
     scene = RayScene(room.meshes)
     poses = walk(arguments.frames, rng)
     light = BakedLight(scene, _survey(scene, poses), rng)
-    for name in ("rgb", "depth"):
-        (arguments.output / name).mkdir(parents=True, exist_ok=True)
-    for number in range(0, len(poses), arguments.every):
-        color, depth = _render(scene, light, poses[number], room.sky, rng)
-        stamp = _stamp(number)
-        Image.fromarray(color).save(arguments.output / f"rgb/{stamp}.jpg", quality=82)
-        Image.fromarray(depth).save(arguments.output / f"depth/{stamp}.png", optimize=True)
-        print(f"frame {number + 1} of {len(poses)}", flush=True)
-    _write_lists(arguments.output, poses)
+    numbers = range(0, len(poses), arguments.every)
+    write_tum(
+        arguments.output,
+        (_record(number, scene, light, poses[number], room.sky, rng) for number in numbers),
+    )
     _write_objects(arguments.output, room, library)
     library.close()
 
 
-def _stamp(number: int) -> str:
-    return f"{FIRST_STAMP_S + number / RATE_HZ:.6f}"
-
-
 def _survey(scene: RayScene, poses: list[NDArray[np.float64]]) -> Hits:
     """The surfaces that the camera will see, from its own places."""
-    hits = [scene.cast(*pixel_rays(pose, 1)) for pose in poses[::2]]
+    hits = [scene.cast(*pixel_rays(CAMERA, pose)) for pose in poses[::2]]
     columns = [vars(hit).values() for hit in hits]
     return Hits(*(np.concatenate(column) for column in zip(*columns, strict=True)))
 
 
-def _render(
+def _record(
+    number: int,
     scene: RayScene,
     light: BakedLight,
     pose: NDArray[np.float64],
     sky: int,
     rng: np.random.Generator,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
+) -> RecordedFrame:
     """Colour and depth image of one pose."""
-    hits = scene.cast(*pixel_rays(pose, SMOOTHING))
+    print(f"frame {number}", flush=True)
+    hits = scene.cast(*pixel_rays(CAMERA, pose, split=SMOOTHING))
     radiance = hits.colors * light.at(hits.points, hits.normals) * EXPOSURE
     radiance[hits.mesh == sky] = hits.colors[hits.mesh == sky] * 2.5
     color = photograph(radiance, SMOOTHING, rng)
 
-    origins, directions = pixel_rays(pose, 1)
+    origins, directions = pixel_rays(CAMERA, pose)
     hits = scene.cast(origins, directions)
     distance = np.where(hits.mesh == sky, np.inf, hits.distance)
     facing = -(hits.normals * directions).sum(axis=1) / np.linalg.norm(directions, axis=1)
     size = (CAMERA.height, CAMERA.width)
-    return color, measure_depth(distance.reshape(size), facing.reshape(size), rng)
-
-
-def _write_lists(folder: Path, poses: list[NDArray[np.float64]]) -> None:
-    stamps = [_stamp(number) for number in range(len(poses))]
-    for name, kind in (("rgb", "jpg"), ("depth", "png")):
-        lines = [f"{stamp} {name}/{stamp}.{kind}\n" for stamp in stamps]
-        (folder / f"{name}.txt").write_text("# stamp (s) file\n" + "".join(lines))
-    lines = []
-    for stamp, pose in zip(stamps, poses, strict=True):
-        numbers = [*pose[:3, 3], *quaternion_from_matrix(pose[:3, :3])]
-        lines.append(" ".join([stamp, *(f"{value:.6f}" for value in numbers)]) + "\n")
-    header = "# stamp (s), tx ty tz (m), qx qy qz qw: camera optical frame in the room, z up\n"
-    (folder / "groundtruth.txt").write_text(header + "".join(lines))
-    camera = {**asdict(CAMERA), "depth_unit": DEPTH_UNIT}
-    (folder / "camera.json").write_text(json.dumps(camera, indent=2) + "\n")
+    depth = measure_depth(distance.reshape(size), facing.reshape(size), rng)
+    stamp_ns = FIRST_STAMP_NS + round(number * 1e9 / RATE_HZ)
+    return RecordedFrame(stamp_ns, pose, DepthImage(color, depth, DEPTH_UNIT, CAMERA))
 
 
 def _write_objects(folder: Path, room: Room, library: Library) -> None:

@@ -22,7 +22,7 @@ def write_tum(folder: Path, frames: Iterable[RecordedFrame]) -> None:
 
     Args:
         folder: made if it is not there.
-        frames: at least one, of one camera, with 16-bit depth.
+        frames: at least one, of one camera, with 16-bit depth, a microsecond apart or more.
 
     Raises:
         ValueError: there is no frame, or a frame is not images with 16-bit depth.
@@ -33,7 +33,7 @@ def write_tum(folder: Path, frames: Iterable[RecordedFrame]) -> None:
     image = None
     for frame in frames:
         image = _images_of(frame)
-        stamp = f"{frame.stamp_ns // 10**9}.{frame.stamp_ns % 10**9:09d}"
+        stamp = f"{frame.stamp_ns // 10**9}.{frame.stamp_ns // 1000 % 10**6:06d}"
         rgb, depth = f"rgb/{stamp}.jpg", f"depth/{stamp}.png"
         Image.fromarray(image.color).save(folder / rgb, quality=_JPEG_QUALITY)
         Image.fromarray(image.depth).save(folder / depth, optimize=True)

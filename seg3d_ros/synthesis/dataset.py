@@ -16,6 +16,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -155,6 +156,15 @@ _writers: list[DatasetWriter] = []  # in a worker process: the one it works for
 
 def _adopt(writer: DatasetWriter) -> None:
     _writers[:] = [writer]
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A pool's processes would wait for work for ever after their parent was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _write_room(split: str, number: int) -> None:

@@ -59,7 +59,7 @@ def _weights(furnishings: Sequence[Furnishing], theme: str) -> NDArray[np.float6
     counts = Counter(item.name for item in furnishings)
     rare = np.array([counts[item.name] ** -0.3 for item in furnishings])
     themes = [names()[item.name].themes for item in furnishings]
-    typical = rare * [(theme in some) / max(len(some), 1) for some in themes]
+    typical = rare * [(theme in some) / len(some) for some in themes]
     anywhere = rare / rare.sum()
     if not typical.any():
         return anywhere
@@ -69,11 +69,11 @@ def _weights(furnishings: Sequence[Furnishing], theme: str) -> NDArray[np.float6
 def _in_order(rng: np.random.Generator, items: Sequence[Furnishing]) -> list[Furnishing]:
     """What carries before what is carried; the large before the small, roughly."""
 
-    def key(item: Furnishing) -> tuple[int, float]:
-        size = item.model.width * item.model.depth
-        return _TURN.get(item.place, 1), -size * rng.uniform(0.5, 2)
+    def turn_and_size(item: Furnishing) -> tuple[int, float]:
+        area = item.model.width * item.model.depth
+        return _TURN.get(item.place, 1), -area * rng.uniform(0.5, 2)
 
-    return sorted(items, key=key)
+    return sorted(items, key=turn_and_size)
 
 
 def _bring_company(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,20 +40,14 @@ def make_openings(
     openings: list[Opening] = []
     for kind in kinds:
         tries = (_opening(rng, kind, size) for _ in range(8))
-        fitting = (one for one in tries if one is not None and _apart(one, openings))
-        openings += [one for one in (next(fitting, None),) if one is not None]
+        openings += islice((one for one in tries if _apart(one, openings)), 1)
     return tuple(openings)
 
 
-def _opening(
-    rng: np.random.Generator, kind: str, size: tuple[float, float, float]
-) -> Opening | None:
+def _opening(rng: np.random.Generator, kind: str, size: tuple[float, float, float]) -> Opening:
     number = int(rng.integers(4))
     width = rng.uniform(0.75, 1.0) if kind == "door" else rng.uniform(0.6, 1.9)
-    room = size[number % 2] - width - 2 * _CORNER
-    if room <= 0:
-        return None
-    start = _CORNER + rng.uniform(0, room)
+    start = _CORNER + rng.uniform(0, size[number % 2] - width - 2 * _CORNER)
     if kind == "door":
         return Opening("door", WALLS[number], start, start + width, 0.0, rng.uniform(1.95, 2.15))
     bottom = rng.uniform(0.75, 1.1)

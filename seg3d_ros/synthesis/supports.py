@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from seg3d_ros.synthesis.mesh import Mesh
 
+Array = NDArray[np.float64]
 CELL = 0.04  # metres
 _OPEN = 3.0  # clearance where nothing is above
 _LEAST_CLEARANCE = 0.08
@@ -34,7 +35,7 @@ class Support:
     height: float
     clearance: NDArray[np.float32]
 
-    def spots(self, width: float, depth: float, height: float, *, scale: float) -> Any:
+    def spots(self, width: float, depth: float, height: float, *, scale: float) -> Array:
         """Middles of free rectangles of extents along x and y, for things of a height (metres).
 
         Returns:
@@ -50,7 +51,7 @@ class Support:
         inside -= sums[rows:, :-columns] - sums[:-rows, :-columns]
         row, column = np.nonzero(inside == rows * columns)
         middle = np.stack([column + columns / 2, row + rows / 2], axis=1)
-        return (middle - np.array(free.shape[::-1]) / 2) * cell
+        return np.asarray((middle - np.array(free.shape[::-1]) / 2) * cell)
 
 
 def find_supports(mesh: Mesh) -> list[Support]:
@@ -87,7 +88,7 @@ class _Hits:
         return _Hits(*(part[chosen] for part in vars(self).values()))
 
 
-def _falling(caster: Any, x: Any, y: Any, *, top: float) -> _Hits:
+def _falling(caster: Any, x: Array, y: Array, *, top: float) -> _Hits:
     down = np.zeros((len(x), 6), np.float32)
     down[:, 0], down[:, 1], down[:, 2], down[:, 5] = x, y, top + 1, -1
     found = {name: value.numpy() for name, value in caster.list_intersections(down).items()}
@@ -106,7 +107,7 @@ def _normals(mesh: Mesh) -> NDArray[np.float32]:
     return np.asarray(normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12))
 
 
-def _reachable(caster: Any, hits: _Hits, x: Any, y: Any) -> NDArray[np.bool_]:
+def _reachable(caster: Any, hits: _Hits, x: Array, y: Array) -> NDArray[np.bool_]:
     """What is under something must be open towards the front, or things there are never seen."""
     rays = np.zeros((len(hits.cell), 6), np.float32)
     rays[:, 0], rays[:, 1] = x[hits.cell], y[hits.cell]

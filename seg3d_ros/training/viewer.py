@@ -22,7 +22,7 @@ _PITCH = 1.1  # from panel to panel, each of which is 1 wide
 _CAMERA_PLACE, _CAMERA_TARGET, _CAMERA_FOV = (0.0, -1.9, 3.2), (0.0, 0.33, 0.0), 0.62
 _HIDDEN = {"cover": "Ceiling, front wall", "names": "Names"}  # node, and what its box says
 _TITLE_PLACE = (0.0, 0.58, 0.35)
-_TITLE_SCALE, _CAPTION_SCALE = 1.6, 0.7
+_TITLE_SCALE, _CAPTION_SCALE = 1.6, 1.0
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from seg3d_ros.objects.box import Box
 from seg3d_ros.objects.map_object import UNLABELLED, MapObject
-from seg3d_ros.scene import Float32, Float64
+from seg3d_ros.scene import Float32, Float64, UInt8
 from seg3d_ros.viewer.palette import color_of
 from seg3d_ros.viewer.splat import View
 
@@ -28,6 +29,21 @@ _EDGES = [
 ]
 
 Rectangle = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Tag:
+    """A caption.
+
+    Attributes:
+        text: one short line.
+        anchor: (2,) pixel it belongs to; it stands above that.
+        color: (3,) uint8 RGB of what it is about; behind the text, darker.
+    """
+
+    text: str
+    anchor: Float64
+    color: UInt8
 
 
 def box_corners(box: Box) -> Float64:
@@ -72,20 +88,28 @@ def _draw_edge(
 
 def draw_captions(image: Image.Image, objects: Sequence[MapObject], view: View) -> None:
     """Write id and label, if any, on the objects in this order; leave out what would overlap."""
+    draw_tags(image, [_tag(item, view) for item in objects])
+
+
+def draw_tags(image: Image.Image, tags: Sequence[Tag]) -> None:
+    """Write the tags in this order; leave out what would overlap."""
     draw = ImageDraw.Draw(image, "RGBA")
     font = ImageFont.load_default(_FONT_PX)
     taken: list[Rectangle] = []
-    for item in objects:
-        text = str(item.id) if item.label == UNLABELLED else f"{item.id} {item.label}"
-        place = _free_place(
-            _anchor(item.box, view), draw.textbbox((0, 0), text, font), taken, image.size
-        )
+    for tag in tags:
+        extent = draw.textbbox((0, 0), tag.text, font)
+        place = _free_place(tag.anchor, extent, taken, image.size)
         if place is None:
             continue
         taken.append(place)
-        draw.rounded_rectangle(place, 4, fill=(*(int(c) for c in color_of(item.id) * 0.4), 225))
+        draw.rounded_rectangle(place, 4, fill=(*(int(c) for c in tag.color * 0.4), 225))
         middle = ((place[0] + place[2]) / 2, (place[1] + place[3]) / 2)
-        draw.text(middle, text, fill="white", font=font, anchor="mm")
+        draw.text(middle, tag.text, fill="white", font=font, anchor="mm")
+
+
+def _tag(item: MapObject, view: View) -> Tag:
+    text = str(item.id) if item.label == UNLABELLED else f"{item.id} {item.label}"
+    return Tag(text, _anchor(item.box, view), color_of(item.id))
 
 
 def draw_title(image: Image.Image, text: str) -> None:

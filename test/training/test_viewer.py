@@ -11,12 +11,14 @@ from support.browser import open_page
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.networks.maskformer import MaskFormerOutput
 from seg3d_ros.training.learner import Step
+from seg3d_ros.training.panels import TITLES
 from seg3d_ros.training.viewer import TrainingViewer, VizSettings
 from seg3d_ros.viewer.palette import color_of
 
 viser = pytest.importorskip("viser", reason="the viewer needs viser: pip install .[train]")
 CYAN = (0.0, 0.8, 0.8)
 GREY = (170, 170, 170)
+FIND_NAMES = "[...document.querySelectorAll('label')].find(l => l.innerText == 'Names')"
 DEFAULTS = {
     "enabled": True, "port": 0, "interval_seconds": 10, "voxel_size": 0.02,
     "score_thresh": 0.5, "mask_thresh": 0.0,
@@ -79,6 +81,11 @@ def state(port: int) -> list[dict]:
     return messages
 
 
+def visible(port: int) -> set[str]:
+    nodes = [m for m in state(port) if m["type"] == "SetSceneNodeVisibilityMessage"]
+    return {node["name"] for node in nodes if node["visible"]}
+
+
 def text(port: int) -> str:
     return str([m for m in state(port) if m["type"].startswith("Gui")])
 
@@ -86,8 +93,7 @@ def text(port: int) -> str:
 def test_a_page_that_opens_is_told_everything(viewer):
     look(viewer, 1234)
     nodes = {m["name"] for m in state(viewer.port) if m["type"] == "PointCloudMessage"}
-    for title in ("input", "ground truth", "prediction"):
-        assert f"/{title}/room" in nodes
+    assert {f"/{title}/room" for title in TITLES} <= nodes
     for expected in ("square", "1,234", "0.25", "0 of 1"):
         assert expected in text(viewer.port)
 
@@ -154,9 +160,11 @@ def test_a_browser_shows_three_panels_side_by_side(viewer, tmp_path):
     of_panels = (cyan, tuple(color_of(0)), tuple(color_of(1)))
     with open_page(tmp_path) as page:
         page.open(f"http://127.0.0.1:{viewer.port}")
+        page.wait_for(lambda _: page.evaluate(f"{FIND_NAMES} !== undefined"))
+        assert "square" in page.evaluate("document.body.innerText")
+        page.evaluate(f"{FIND_NAMES}.click()")
+        page.wait_for(lambda _: {f"/{title}/names" for title in TITLES} <= visible(viewer.port))
         picture = page.wait_for(lambda seen: all(len(columns(seen, c)) > 50 for c in of_panels))
-        words = page.evaluate("document.body.innerText")
     middles = [np.median(columns(picture, color)) / picture.shape[1] for color in of_panels]
     assert [int(3 * middle) for middle in middles] == [0, 1, 2]
     assert len(columns(picture, GREY)) > 100  # the half that no query has found
-    assert "square" in words

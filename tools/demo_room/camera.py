@@ -43,19 +43,6 @@ def walk(count: int, rng: np.random.Generator) -> list[NDArray[np.float64]]:
     return poses
 
 
-def pixel_rays(pose: NDArray[np.float64], scale: int) -> tuple[Array, Array]:
-    """Origins and directions (N, 3) of rays through pixels split `scale` times each way.
-
-    Directions have length one along the optical axis, so that a distance along them is depth.
-    """
-    u = (np.arange(CAMERA.width * scale) + 0.5) / scale - 0.5
-    v = (np.arange(CAMERA.height * scale) + 0.5) / scale - 0.5
-    x, y = np.meshgrid((u - CAMERA.cx) / CAMERA.fx, (v - CAMERA.cy) / CAMERA.fy)
-    rays = np.stack([x, y, np.ones_like(x)], axis=-1).reshape(-1, 3)
-    directions = (rays @ pose[:3, :3].T).astype(np.float32)
-    return np.broadcast_to(pose[:3, 3].astype(np.float32), directions.shape), directions
-
-
 def photograph(radiance: Array, scale: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Linear light of split pixels to an (H, W, 3) uint8 image with a filmic curve and noise."""
     split = radiance.reshape(CAMERA.height, scale, CAMERA.width, scale, 3)

@@ -1,0 +1,99 @@
+"""Names for predictions of an open vocabulary: the nearest of a list of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from seg3d_ros.evaluation.overlaps import NO_CLASS, Overlaps
+from seg3d_ros.scene import Float32, Int64
+from seg3d_ros.text.encoder import TextEncoder, load_text_encoder
+from seg3d_ros.text.ensemble import all_texts, embed_ensembles
+from seg3d_ros.text.vocabulary import Vocabulary
+
+NOT_FOUND = -1
+_FOUND_IOU = 0.5
+
+
+class Labels:
+    """The labels that predictions are named with, embedded in each text space that occurs.
+
+    Attributes:
+        classes: (L,) class of each label; NO_CLASS for one that is nobody's name here.
+    """
+
+    def __init__(
+        self,
+        entries: Sequence[str],
+        class_names: Sequence[str],
+        *,
+        load: Callable[[str], TextEncoder] = load_text_encoder,
+    ) -> None:
+        """Match labels and classes by name.
+
+        Args:
+            entries: "sofa|couch" is the class sofa by two words; a minus in front says nothing.
+            class_names: of class 0, 1, ...
+            load: gives the text encoder of a space.
+
+        Raises:
+            ValueError: a label cannot be one, or there is none for a class.
+        """
+        # Background would be one label for all that is marked so.
+        cleaned = [entry.removeprefix("-") for entry in entries]
+        self._words = [entry.split("|") for entry in Vocabulary(cleaned).entries]
+        names = [words[0] for words in self._words]
+        missing = [name for name in class_names if name not in names]
+        if missing:
+            raise ValueError(
+                f"no label for {', '.join(missing[:5])}{' …' if len(missing) > 5 else ''}: write "
+                "each class as it is called in the data set, synonyms after it (sofa|couch)"
+            )
+        number = {name: index for index, name in enumerate(class_names)}
+        self.classes = np.array([number.get(name, NO_CLASS) for name in names], np.int64)
+        self._load = load
+        self._vectors: dict[str, Float32] = {}
+
+    def similarities(self, embeddings: Float32, space: str) -> Float32:
+        """(M, L) cosines of (M, D) unit vectors of a text space with the labels.
+
+        Raises:
+            ValueError: there is no such text space, or its vectors have another length.
+        """
+        if space not in self._vectors:
+            encoder = self._load(space)
+            texts = [all_texts(words, encoder.templates) for words in self._words]
+            self._vectors[space] = embed_ensembles(encoder, texts)
+        vectors = self._vectors[space]
+        if embeddings.shape[1] != vectors.shape[1]:
+            raise ValueError(
+                f"embeddings of {embeddings.shape[1]} numbers, but {space} has {vectors.shape[1]}"
+            )
+        return embeddings @ vectors.T
+
+    def ranks(self, similarities: Float32, classes: Int64) -> Int64:
+        """(M,) how many labels are nearer than that of the class, for (M, L) and (M,) classes."""
+        columns = np.empty(self.classes.max(initial=-1) + 1, np.int64)
+        named = np.flatnonzero(self.classes >= 0)
+        columns[self.classes[named]] = named
+        own = np.take_along_axis(similarities, columns[classes][:, None], axis=1)
+        return (similarities > own).sum(axis=1)
+
+
+def name_ranks(overlaps: Overlaps, similarities: Float32, labels: Labels) -> Int64:
+    """(G,) rank of the true name, from 0, of each counted instance; NOT_FOUND where there is none.
+
+    An instance takes its name from the mask that fits it best, if their IoU is above 1/2.
+
+    Args:
+        overlaps: of M predictions.
+        similarities: (M, L) of the same predictions with all labels.
+        labels: what they are compared with.
+    """
+    classes = overlaps.region_classes[overlaps.counted]
+    if not len(overlaps.scores):
+        return np.full(len(classes), NOT_FOUND, np.int64)
+    best = overlaps.ious[:, overlaps.counted].argmax(axis=0)
+    ranks = labels.ranks(similarities[best], classes)
+    return np.where(overlaps.best_ious > _FOUND_IOU, ranks, NOT_FOUND)

@@ -1,0 +1,140 @@
+"""Labelled scenes as segmenters see them, and what their classes are."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from seg3d_ros.recordings.scene_file import PointCloud, voxelize_cloud
+from seg3d_ros.scene import Int64, Scene
+from seg3d_ros.training.dataset import (
+    STUFF,
+    LabelSet,
+    ScanNetDataset,
+    SceneSample,
+    load_class_names,
+)
+
+VOXEL_SIZE = 0.02  # metres
+_SCANNET_STUFF = ("wall", "floor")  # of which the benchmarks know no instances
+# Label ids of the classes of scannet20: those of NYU40.
+_SCANNET20_IDS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 24, 28, 33, 34, 36, 39)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledScene:
+    """A scene, and the truth about it.
+
+    Attributes:
+        sample: the points of the file with classes and instances.
+        voxels: what a segmenter sees.
+        voxel_of_point: (N,) row in `voxels` of each point.
+    """
+
+    sample: SceneSample
+    voxels: Scene
+    voxel_of_point: Int64
+
+    @property
+    def name(self) -> str:
+        """Name of its folder."""
+        return self.sample.name
+
+    def __len__(self) -> int:
+        return len(self.sample)
+
+
+@dataclass(frozen=True)
+class Classes:
+    """What can be told apart in a data set.
+
+    Attributes:
+        names: of class 0, 1, ...
+        ids: label id of each in files of predictions.
+        ignored: names that have no instances to be found.
+        groups: names of groups of classes, each with its members; classes may be in none.
+    """
+
+    names: tuple[str, ...]
+    ids: tuple[int, ...]
+    ignored: frozenset[str] = frozenset()
+    groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def numbers(self, names: frozenset[str]) -> Int64:
+        """Classes of these names, ascending."""
+        return np.array([i for i, name in enumerate(self.names) if name in names], np.int64)
+
+
+def load_classes(root: Path, label_set: LabelSet, *, objects_only: bool = False) -> Classes:
+    """Classes of a data set and their groups.
+
+    Groups are "seen" and "unseen" where dataset.json lists the "unseen_names", otherwise the
+    "head", "common" and "tail" of ScanNet200.
+
+    Args:
+        root: folder of the splits.
+        label_set: what the classes are.
+        objects_only: walls, floors and ceilings have no instances to be found.
+
+    Raises:
+        FileNotFoundError: names.txt is missing.
+        ValueError: there is no such label set.
+    """
+    names = load_class_names(label_set, root)
+    ids: tuple[int, ...] = tuple(range(len(names)))
+    groups: dict[str, frozenset[str]] = {}
+    if label_set == "scannet20":
+        ids = _SCANNET20_IDS
+    if label_set == "scannet200":
+        ids = tuple(int(row["id"]) for row in _scannet200())
+        groups = {
+            group: frozenset(row["name"] for row in _scannet200() if row["group"] == group)
+            for group in ("head", "common", "tail")
+        }
+    unseen = _unseen_names(root / "dataset.json")
+    if unseen:
+        groups = {"seen": frozenset(names) - unseen, "unseen": unseen & frozenset(names)}
+    ignored = _SCANNET_STUFF if label_set != "names" else ()
+    return Classes(names, ids, frozenset(STUFF if objects_only else ignored), groups)
+
+
+def load_scene(dataset: ScanNetDataset, index: int) -> LabelledScene:
+    """One scene of a data set at `VOXEL_SIZE`.
+
+    Raises:
+        ValueError: it has no points, or its files do not fit each other.
+    """
+    sample = dataset[index]
+    if not len(sample):
+        raise ValueError(f"scene {sample.name} has no points")
+    colors = np.rint(sample.colors * 255).astype(np.uint8)
+    voxels, rows = voxelize_cloud(PointCloud(sample.points, colors), VOXEL_SIZE)
+    return LabelledScene(sample, voxels, rows)
+
+
+def _unseen_names(path: Path) -> frozenset[str]:
+    if not path.is_file():
+        return frozenset()
+    try:
+        return frozenset(json.loads(path.read_text(encoding="utf-8")).get("unseen_names", ()))
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ValueError(f"{path} is no description of a data set ({error})") from error
+
+
+@cache
+def _scannet200() -> tuple[Mapping[str, str], ...]:
+    """Rows of id, name and group.
+
+    D. Rozenberszki et al., "Language-Grounded Indoor 3D Semantic Segmentation in the Wild", ECCV
+    2022.
+    """
+    table = resources.files("seg3d_ros.evaluation") / "scannet200.tsv"
+    with table.open(encoding="utf-8") as file:
+        return tuple(csv.DictReader(file, delimiter="\t"))
