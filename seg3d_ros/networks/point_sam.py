@@ -20,7 +20,7 @@ from seg3d_ros.networks.point_operations import (
     check_cloud_size,
     interpolation_between,
 )
-from seg3d_ros.networks.point_sam_config import LARGE, PointSamConfig
+from seg3d_ros.networks.point_sam_config import LARGE, SIZES, PointSamConfig
 from seg3d_ros.networks.point_sam_decoder import MaskDecoder
 from seg3d_ros.networks.point_sam_patches import (
     KnnMaskEncoder,
@@ -204,6 +204,17 @@ class PointSam(nn.Module):
             candidates=candidates,
         )
         return Candidates(logits, predicted_iou)
+
+
+def point_sam_of_size(size: str) -> PointSam:
+    """A network with random weights, of the size "large", "giant" or "mini".
+
+    Raises:
+        ValueError: there is no such size.
+    """
+    if size not in SIZES:
+        raise ValueError(f"no Point-SAM is {size!r}; use one of {', '.join(SIZES)}")
+    return PointSam(SIZES[size])
 
 
 def _check_range(points: Tensor, what: str) -> None:

@@ -94,3 +94,4 @@ MINI = PointSamConfig(
     large_cloud=12_000,
     most_points=16_384,
 )
+SIZES = {"large": LARGE, "giant": GIANT, "mini": MINI}

@@ -9,7 +9,17 @@ from numpy.random import Generator
 
 from seg3d_ros.scene import Int64
 from seg3d_ros.segmenters.point_sam_session import INNER_SHARE, RADII_M
-from seg3d_ros.training.dataset import SceneSample
+from seg3d_ros.training.augmentation import (
+    AutoContrast,
+    Chain,
+    ColorDrop,
+    ColorJitter,
+    ColorShift,
+    HorizontalFlip,
+    Rotation,
+    Sometimes,
+)
+from seg3d_ros.training.dataset import SceneSample, Transform
 
 _LEVEL_OFF = (0.25, 0.5, 0.25)  # chance of a crop too small for the object, of its own, too large
 
@@ -57,3 +67,22 @@ def _level(reach: float) -> int:
     """The first crop that holds an object which reaches so far from the click."""
     fits = [INNER_SHARE * radius >= reach for radius in RADII_M]
     return fits.index(True) if any(fits) else len(RADII_M) - 1
+
+
+def click_augmentations(points: int = 16_384) -> Transform:
+    """Crops, turned and mirrored, in other colours; all of one size, so that they can be batched.
+
+    Args:
+        points: of each crop.
+    """
+    return Chain(
+        (
+            ObjectCrop(points),
+            Rotation(),
+            Sometimes(0.5, HorizontalFlip()),
+            Sometimes(0.3, AutoContrast()),
+            Sometimes(0.9, ColorShift(0.15)),
+            Sometimes(0.5, ColorJitter(0.03)),
+            Sometimes(0.05, ColorDrop()),
+        )
+    )

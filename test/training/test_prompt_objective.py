@@ -12,6 +12,7 @@ from support.point_sam import network_of, small_network
 
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.networks.point_sam import Candidates, load_point_sam
+from seg3d_ros.networks.point_sam_config import MINI
 from seg3d_ros.segmenters.point_sam_session import RADII_M
 from seg3d_ros.training.click_crops import ObjectCrop
 from seg3d_ros.training.click_rounds import ClickRounds, ClickTraining
@@ -191,3 +192,20 @@ def test_it_learns_and_its_checkpoint_is_read(tmp_path):
     assert torch.equal(
         loaded.pc_encoder.out_proj.weight, training.network.pc_encoder.out_proj.weight
     )
+
+
+def test_the_recipe_builds_what_it_names(tmp_path):
+    pytest.importorskip("hydra", reason="training needs pip install .[train]")
+    from hydra.utils import instantiate
+
+    from seg3d_ros.training.config import load_config
+
+    (tmp_path / "names.txt").write_text("floor\ncube\n")
+    config = load_config(
+        "point_sam_mini", [f"paths.data_dir={tmp_path}", "data.train_transform.points=300"]
+    )
+    crop = instantiate(config.data.train_transform)(sample_of(), np.random.default_rng(0))
+    assert len(crop) == 300
+    training = instantiate(config.model)
+    assert training.network.config is MINI
+    assert isinstance(instantiate(config.loss), PromptObjective)
