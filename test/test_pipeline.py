@@ -128,6 +128,33 @@ def test_an_object_is_refined_in_the_scene_it_was_found_in(
     assert again.scene is not first.scene and again.object.id == first.object.id
 
 
+def test_a_learned_model_encodes_once_while_the_map_stands_still(perception: Perception) -> None:
+    torch = pytest.importorskip("torch", reason="the network needs torch")
+    from support.point_sam import small_network
+
+    from seg3d_ros.segmenters.point_sam import PointSamPrompt
+    from seg3d_ros.segmenters.prompt_network import PromptNetwork
+
+    network = small_network()
+    ran = []
+    network.pc_encoder.register_forward_hook(lambda *_: ran.append("encoder"))
+    network.mask_decoder.register_forward_hook(lambda *_: ran.append("decoder"))
+    perception.prompt_segmenter = PointSamPrompt(
+        "point_sam", PromptNetwork(network, device=torch.device("cpu"))
+    )
+    box = toy_room.BOXES[0]
+    top, floor = (*box.center[:2], box.high[2]), (1.5, -2.0, 0)
+    made = perception.segment_at(*on(top), name="parcel")
+    assert made.method == "point_sam" and 0 <= made.predicted_iou <= 1
+    ran.clear()
+    foreground = np.array([True, False])
+    refined = perception.segment_at(
+        np.array([top, floor], np.float32), foreground, refine_id=made.object.id
+    )
+    assert ran[0] == "decoder"  # whether the crop grows then is up to the random weights
+    assert refined.object.id == made.object.id and refined.object.label == "parcel"
+
+
 def test_the_map_survives_a_restart(perception: Perception, tmp_path: Path) -> None:
     path = tmp_path / "home.map"
     counts = perception.save(path)
