@@ -3,12 +3,15 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .SILENT:
-.PHONY: help demo test lint format bench build clean
+.PHONY: help demo test lint format bench build clean train evaluate
 
 RECORDING ?= data/demo_room
-MODEL ?= geometric
+MODEL ?= mini
 OUTPUT ?= demo_output
 PYTEST_ARGS ?=
+ROOMS ?= rooms
+TRAIN_ROOMS ?= 1000
+VAL_ROOMS ?= 24
 
 prepare := tools/setup_environment.sh && source tools/env.sh
 
@@ -17,8 +20,10 @@ help:
 	echo "make test    run the tests: PYTEST_ARGS='-k cloud'"
 	echo "make lint    check style and types; make format: apply the style"
 	echo "make bench   measure, print a table, write bench.json"
+	echo "make train   make rooms, train mini on them: ROOMS=$(ROOMS) TRAIN_ROOMS=$(TRAIN_ROOMS)"
+	echo "make evaluate  measure mini and geometric on rooms never trained on: VAL_ROOMS=$(VAL_ROOMS)"
 	echo "make build   only prepare; then: source tools/env.sh"
-	echo "make clean   remove everything that is not in git"
+	echo "make clean   remove what these made, but for rooms and trainings"
 
 demo:
 	$(prepare)
@@ -39,6 +44,20 @@ format:
 	ruff check --fix .
 	ruff format .
 
+# Rooms that are there are kept; seed 0 makes the same ones everywhere.
+train:
+	$(prepare)
+	seg3d synthesize --split train --rooms $(TRAIN_ROOMS) -o "$(ROOMS)"
+	seg3d synthesize --split val_rooms --rooms $(VAL_ROOMS) -o "$(ROOMS)"
+	seg3d train --config-name mini paths.data_dir="$(ROOMS)"
+
+evaluate:
+	$(prepare)
+	for split in val_rooms val_models val_names; do
+	  seg3d synthesize --split $$split --rooms $(VAL_ROOMS) -o "$(ROOMS)"
+	done
+	seg3d evaluate "$(ROOMS)" --model mini --model geometric --objects-only --min-score 0.05 -o evaluation_output
+
 bench:
 	$(prepare)
 	python -m benchmarks.run
@@ -47,5 +66,5 @@ build:
 	$(prepare)
 
 clean:
-	rm -rf .venv .ws demo_output bench.json *.egg-info .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .ws demo_output evaluation_output bench.json *.egg-info .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -26,7 +26,7 @@ ARGUMENTS = {
     "namespace": ("", "Namespace of the node and its relative topics."),
     "params_file": (str(CONFIG / "segment.yaml"), "YAML file with the node's parameters."),
     "camera": ("", f"Camera to read, one of {', '.join(CAMERAS)}." + FROM_FILE),
-    "model": ("", "Segmenter, for example geometric." + FROM_FILE),
+    "model": ("", "Segmenter, for example mini." + FROM_FILE),
     "fixed_frame": ("", "Frame of the map, for example map or odom." + FROM_FILE),
     "use_sim_time": ("", "true: time comes from /clock, for bags and simulators." + FROM_FILE),
     "rviz": (str("rviz2" in PREFIXES).lower(), "true: show the result in RViz."),

@@ -48,7 +48,7 @@ class EmptyMapError(RuntimeError):
 class PerceptionSettings:
     """Everything that shapes the result; sections belong to the component they are passed to."""
 
-    model: str = setting("geometric", "Segmenter that cuts the map into instances.")
+    model: str = setting("mini", "Segmenter that cuts the map into instances.")
     prompt_model: str = setting("geometric", "Segmenter that answers clicks.")
     segment_radius: float = setting(
         0.0,

@@ -79,9 +79,9 @@ class SceneSegmentation:
 
 
 def default_model(checkpoint: str = "") -> str:
-    """The best segmenter whose weights are here: SpaCeFormer, or else the geometric one.
+    """The best segmenter whose weights are here: SpaCeFormer, or else mini.
 
     Args:
         checkpoint: weights that the user gives; empty: where downloads go.
     """
-    return "spaceformer" if checkpoint or SPACEFORMER.path.is_file() else "geometric"
+    return "spaceformer" if checkpoint or SPACEFORMER.path.is_file() else "mini"

@@ -21,7 +21,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory):
 
 
 def passes(recording, segment_period: float) -> int:
-    perception = Perception()
+    perception = Perception(PerceptionSettings(model="geometric"))
     replay(recording, perception, segment_period=segment_period)
     return perception.timings.summary()["segment"].count
 
@@ -35,7 +35,7 @@ def test_a_finer_map_has_more_voxels(recording) -> None:
     coarse, fine = (
         replay(
             recording,
-            Perception(PerceptionSettings().with_values({"voxel_size": size})),
+            Perception(PerceptionSettings(model="geometric").with_values({"voxel_size": size})),
             segment_period=1.0,
         ).scene
         for size in (0.04, 0.02)
@@ -47,7 +47,7 @@ def test_every_frame_is_reported(recording) -> None:
     sizes: list[int] = []
     replay(
         recording,
-        Perception(),
+        Perception(PerceptionSettings(model="geometric")),
         segment_period=1.0,
         on_frame=lambda perception: sizes.append(len(perception.map)),
     )
@@ -57,7 +57,7 @@ def test_every_frame_is_reported(recording) -> None:
 
 def test_a_recording_of_nothing_is_refused(recording) -> None:
     perception = Perception(
-        PerceptionSettings().with_values({"min_range": 50.0, "max_range": 60.0})
+        PerceptionSettings(model="geometric").with_values({"min_range": 50.0, "max_range": 60.0})
     )
     with pytest.raises(RecordingError, match="none of its 6 frames"):
         replay(recording, perception, segment_period=1.0)

@@ -1,9 +1,10 @@
 """The network of `mini`: a small open-vocabulary mask transformer for laptops.
 
 A sparse U-Net looks at the room once (`encode`). Every voxel also says where the middle of its
-object is, as in Jiang et al., "PointGroup" (2020). Queries are not learned: each is placed on a
-voxel of the scene, its seed, and has to find the object that this voxel belongs to (`decode`).
-So each query knows its target without matching, and a room with more objects gets more queries.
+object is and how large that is, after Jiang et al., "PointGroup" (2020). Queries are not learned:
+each is placed on a voxel of the scene, its seed, and has to find the object that this voxel
+belongs to (`decode`). So each query knows its target without matching, and a room with more
+objects gets more queries.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from seg3d_ros.networks.batch import SceneBatch
-from seg3d_ros.networks.mini_decoder import Decoded, QueryDecoder, SceneFeatures
+from seg3d_ros.networks.mini_decoder import Decoded, QueryDecoder, SceneFeatures, Votes
 from seg3d_ros.networks.minkunet import MinkUNet
 from seg3d_ros.networks.seeds import seeds_on_instances
 from seg3d_ros.sparse.grid import VoxelGrid
@@ -79,7 +80,7 @@ class Mini(nn.Module):
             INPUT_CHANNELS, None, planes=planes, layers=(1,) * 8,
             init_dim=planes[0], init_kernel_size=3,
         )  # fmt: skip
-        self.votes = nn.Sequential(nn.Linear(fine, fine), nn.ReLU(), nn.Linear(fine, 3))
+        self.votes = nn.Sequential(nn.Linear(fine, fine), nn.ReLU(), nn.Linear(fine, 4))
         self.mask_features = nn.Linear(fine, mask_channels)
         self.decoder = QueryDecoder(
             fine=fine, levels=tuple(planes[6:3:-1]), mask_channels=mask_channels,
@@ -122,13 +123,14 @@ class Mini(nn.Module):
         x = torch.cat([color * 2 - 1, torch.ones_like(mean[:, :1]), inside], dim=1)
         levels = self.backbone.decode(SparseTensor(found.voxels.grid, x))
         fine = levels[-1]
-        votes = mean + self.votes(fine.features)
+        shifts, log_radii = self.votes(fine.features).split((3, 1), dim=1)
+        votes = Votes(mean + shifts, log_radii[:, 0])
         masks = self.mask_features(fine.features)
         return found.rows, _split(mean, votes, masks, levels)
 
 
 def _split(
-    points: Tensor, votes: Tensor, masks: Tensor, levels: list[SparseTensor]
+    points: Tensor, votes: Votes, masks: Tensor, levels: list[SparseTensor]
 ) -> list[SceneFeatures]:
     """Cut the levels, coarse to fine, into scenes."""
     three, two, one, fine = levels
@@ -139,7 +141,7 @@ def _split(
         scenes.append(
             SceneFeatures(
                 points=points[a],
-                votes=votes[a],
+                votes=Votes(votes.middles[a], votes.log_radii[a]),
                 masks=masks[a],
                 fine=fine.features[a],
                 levels=(one.features[b], two.features[c], three.features[d]),

@@ -19,12 +19,25 @@ _BIAS = 2.0  # initial logit of a voxel whose vote is exact
 
 
 @dataclass(frozen=True, eq=False)
+class Votes:
+    """What N voxels take their objects to be.
+
+    Attributes:
+        middles: (N, 3) where the middle of the object is, metres.
+        log_radii: (N,) logarithm of the mean distance of its voxels from there, metres.
+    """
+
+    middles: Tensor
+    log_radii: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class SceneFeatures:
     """One encoded scene of N voxels; coarser levels have half the resolution each.
 
     Attributes:
         points: (N, 3) mean of the points in each voxel, metres.
-        votes: (N, 3) where each voxel takes the middle of its object to be, metres.
+        votes: of each voxel.
         masks: (N, M) mask features.
         fine: (N, C) features of the voxels.
         levels: features of the three coarser levels, fine to coarse.
@@ -32,7 +45,7 @@ class SceneFeatures:
     """
 
     points: Tensor
-    votes: Tensor
+    votes: Votes
     masks: Tensor
     fine: Tensor
     levels: tuple[Tensor, Tensor, Tensor]
@@ -89,7 +102,7 @@ class QueryDecoder(nn.Module):
         coarse = CoarseScene(scene)
         described = coarse.described[scene.parents[0][seeds]]
         q = self.start(torch.cat([scene.fine[seeds], described], dim=1))
-        places, memory = scene.votes[seeds], self.memory(coarse.memory)
+        places, memory = scene.votes.middles[seeds], self.memory(coarse.memory)
         early = []
         for layer in self.layers:
             masks = self.mask_head(q, places, coarse.masks, coarse.votes)
@@ -98,7 +111,7 @@ class QueryDecoder(nn.Module):
         masks = self.mask_head(q, places, coarse.masks, coarse.votes)
         return Decoded(
             early=tuple(early),
-            masks=self.mask_head(q, places, scene.masks, scene.votes),
+            masks=self.mask_head(q, places, scene.masks, scene.votes.middles),
             quality=self.quality(q)[:, 0],
             embeddings=self.embed(q, masks, coarse),
         )
@@ -124,7 +137,7 @@ class CoarseScene:
         self.memory = torch.cat([two, three[uppest]], dim=1)
         self.described = torch.cat([one, self.memory[upper]], dim=1)
         self.masks = mean_by_row(scene.masks, up, len(one))
-        self.votes = mean_by_row(scene.votes, up, len(one))
+        self.votes = mean_by_row(scene.votes.middles, up, len(one))
         self.points = mean_by_row(scene.points, up, len(one))
         self.memory_points = mean_by_row(self.points, upper, len(two))
 

@@ -14,12 +14,13 @@ import torch
 from torch import nn
 
 from seg3d_ros.sparse.convolution import SparseConv3d
+from seg3d_ros.sparse.sequential import SparseSequential
 from seg3d_ros.sparse.tensor import SparseTensor
 
 STEPS = 4  # down, and as many up
 
 
-class Convolution(nn.Sequential):
+class Convolution(SparseSequential):
     """Convolution, batch normalisation and, unless told otherwise, ReLU."""
 
     def __init__(
@@ -34,15 +35,6 @@ class Convolution(nn.Sequential):
         conv = SparseConv3d(in_channels, out_channels, kernel_size, stride=stride, bias=False)
         activation = [nn.ReLU(inplace=True)] if activate else []
         super().__init__(conv, nn.BatchNorm1d(out_channels), *activation)
-
-    def forward(self, x: SparseTensor) -> SparseTensor:
-        """(N, C_in) -> (N', C_out)."""
-        convolve, *rest = self
-        x = convolve(x)
-        features = x.features
-        for layer in rest:
-            features = layer(features)
-        return x.with_features(features)
 
 
 class ResidualBlock(nn.Module):

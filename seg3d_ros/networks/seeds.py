@@ -21,18 +21,24 @@ def seeds_on_instances(instance: Tensor, *, each: int) -> Tensor:
     return order[(starts + chance * counts).long().clamp(max=len(instance) - 1)].t().flatten()
 
 
-def farthest_seeds(votes: Tensor, *, count: int) -> Tensor:
-    """Rows of `count` voxels whose votes lie far apart, (min(count, N),) int64.
+def farthest_seeds(middles: Tensor, radii: Tensor, *, count: int) -> Tensor:
+    """Rows of `count` voxels that vote for different objects, (min(count, N),) int64.
 
-    Votes of one object gather at its middle, so every object gets a seed before any gets many.
-    Farthest point sampling: Eldar et al., "The farthest point strategy for progressive image
-    sampling" (1997).
+    Farthest point sampling (Eldar et al., "The farthest point strategy for progressive image
+    sampling", 1997) of the middles voted for, in units of the radius that goes with each: a cup
+    beside a seed on its table is far away, the far end of a wall is near.
+
+    Args:
+        middles: (N, 3) votes, metres.
+        radii: (N,) metres.
+        count: of the seeds.
     """
-    count = min(count, len(votes))
-    rows = torch.zeros(count, dtype=torch.int64, device=votes.device)
-    distance = torch.full((len(votes),), torch.inf, device=votes.device)
+    count = min(count, len(middles))
+    rows = torch.zeros(count, dtype=torch.int64, device=middles.device)
+    distance = torch.full((len(middles),), torch.inf, device=middles.device)
+    scale = 1 / radii.square()
     for number in range(1, count):
-        offsets = votes - votes[rows[number - 1]]
-        distance = torch.minimum(distance, offsets.square().sum(dim=1))
+        offsets = middles - middles[rows[number - 1]]
+        distance = torch.minimum(distance, offsets.square().sum(dim=1) * scale)
         rows[number] = distance.argmax()
     return rows

@@ -242,7 +242,7 @@ def _stages(status: Status) -> dict[str, dict[str, float]]:
 
 @click.command()
 @click.option("--recording", type=click.Path(path_type=Path), required=True)
-@click.option("--model", default="geometric", show_default=True, help="See `seg3d models`.")
+@click.option("--model", default="mini", show_default=True, help="See `seg3d models`.")
 @click.option(
     "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("demo_output"),
     show_default=True, help="Folder for results and logs.",

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.mini import Mini
 from seg3d_ros.networks.mini_decoder import Decoded
 from seg3d_ros.networks.seeds import farthest_seeds
+from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Instances, Int64, Scene
 from seg3d_ros.segmenters.blocks import segment_blocks
 from seg3d_ros.segmenters.postprocess import distinct, finish, take
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
+from seg3d_ros.segmenters.spaceformer_engine import pick_torch_device
 
-SEEDS = 128  # a room holds about 30 instances
+WEIGHTS = Path(__file__).parents[1] / "weights" / "mini.pt"
+SEEDS = 256  # a room holds about 30 instances
 _BLOCK_POINTS = 600_000  # 3 GB on a CPU
 
 
@@ -59,7 +65,8 @@ class MiniSegmenter:
         # Whole metres are a whole number of voxels; small numbers keep float32 exact far away.
         cloud = torch.from_numpy(points - np.floor(points.min(axis=0))).to(self._device)
         voxels, scenes = self._model.encode(cloud, torch.from_numpy(colors).to(self._device))
-        seeds = farthest_seeds(scenes[0].votes, count=SEEDS)
+        votes = scenes[0].votes
+        seeds = farthest_seeds(votes.middles, votes.log_radii.exp(), count=SEEDS)
         found = self._distinct(self._model.decoder(scenes[0], seeds))
         return Instances(found.masks[:, voxels.cpu().numpy()], found.scores, found.embeddings)
 
@@ -86,3 +93,20 @@ def _scores(decoded: Decoded) -> Tensor:
     inside = decoded.masks > 0
     probability = (decoded.masks.sigmoid() * inside).sum(dim=1)
     return decoded.quality.sigmoid() * probability / inside.sum(dim=1).clamp(min=1)
+
+
+def load_mini_segmenter(
+    network: NetworkSettings, postprocess: PostprocessSettings
+) -> MiniSegmenter:
+    """The segmenter with the weights of the package, or those that the settings name.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it holds another network, or the device is not there.
+    """
+    path = Path(network.checkpoint).expanduser() if network.checkpoint else WEIGHTS
+    trained = load_trained(path)
+    if not isinstance(trained.network, Mini):
+        raise CheckpointError(f"{path} holds a {type(trained.network).__name__}, not a Mini")
+    model = trained.network.to(pick_torch_device(network.device))
+    return MiniSegmenter(model, network=network, postprocess=postprocess)

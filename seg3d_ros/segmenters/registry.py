@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from seg3d_ros.segmenters.segmenter import PromptSegmenter, Segmenter
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
-from seg3d_ros.segmenters.weights import POINT_SAM, SPACEFORMER, Weights
+from seg3d_ros.segmenters.weights import POINT_SAM, POINT_SAM_MINI, SPACEFORMER, Weights
+from seg3d_ros.text.encoder import require_packages
 
 BuildPromptSegmenter = Callable[[NetworkSettings], PromptSegmenter]
 BuildSegmenter = Callable[[NetworkSettings, PostprocessSettings], Segmenter]
@@ -22,6 +24,7 @@ class ModelInfo:
         summary: one line for lists.
         licence: of the weights; of the code where there are none.
         weights: the file that must be fetched or given first; None where there is none.
+        packaged: the file with the weights that comes with the package; None where there is none.
         trained_by_user: whether the weights are the user's own, who has to say where they are.
         segmenter: builds the `Segmenter`, None where the system answers clicks only.
         prompt_segmenter: builds the `PromptSegmenter`, None where it answers none.
@@ -31,9 +34,17 @@ class ModelInfo:
     summary: str
     licence: str
     weights: Weights | None = None
+    packaged: Path | None = None
     trained_by_user: bool = False
     segmenter: BuildSegmenter | None = None
     prompt_segmenter: BuildPromptSegmenter | None = None
+
+
+def _mini(network: NetworkSettings, postprocess: PostprocessSettings) -> Segmenter:
+    require_packages("mini", ("torch",))
+    from seg3d_ros.segmenters.mini import load_mini_segmenter
+
+    return load_mini_segmenter(network, postprocess)
 
 
 def _geometric(_: NetworkSettings, __: PostprocessSettings) -> Segmenter:
@@ -73,9 +84,29 @@ def _point_sam(network: NetworkSettings) -> PromptSegmenter:
     return load_point_sam_prompt(path, network)
 
 
+def _point_sam_mini(network: NetworkSettings) -> PromptSegmenter:
+    require_packages("point_sam_mini", ("torch", "safetensors"))
+    path = Path(network.prompt_checkpoint or POINT_SAM_MINI).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"the weights of point_sam_mini are not in this installation: {path} is missing; set "
+            "`prompt_checkpoint` to what `seg3d train --config-name point_sam_mini` writes"
+        )
+    from seg3d_ros.networks.point_sam_config import MINI
+    from seg3d_ros.segmenters.point_sam import load_point_sam_prompt
+
+    return load_point_sam_prompt(path, network, name="point_sam_mini", config=MINI)
+
+
 MODELS = {
     info.name: info
     for info in (
+        ModelInfo(
+            "mini",
+            "small open-vocabulary mask transformer, made for CPUs; comes with the package",
+            "Apache-2.0",
+            segmenter=_mini,
+        ),
         ModelInfo(
             "geometric",
             "planes and convexity; class-agnostic, no labels",
@@ -96,6 +127,13 @@ MODELS = {
             POINT_SAM.licence,
             weights=POINT_SAM,
             prompt_segmenter=_point_sam,
+        ),
+        ModelInfo(
+            "point_sam_mini",
+            "Point-SAM small enough for CPUs",
+            "Apache-2.0",
+            packaged=POINT_SAM_MINI,
+            prompt_segmenter=_point_sam_mini,
         ),
         ModelInfo(
             "maskformer",

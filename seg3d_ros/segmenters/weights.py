@@ -79,6 +79,8 @@ POINT_SAM = Weights(
     notice="any use, with the notice kept",
     setting="prompt_checkpoint",
 )
+# They come with the package.
+POINT_SAM_MINI = Path(__file__).parents[1] / "weights" / "point_sam_mini.safetensors"
 
 
 def weights_folder() -> Path:

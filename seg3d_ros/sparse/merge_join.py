@@ -35,14 +35,12 @@ def mirror(line, mirrored):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def count_pairs(table, block, skipped):  # type: ignore[no-untyped-def]
-    """Pairs (blocks, K) of each tap in each block of `block` output rows; one tap is left out."""
+def count_pairs(table, block):  # type: ignore[no-untyped-def]
+    """Pairs (blocks, K) of each tap in each block of `block` output rows."""
     taps, rows = table.shape
     counts = np.zeros(((rows + block - 1) // block, taps), np.int64)
     for i in range(len(counts)):
         for tap in range(taps):
-            if tap == skipped:
-                continue
             count = 0
             for row in range(i * block, min((i + 1) * block, rows)):
                 count += table[tap, row] >= 0
@@ -51,49 +49,17 @@ def count_pairs(table, block, skipped):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def list_inputs(table, block, skipped, inputs, outputs):  # type: ignore[no-untyped-def]
-    """Write the input row of all pairs and their output row in its block.
+def fill_pairs(table, block, inputs, outputs):  # type: ignore[no-untyped-def]
+    """Write the input and the output row of all pairs, ordered by block, tap and row.
 
-    Pairs are ordered by block, in a block by tap, and by row. Every place is written until a
-    pair moves on from it: that is faster than a branch no processor can foresee, and takes one
-    place more than there are pairs.
+    Every place is written until a pair moves on from it: that is faster than a branch no
+    processor can foresee, and takes one place more than there are pairs.
     """
     taps, rows = table.shape
     place = 0
     for start in range(0, rows, block):
         for tap in range(taps):
-            if tap == skipped:
-                continue
             for row in range(start, min(start + block, rows)):
                 inputs[place] = table[tap, row]
-                outputs[place] = row - start
+                outputs[place] = row
                 place += table[tap, row] >= 0
-
-
-@numba.njit(nogil=True, cache=True)
-def list_bags(table, block, skipped, starts, bags, bag_starts):  # type: ignore[no-untyped-def]
-    """Write, output row by output row, the places of its pairs in the list of its block.
-
-    Args:
-        table: (K, N_out) int32 kernel map.
-        block: output rows of a block.
-        skipped: tap that is left out, or -1.
-        starts: (blocks, K) place in the block of the first pair of each tap; moved to the last.
-        bags: a place for each pair and one more, to be filled.
-        bag_starts: (N_out,) where each row starts, counted from its block; to be filled.
-    """
-    taps, rows = table.shape
-    place = 0
-    first = 0
-    for row in range(rows):
-        if row % block == 0:
-            first = place
-        bag_starts[row] = place - first
-        places = starts[row // block]
-        for tap in range(taps):
-            if tap == skipped:
-                continue
-            exists = table[tap, row] >= 0
-            bags[place] = places[tap]
-            places[tap] += exists
-            place += exists

@@ -1,94 +1,106 @@
 """Sparse convolution over the pairs of neighbours that exist, for CPUs.
 
-Output rows are taken in blocks small enough that what a block touches stays in the cache. In a
-block the inputs of all pairs are gathered tap by tap, each tap multiplies its part, and every
-output row sums its products: an embedding bag does that without scattering. At a surface a
-voxel has about 14 of 27 neighbours, so this is half the arithmetic of a dense row of taps.
+At a surface a voxel has about 14 of 27 neighbours: half the arithmetic of a dense row of taps.
+Output rows are taken in blocks, and a block tap by tap, so that its rows and the weight of the
+tap stay in the cache. Each thread takes a range of blocks from the first gather to the last sum.
+Matrix products of a tap at a time, each shared between threads, wait for one another a thousand
+times in a convolution, which is slow where threads have other work beside them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding_bag
+from torch.nn.functional import pad
 
+from seg3d_ros.scene import Int64
 from seg3d_ros.sparse.kernel_map import KernelMap
-from seg3d_ros.sparse.merge_join import count_pairs, list_bags, list_inputs
+from seg3d_ros.sparse.merge_join import Int32, count_pairs, fill_pairs
+from seg3d_ros.sparse.pair_products import DEPTH, WIDTHS, convolve_pairs, correlate_pairs
 
-BLOCK = 2048  # output rows; fastest at 64 and 128 channels, near it at 32
+BLOCK = 1024  # output rows
 
-
-class _Block(NamedTuple):
-    """Output rows that are computed together.
-
-    Attributes:
-        rows: which they are.
-        pairs: their part of the list of pairs.
-        taps: (tap, first, last + 1) of each tap that has pairs, counted from the first pair.
-    """
-
-    rows: slice
-    pairs: slice
-    taps: tuple[tuple[int, int, int], ...]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
 class PairList:
-    """All pairs of a kernel map but those of its center tap, which need no gathering.
+    """All pairs of a kernel map, block by block, in a block tap by tap.
 
     Attributes:
-        inputs: (P,) int32 input row of each pair, block by block and in a block tap by tap.
-        outputs: (P,) int32 output row of each pair, counted from the first of its block.
-        bags: (P,) int32 places of the pairs in their block, by output row.
-        bag_starts: (N_out,) int32 where each output row starts in the bags of its block.
-        blocks: the blocks.
+        pairs: (inputs, outputs, bounds): the (P,) input and output row of each pair, and the
+            (blocks * K + 1,) first pair of each tap of each block.
+        blocks: number of blocks.
     """
 
-    inputs: Tensor
-    outputs: Tensor
-    bags: Tensor
-    bag_starts: Tensor
-    blocks: tuple[_Block, ...]
+    pairs: tuple[Int32, Int32, Int64]
+    blocks: int
+
+    def share(self, work: Callable[[int, int], Result]) -> list[Result]:
+        """Run `work(first, last)` on a range of blocks on each thread that torch may use."""
+        threads = max(1, min(self.blocks, torch.get_num_threads()))
+        if threads == 1:
+            return [work(0, self.blocks)]
+        edges = [self.blocks * i // threads for i in range(threads + 1)]
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(work, edges[:-1], edges[1:]))
 
 
 def convolve(features: Tensor, weight: Tensor, kernel_map: KernelMap) -> Tensor:
     """(N_in, C_in) features, (K, 1, C_in, C_out) weight -> (N_out, C_out)."""
-    weight, pairs = weight[:, 0], list_pairs(kernel_map)
-    if kernel_map.center is None:
-        out = features.new_zeros(kernel_map.outputs, weight.shape[2])
-    else:
-        out = features @ weight[kernel_map.center]
-    largest = max((block.pairs.stop - block.pairs.start for block in pairs.blocks), default=0)
-    inputs = features.new_empty(largest, features.shape[1])
-    products = features.new_empty(largest, weight.shape[2])
-    for block in pairs.blocks:
-        count = block.pairs.stop - block.pairs.start
-        torch.index_select(features, 0, pairs.inputs[block.pairs], out=inputs[:count])
-        for tap, start, stop in block.taps:
-            torch.mm(inputs[start:stop], weight[tap], out=products[start:stop])
-        bags, starts = pairs.bags[block.pairs], pairs.bag_starts[block.rows]
-        out[block.rows] += embedding_bag(bags, products[:count], starts, mode="sum")
-    return out
+    listed, dtype = list_pairs(kernel_map), _sum_dtype(features)
+    x = _padded(features.to(dtype), DEPTH).numpy()
+    tiles = _tiles(weight[:, 0].to(dtype)).numpy()
+    out = torch.zeros(kernel_map.outputs + 1, tiles.shape[1] * tiles.shape[3], dtype=dtype)
+    listed.share(lambda *blocks: convolve_pairs(x, tiles, listed.pairs, *blocks, out.numpy()))
+    return out[:-1, : weight.shape[3]].to(features.dtype).contiguous()
 
 
 def correlate(
     features: Tensor, gradient: Tensor, kernel_map: KernelMap, *, like: Tensor
 ) -> Tensor:
     """Gradient of the weight `like`, from (N_in, C_in) features and (N_out, C_out) gradient."""
-    total = like.new_zeros(like.shape, dtype=torch.promote_types(like.dtype, torch.float32))
-    if kernel_map.center is not None:
-        total[kernel_map.center, 0] = features.t() @ gradient
-    pairs = list_pairs(kernel_map)
-    for block in pairs.blocks:
-        inputs = features.index_select(0, pairs.inputs[block.pairs])
-        outputs = gradient[block.rows].index_select(0, pairs.outputs[block.pairs])
-        for tap, start, stop in block.taps:
-            total[tap, 0] += inputs[start:stop].t() @ outputs[start:stop]
-    return total.to(like.dtype)
+    listed, dtype = list_pairs(kernel_map), _sum_dtype(features)
+    width = _tile_width(gradient.shape[1])
+    x = _padded(features.to(dtype), DEPTH).numpy()
+    g = _padded(gradient.to(dtype), width).numpy()
+    shape = len(like), g.shape[1] // width, x.shape[1], width
+
+    def sum_blocks(first: int, last: int) -> Tensor:
+        tiles = torch.zeros(shape, dtype=dtype)
+        correlate_pairs(x, g, listed.pairs, first, last, tiles.numpy())
+        return tiles
+
+    total = torch.stack(listed.share(sum_blocks)).sum(0).transpose(1, 2).flatten(2)
+    return total[:, None, : like.shape[2], : like.shape[3]].to(like.dtype).contiguous()
+
+
+def _sum_dtype(features: Tensor) -> torch.dtype:
+    return torch.promote_types(features.dtype, torch.float32)
+
+
+def _tile_width(columns: int) -> int:
+    return min(WIDTHS, key=lambda width: -columns % width)
+
+
+def _tiles(weight: Tensor) -> Tensor:
+    """(K, C_in, C_out) -> (K, tiles, C_in, width), with zeros up to full depths and widths."""
+    taps, depth, columns = weight.shape
+    width = _tile_width(columns)
+    padded = pad(weight, (0, -columns % width, 0, -depth % DEPTH))
+    return padded.view(taps, padded.shape[1], -1, width).transpose(1, 2).contiguous()
+
+
+def _padded(x: Tensor, multiple: int) -> Tensor:
+    """Zeros behind the last column, up to a multiple."""
+    missing = -x.shape[1] % multiple
+    return pad(x, (0, missing)) if missing else x.contiguous()
 
 
 def list_pairs(kernel_map: KernelMap) -> PairList:
@@ -100,24 +112,8 @@ def list_pairs(kernel_map: KernelMap) -> PairList:
 
 def _list_pairs(kernel_map: KernelMap) -> PairList:
     table = kernel_map.table.contiguous().numpy()
-    skipped = -1 if kernel_map.center is None else kernel_map.center
-    counts = count_pairs(table, BLOCK, skipped)
-    ends = np.cumsum(counts).reshape(counts.shape)
-    starts = ends - counts
-    inputs, outputs, bags = (np.empty(counts.sum() + 1, np.int32) for _ in range(3))
-    bag_starts = np.empty(table.shape[1], np.int32)
-    list_inputs(table, BLOCK, skipped, inputs, outputs)
-    list_bags(table, BLOCK, skipped, starts - starts[:, :1], bags, bag_starts)
-    blocks = []
-    for i, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
-        spans = enumerate(zip(start, end, strict=True))
-        taps = tuple((tap, a - start[0], b - start[0]) for tap, (a, b) in spans if a < b)
-        rows = slice(i * BLOCK, min((i + 1) * BLOCK, table.shape[1]))
-        blocks.append(_Block(rows, slice(start[0], end[-1]), taps))
-    return PairList(
-        torch.from_numpy(inputs),
-        torch.from_numpy(outputs),
-        torch.from_numpy(bags),
-        torch.from_numpy(bag_starts),
-        tuple(blocks),
-    )
+    counts = count_pairs(table, BLOCK)
+    bounds = np.concatenate([[0], np.cumsum(counts)])
+    inputs, outputs = (np.empty(bounds[-1] + 1, np.int32) for _ in range(2))
+    fill_pairs(table, BLOCK, inputs, outputs)
+    return PairList((inputs, outputs, bounds), len(counts))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -79,16 +80,30 @@ def majority(voxels: Int32, labels: Int32, *, count: int) -> Int32:
     Returns:
         (count,) int32, NONE for a voxel without votes.
     """
-    base = int(labels.max(initial=NONE)) + 2
-    ballots, votes = np.unique(
-        voxels.astype(np.int64) * base + (labels.astype(np.int64) + 1), return_counts=True
-    )
-    voxel, label = np.divmod(ballots, base)
-    order = np.lexsort((-label, votes, voxel))  # the winner is the last row of its voxel
-    last = order[np.flatnonzero(np.diff(voxel[order], append=count))]
+    starts = np.zeros(count + 1, np.int64)
+    np.cumsum(np.bincount(voxels, minlength=count), out=starts[1:])
     winners = np.full(count, NONE, np.int32)
-    winners[voxel[last]] = label[last] - 1
+    _count_votes(starts, voxels, labels, winners)
     return winners
+
+
+@numba.njit(nogil=True, cache=True)
+def _count_votes(starts, voxels, labels, winners):  # type: ignore[no-untyped-def]
+    """Gather the votes of each voxel, which is where `starts` says, and look for long runs."""
+    gathered = np.empty(labels.size, labels.dtype)
+    free = starts[:-1].copy()
+    for i in range(voxels.size):
+        gathered[free[voxels[i]]] = labels[i]
+        free[voxels[i]] += 1
+    for voxel in range(winners.size):
+        votes = np.sort(gathered[starts[voxel] : starts[voxel + 1]])
+        most = 0
+        run = 0
+        for i in range(votes.size):
+            run = run + 1 if i > 0 and votes[i] == votes[i - 1] else 1
+            if run > most:
+                most = run
+                winners[voxel] = votes[i]
 
 
 def _normals(scene: Scene, eyes: Float32) -> Float32:

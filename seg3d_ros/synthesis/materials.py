@@ -127,9 +127,11 @@ def ceiling_material(rng: np.random.Generator) -> Material:
 
 
 def _calm_color(
-    rng: np.random.Generator, *, value: Range, saturation: Range = (0.0, 0.18)
+    rng: np.random.Generator, *, value: Range, saturation: Range = (0.0, 0.16)
 ) -> Array:
-    return random_color(rng, hue=(0, 1), saturation=saturation, value=value)
+    """White, cream, beige and grey above all, as in most rooms."""
+    hue = (0.04, 0.16) if rng.random() < 0.65 else (0.0, 1.0)
+    return random_color(rng, hue=hue, saturation=saturation, value=value)
 
 
 def _cloudy(shape: tuple[int, ...], relief: float, rng: np.random.Generator) -> Array:

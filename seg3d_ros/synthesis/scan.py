@@ -9,7 +9,7 @@ import numpy as np
 
 from seg3d_ros.recordings.recording import DepthImage, RecordedFrame
 from seg3d_ros.scene import Camera, Float64
-from seg3d_ros.synthesis.fusion import Int32
+from seg3d_ros.synthesis.fusion import NONE, Int32
 from seg3d_ros.synthesis.lighting import (
     ColorCamera,
     Light,
@@ -28,6 +28,7 @@ from seg3d_ros.synthesis.walk import random_walk, with_tracking_errors
 CAMERA = Camera(320, 240, 262.5, 262.5, 159.5, 119.5)
 RATE_HZ = 2.0
 _FIRST_STAMP_NS = 1_700_000_000_000_000_000
+_FLOATING_M = 0.1
 _TYPICAL_STEP = 7  # every seventh ray of a view is enough to know how bright the room is
 
 
@@ -37,7 +38,7 @@ class Scan:
 
     Attributes:
         frames: measured, with the poses that the robot believes in.
-        instances: (H * W,) int32 for each frame: place in `names`, -1 for what is no instance.
+        instances: (H * W,) int32 for each frame: place in `names`, NONE for what is no instance.
         names: of all instances.
     """
 
@@ -125,13 +126,12 @@ class _Rig:
         facing /= np.linalg.norm(directions, axis=1)
         depth = np.where(bright, np.inf, hits.distance).reshape(size)
         albedo = hits.colors.mean(axis=1).reshape(size)
-        image = DepthImage(
-            self.color_camera.photograph(glow, rng).reshape(*size, 3),
-            self.sensor.measure(depth, facing.reshape(size), albedo, rng),
-            DEPTH_UNIT,
-            CAMERA,
-        )
-        return image, np.where(bright, -1, hits.mesh).astype(np.int32)
+        measured = self.sensor.measure(depth, facing.reshape(size), albedo, rng)
+        color = self.color_camera.photograph(glow, rng).reshape(*size, 3)
+        # A pixel that mixes two depths floats between two things and belongs to none.
+        floating = np.abs(measured * DEPTH_UNIT - depth).ravel() > _FLOATING_M
+        instances = np.where(bright | floating, NONE, hits.mesh).astype(np.int32)
+        return DepthImage(color, measured, DEPTH_UNIT, CAMERA), instances
 
 
 def _bounds(mesh: Mesh) -> Float64:

@@ -30,11 +30,14 @@ def random_walk(size: Float64, boxes: Float64, rng: np.random.Generator) -> list
     # Seldom a low robot, which sees no table top; mostly a tall one, or a person.
     height = min(rng.uniform(*((0.5, 0.9) if rng.random() < 0.2 else (0.9, 1.7))), size[2] - 0.3)
     stops = _stops(size, boxes, height, count=int(rng.integers(3, 7)), rng=rng)
-    middle = np.arctan2(*(size[:2] / 2 - stops[0, :2])[::-1])
     reach = np.pi * (1.0 if rng.random() < 0.5 else rng.uniform(0.3, 1.0))  # to each side
+    centers = boxes.mean(axis=1)
+    farthest = max(
+        centers, key=lambda center: np.hypot(*(center - stops[0])[:2]), default=size / 2
+    )
+    middle, _ = _gaze(farthest - stops[0])
     by_hand = rng.random() < 0.6
     interest = rng.uniform(0.3, 0.8)  # part of the views that are meant for a thing
-    centers = boxes.mean(axis=1)
     poses = []
     for number in range(int(rng.integers(20, 37))):
         shake = rng.normal(0, 0.06, 3) if by_hand else rng.normal(0, (0.05, 0.05, 0.0))
@@ -42,14 +45,18 @@ def random_walk(size: Float64, boxes: Float64, rng: np.random.Generator) -> list
         yaw = _free_yaw(eye, size, middle, reach, rng)
         pitch = rng.normal(0.1 - 0.25 * height, 0.15 if by_hand else 0.08)
         if len(centers) and rng.random() < interest:
-            towards = centers[rng.integers(len(centers))] - eye
-            seen = np.arctan2(towards[1], towards[0])
-            if abs((seen - middle + np.pi) % (2 * np.pi) - np.pi) < reach:
-                yaw = seen + rng.normal(0, 0.15)
-                pitch = np.arctan2(towards[2], np.hypot(*towards[:2])) + rng.normal(0, 0.1)
+            seen = _gaze(centers[rng.integers(len(centers))] - eye)
+            if abs((seen[0] - middle + np.pi) % (2 * np.pi) - np.pi) < reach:
+                yaw, pitch = rng.normal(seen, (0.15, 0.1))
         roll = rng.normal(0, 0.03) if by_hand else 0.0
         poses.append(_pose(eye, yaw, float(np.clip(pitch, -0.9, 0.4)), roll))
     return poses
+
+
+def _gaze(towards: Float64) -> tuple[float, float]:
+    """Yaw and pitch of a direction (3,), radians."""
+    x, y, z = towards
+    return float(np.arctan2(y, x)), float(np.arctan2(z, np.hypot(x, y)))
 
 
 def with_tracking_errors(poses: list[Float64], rng: np.random.Generator) -> list[Float64]:

@@ -67,7 +67,7 @@ def load_text_encoder(
     return ENCODERS[name](folder, device)
 
 
-def require_packages(encoder: str, packages: Sequence[str]) -> None:
+def require_packages(model: str, packages: Sequence[str]) -> None:
     """Refuse to go on without the packages; imports none of them.
 
     Raises:
@@ -76,7 +76,7 @@ def require_packages(encoder: str, packages: Sequence[str]) -> None:
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         raise ImportError(
-            f"the text encoder {encoder} needs {', '.join(missing)}: "
+            f"{model} needs {', '.join(missing)}: "
             "install them with pip install 'seg3d_ros[text]'"
         )
 

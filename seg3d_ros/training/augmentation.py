@@ -58,9 +58,9 @@ class Rotation:
         rotation = np.eye(3)
         for axis, limit in enumerate((self.x, self.y, self.z)):
             rotation = _about(axis, rng.uniform(-limit, limit)) @ rotation
-        turn = rotation.T.astype(np.float32)
+        turn: Float32 = rotation.T.astype(np.float32)
         low, high = _bounds(sample)
-        middle = (low + high) / 2
+        middle = (low + high) / np.float32(2)
         points: Float32 = (sample.points - middle) @ turn + middle
         return dataclasses.replace(sample, points=points, normals=sample.normals @ turn)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -48,20 +48,29 @@ def load_config(name: str = "train", overrides: Sequence[str] = ()) -> DictConfi
             _check_keys(compose(name), overrides)
             return compose(name, list(overrides))
         except (HydraException, OmegaConfBaseException) as error:
-            raise ValueError(f"{_first_line(error)} {_first_line(error.__cause__)}") from error
+            raise ValueError(str(error).strip().split("\n")[0]) from error
 
 
 def _check_keys(config: DictConfig, overrides: Sequence[str]) -> None:
     """Hydra would tell that a key is unknown, but not what comes near."""
     known = list(_keys(config))
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
+    for text in overrides:
+        override = _parsed(text)
         key = override.key_or_group
-        is_group = (FOLDER / key).is_dir()
-        if is_group or override.is_add() or override.is_force_add() or key in known:
+        if override.is_add() or override.is_force_add() or key in known:
+            continue
+        if (FOLDER / key).is_dir():  # a group of files
             continue
         near = difflib.get_close_matches(key, known, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else f"add it with +{key}=..."
         raise ValueError(f"the configuration has no key {key!r}; {hint}")
+
+
+def _parsed(override: str) -> Override:
+    try:
+        return OverridesParser.create().parse_override(override)
+    except HydraException as error:
+        raise ValueError(f"cannot read {override!r}; write it as key=value") from error
 
 
 def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
@@ -70,7 +79,3 @@ def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
         # A node's own value is looked at, so that interpolations stay unresolved.
         if isinstance(config._get_node(key), DictConfig):
             yield from _keys(config[key], f"{prefix}{key}.")
-
-
-def _first_line(error: Any) -> str:
-    return str(error).strip().split("\n")[0] if error else ""

@@ -57,14 +57,6 @@ class SceneSample:
     segment: Int64
     instance: Int64
 
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self)[1:]:
-            rows = len(getattr(self, field.name))
-            if rows != len(self.points):
-                raise ValueError(
-                    f"scene {self.name}: {len(self.points)} points but {rows} rows of {field.name}"
-                )
-
     def __len__(self) -> int:
         return len(self.points)
 
@@ -144,14 +136,19 @@ class ScanNetDataset(Dataset[SceneSample]):
 
     def _load(self, folder: Path) -> SceneSample:
         points = np.load(folder / "coord.npy").astype(np.float32, copy=False)
+        count = len(points)
         rows: Any = slice(None)
         if self.voxel_size is not None:
             rows = one_point_per_voxel(points, self.voxel_size)
 
-        def read(file: str, default: int, *shape: int) -> np.ndarray[Any, Any]:
-            if not (folder / file).is_file():
-                return np.full((len(points), *shape), default)[rows]
-            return np.load(folder / file)[rows]
+        def read(file: str, default: int, *channels: int) -> np.ndarray[Any, Any]:
+            path = folder / file
+            values = np.load(path) if path.is_file() else np.full((count, *channels), default)
+            if values.shape != (count, *channels):
+                raise ValueError(
+                    f"{path} has shape {values.shape}; {count} points need {(count, *channels)}"
+                )
+            return values[rows]
 
         segment = read(self._segment_file, -1).astype(np.int64, copy=False)
         known = (segment >= 0) & (segment < len(self.class_names))

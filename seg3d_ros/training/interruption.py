@@ -11,6 +11,12 @@ from types import FrameType
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
+def leave_to_parent(worker: int) -> None:
+    """In a worker of a data loader: take no notice of signals sent to all processes at once."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def interruptions() -> Iterator[threading.Event]:
     """Give an event that SIGTERM and SIGINT (Ctrl-C) set; the second signal ends at once.

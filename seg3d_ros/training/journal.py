@@ -34,7 +34,7 @@ class Journal:
             raise ImportError(
                 "training needs tensorboard; install it with pip install 'seg3d_ros[train]'"
             ) from error
-        self._writer = SummaryWriter(str(folder), purge_step=first)
+        self._writer = SummaryWriter(str(folder), purge_step=first + 1)
         self._bar = tqdm(initial=first, total=total, unit="step", disable=None)
         self._log_beside_bar = logging_redirect_tqdm()
         self._every = every

@@ -71,6 +71,9 @@ class Learner:
             the one that is made smaller. Its and the model's chance must come from torch.
         settings: how.
         processes: that train together.
+
+    Attributes:
+        skipped: steps that changed nothing, because something was not finite.
     """
 
     def __init__(
@@ -83,7 +86,7 @@ class Learner:
     ) -> None:
         self.processes = processes or Processes()
         self.skipped = 0
-        self._settings = settings
+        self.settings = settings
         device = self.processes.device
         self._task = _Task(model, objective).to(device)
         self._optimizer = torch.optim.AdamW(
@@ -153,15 +156,17 @@ class Learner:
         self._task.load_state_dict(state["task"])
         self.model.load_state_dict(state["state_dict"])
         self._optimizer.load_state_dict(state["optimizer"])
+        for group in self._optimizer.param_groups:
+            group["weight_decay"] = self.settings.weight_decay  # not that of the checkpoint
         self._scaler.load_state_dict(state["scaler"])
 
     def _descend(self, total: Tensor) -> float | None:
         """Gradient, clipping, new weights; the norm of the gradient, None if there is none."""
         if any(self.processes.any(not bool(total.isfinite()))):
             return None
-        self._scaler.scale(total).backward()
+        torch.autograd.backward(self._scaler.scale(total))
         self._scaler.unscale_(self._optimizer)
-        limit = self._settings.clip_norm or float("inf")
+        limit = self.settings.clip_norm or float("inf")
         norm = float(nn.utils.clip_grad_norm_(self._task.parameters(), limit))
         # The scaler itself steps over gradients that its own factor makes too large.
         if not np.isfinite(norm) and not self._scaler.is_enabled():
@@ -184,14 +189,14 @@ class Learner:
             )
 
     def _autocast(self) -> contextlib.AbstractContextManager[None]:
-        dtype = _AUTOCAST[self._settings.precision]
+        dtype = _AUTOCAST[self.settings.precision]
         if dtype is None:
             return contextlib.nullcontext()
         return torch.autocast(self.processes.device.type, dtype)
 
     def _seed(self, step: int) -> None:
         """The same chance in each step, resumed or not, and another in each process."""
-        sequence = np.random.SeedSequence((self._settings.seed, self.processes.rank, step))
+        sequence = np.random.SeedSequence((self.settings.seed, self.processes.rank, step))
         torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0]))
 
 

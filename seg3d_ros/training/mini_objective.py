@@ -15,7 +15,7 @@ from seg3d_ros.networks.mini_decoder import SceneFeatures
 from seg3d_ros.training.name_texts import NameTexts
 
 _SMALLEST = 30  # voxels added to an object's size where losses are shares of it
-_RADIUS_M = 0.1  # likewise for distances
+_LEAST_RADIUS_M = 0.05  # likewise for radii
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class MiniLossWeights:
     early: float = 0.5  # of the masks that are not final
     quality: float = 0.5
     votes: float = 1.0
+    radii: float = 0.5
     names: float = 1.0
     alignment: float = 1.0
     samples: float = 0.5
@@ -59,7 +60,7 @@ class MiniObjective(nn.Module):
         """Mean losses over the scenes of the batch, and "total"."""
         names = self.texts.draw().to(batch.points.device)
         parts = [self._scene(output, batch, i, names) for i in range(len(output.scenes))]
-        nothing = torch.stack([scene.votes.sum() * 0 for scene in output.scenes]).sum()
+        nothing = torch.stack([scene.masks.sum() * 0 for scene in output.scenes]).sum()
         mean = {key: _mean([p[key] for p in parts if p], nothing) for key in vars(self.weights)}
         weighted = [mean[key] * weight for key, weight in vars(self.weights).items()]
         return {**mean, "total": torch.stack(weighted).sum()}
@@ -75,6 +76,7 @@ class MiniObjective(nn.Module):
         wanted = instance[seeds]
         found = output.queries[index]
         bce, dice, iou = mask_losses(found.masks, instance, wanted)
+        votes, radii = vote_losses(scene, instance)
         of_queries, aligned = self._names(found.embeddings, segment[seeds], names)
         of_samples, _ = self._names(output.meanings[index], segment[output.samples[index]], names)
         return {
@@ -82,7 +84,8 @@ class MiniObjective(nn.Module):
             "dice": dice,
             "early": self._early(found.early, scene, instance, wanted),
             "quality": binary_cross_entropy_with_logits(found.quality, iou),
-            "votes": vote_loss(scene, instance),
+            "votes": votes,
+            "radii": radii,
             "names": of_queries,
             "alignment": aligned,
             "samples": of_samples,
@@ -139,23 +142,24 @@ def mask_losses(masks: Tensor, instance: Tensor, wanted: Tensor) -> tuple[Tensor
     return (bce / (sizes + _SMALLEST)).mean(), dice.mean(), iou
 
 
-def vote_loss(scene: SceneFeatures, instance: Tensor) -> Tensor:
-    """Mean distance of votes from the middle of the object in shares of its radius.
+def vote_losses(scene: SceneFeatures, instance: Tensor) -> tuple[Tensor, Tensor]:
+    """How far off the votes are: in shares of the object's radius, and in the radius' logarithm.
 
     Every object counts the same, however large it is.
     """
     labelled = (instance >= 0).nonzero()[:, 0]
     ids, rows, counts = torch.unique(instance[labelled], return_inverse=True, return_counts=True)
-    points, votes = scene.points[labelled], scene.votes[labelled]
 
     def mean(values: Tensor) -> Tensor:
         total = values.new_zeros(len(ids), values.shape[1]).index_add_(0, rows, values)
         return total / counts[:, None]
 
+    points, votes = scene.points[labelled], scene.votes.middles[labelled]
     middle = mean(points)
-    radius = mean((points - middle[rows]).norm(dim=1, keepdim=True))
-    errors = (votes - middle[rows]).norm(dim=1, keepdim=True)
-    return mean(errors / (radius + _RADIUS_M)[rows]).mean()
+    radius = mean((points - middle[rows]).norm(dim=1, keepdim=True)) + _LEAST_RADIUS_M
+    errors = (votes - middle[rows]).norm(dim=1, keepdim=True) / radius[rows]
+    log_errors = scene.votes.log_radii[labelled, None] - radius.log()[rows]
+    return mean(errors).mean(), mean(log_errors.abs()).mean()
 
 
 def _mean(values: list[Tensor], nothing: Tensor) -> Tensor:

@@ -6,20 +6,22 @@ import dataclasses
 import logging
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numba
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from seg3d_ros.networks.checkpoint import load_strictly, read_state_dict
 from seg3d_ros.training.checkpoint import find_checkpoint
-from seg3d_ros.training.dataset import ScanNetDataset
+from seg3d_ros.training.dataset import ScanNetDataset, load_class_names
 from seg3d_ros.training.journal import Journal
 from seg3d_ros.training.learner import Learner, LearnerSettings
 from seg3d_ros.training.processes import Processes, joined
 from seg3d_ros.training.trainer import Listener, Trainer, TrainerSettings
+from seg3d_ros.training.viewer import TrainingViewer, VizSettings
 
 logger = logging.getLogger(__name__)
 
@@ -49,13 +51,13 @@ def _trainer(config: DictConfig, processes: Processes) -> Trainer:
     train_set = _dataset(config, config.data.train_split, augmented=True)
     val_set = _dataset(config, config.data.val_split) if config.data.val_split else None
     torch.manual_seed(config.seed)  # the same first weights in all processes
-    model = instantiate(config.model)
+    model = _built(config.model)
     if config.paths.ckpt_path:
         path = config.paths.ckpt_path
         load_strictly(model, read_state_dict(path), source=path)
     learner = Learner(
         model,
-        instantiate(config.loss),
+        _built(config.loss),
         settings=_settings(LearnerSettings, config),
         processes=processes,
     )
@@ -64,7 +66,7 @@ def _trainer(config: DictConfig, processes: Processes) -> Trainer:
         train_set,
         val_set,
         settings=_settings(TrainerSettings, config),
-        schedule=instantiate(config.schedule),
+        schedule=_built(config.schedule),
         folder=folder,
         recipe=OmegaConf.to_yaml(config, resolve=True),
     )
@@ -83,9 +85,18 @@ def _dataset(config: DictConfig, split: str, *, augmented: bool = False) -> Scan
         voxel_size=data.voxel_size,
         drop_stuff=data.drop_stuff,
         ignore_index=data.ignore_index,
-        transform=instantiate(data.train_transform) if augmented else None,
+        transform=_built(data.train_transform) if augmented else None,
         seed=config.seed,
     )
+
+
+def _built(config: DictConfig | None) -> Any:
+    """The object that a part of the configuration describes."""
+    try:
+        return instantiate(config)
+    except InstantiationException as error:
+        target = config and config.get("_target_")
+        raise ValueError(f"cannot build {target}: {error.__cause__ or error}") from error
 
 
 def _settings(kind: type[Settings], config: DictConfig) -> Settings:
@@ -98,7 +109,12 @@ def _settings(kind: type[Settings], config: DictConfig) -> Settings:
 
 def _listeners(config: DictConfig, trainer: Trainer, stack: ExitStack) -> list[Listener]:
     folder = Path(config.paths.output_dir).expanduser()
-    journal = Journal(
-        folder, first=trainer.step, total=trainer.total_steps, every=config.train.log_every
-    )
-    return [stack.enter_context(journal)]
+    steps = {"first": trainer.step, "total": trainer.total_steps}
+    listeners: list[Listener] = [
+        stack.enter_context(Journal(folder, every=config.train.log_every, **steps))
+    ]
+    if config.viz.enabled:
+        names = load_class_names(config.data.label_set, config.paths.data_dir)
+        viewer = TrainingViewer(VizSettings(**config.viz), class_names=names)
+        listeners.append(stack.enter_context(viewer))
+    return listeners

@@ -17,7 +17,7 @@ from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.training.checkpoint import FILE_NAME, load_checkpoint, save_checkpoint
 from seg3d_ros.training.dataset import ScanNetDataset, collate
-from seg3d_ros.training.interruption import interruptions
+from seg3d_ros.training.interruption import interruptions, leave_to_parent
 from seg3d_ros.training.learner import Learner, Step
 from seg3d_ros.training.order import batches_per_epoch, epoch_batches
 from seg3d_ros.training.schedule import Schedule
@@ -155,6 +155,7 @@ class Trainer:
     def _validate_if_due(self, listeners: Sequence[Listener]) -> None:
         if not self._val_set or self.step % (self._settings.validate_every or self._epoch):
             return
+        self.save()  # validation may take longer than whoever sends SIGTERM is ready to wait
         losses = self.validate(self._val_set)
         for listener in listeners:
             listener.after_validation(self.step, losses)
@@ -177,6 +178,7 @@ class Trainer:
             batch_sampler=batches,
             collate_fn=collate,
             num_workers=min(self._settings.num_workers, os.cpu_count() or 1),
+            worker_init_fn=leave_to_parent,
             pin_memory=self._processes.device.type == "cuda",
         )
         for batch in loader:

@@ -50,7 +50,7 @@ def written(room, path):
 @pytest.mark.parametrize("name", ["room.ply", "room.pcd", "room.npz"])
 def test_the_boxes_are_found_whatever_the_file(room, tmp_path, name, capsys):
     scene, output = written(room, tmp_path / name), tmp_path / "out"
-    assert main(["segment", str(scene), "--labels", "crate", "-wall", "-o", str(output)]) == 0
+    assert main(["segment", str(scene), "--model", "geometric", "--labels", "crate", "-wall", "-o", str(output)]) == 0
     assert {path.name for path in output.iterdir()} == set(FILES)
 
     document = json.loads((output / "objects.json").read_text())
@@ -67,7 +67,7 @@ def test_the_boxes_are_found_whatever_the_file(room, tmp_path, name, capsys):
 def test_every_point_of_the_file_is_labelled_in_its_order(room, tmp_path):
     points, _ = room
     scene = written(room, tmp_path / "room.npz")
-    assert main(["segment", str(scene), "-o", str(tmp_path)]) == 0
+    assert main(["segment", str(scene), "--model", "geometric", "-o", str(tmp_path)]) == 0
     header, _, body = (tmp_path / "instances.ply").read_bytes().partition(b"end_header\n")
     assert f"element vertex {len(points)}".encode() in header
     fields = [("xyz", "<f4", 3), ("rgb", "u1", 3), ("id", "<u4")]

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
 import pytest
 
+from seg3d_ros.cli import main
 from seg3d_ros.evaluation.prompts import ClickedObject, click_on_objects, scores_of
 from seg3d_ros.scene import Scene
 from seg3d_ros.segmenters.geometric_prompt import GeometricPrompt
@@ -99,3 +101,31 @@ def test_any_prompt_segmenter_can_be_evaluated():
         GeometricPrompt(), scene, name="", segment=instance, instance=instance, clicks=1
     )
     assert scores_of(list(found)).iou[1] > 0.9
+
+
+def test_evaluate_prompts_on_a_data_set(tmp_path, capsys):
+    """A floor and two boxes on it, as `seg3d synthesize` writes rooms."""
+    rng = np.random.default_rng(0)
+    grid = np.stack(np.meshgrid(*[np.arange(60)] * 2), -1).reshape(-1, 2) * 0.02
+    parts = [np.column_stack([grid, np.zeros(len(grid))])]
+    for middle in (0.3, 0.8):
+        inside = (abs(grid - middle) < 0.12).all(1)
+        parts.append(np.column_stack([grid[inside], np.full(inside.sum(), 0.3)]))
+    instance = np.repeat([0, 1, 2], [len(part) for part in parts])
+    points = np.concatenate(parts) + rng.normal(0, 0.001, (len(instance), 3))
+    folder = tmp_path / "data" / "val" / "room"
+    folder.mkdir(parents=True)
+    np.save(folder / "coord.npy", points.astype(np.float32))
+    np.save(folder / "segment.npy", np.minimum(instance, 1))
+    np.save(folder / "instance.npy", instance)
+    (tmp_path / "data" / "names.txt").write_text("floor\nbox\n")
+
+    command = ["evaluate", str(tmp_path / "data"), "--prompts", "--model", "geometric"]
+    assert main([*command, "--objects-only", "-o", str(tmp_path / "out")]) == 0
+    (found,) = json.loads((tmp_path / "out" / "prompts.json").read_text())
+    assert found["model"] == "geometric" and found["split"] == "val"
+    assert found["scores"]["objects"] == 2
+    assert found["scores"]["iou"]["10"] > 0.9
+    table = capsys.readouterr().out.splitlines()
+    assert "IoU@1" in table[0] and table[1].split()[:3] == ["geometric", "val", "2"]
+    assert main([*command, "--predictions", str(tmp_path)]) == 2

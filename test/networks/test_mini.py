@@ -52,7 +52,7 @@ def test_a_batch_gives_what_its_scenes_give_alone(mini):
         for number, seed in enumerate((1, 2)):
             points, colors, _ = boxes(seed)
             _, (alone,) = mini.encode(points, colors)
-            seeds = farthest_seeds(alone.votes, count=4)
+            seeds = farthest_seeds(alone.votes.middles, alone.votes.log_radii.exp(), count=4)
             a = mini.decoder(alone, seeds)
             b = mini.decoder(together[number], seeds)
             for name in ("masks", "quality", "embeddings"):
@@ -67,7 +67,7 @@ def test_the_order_of_points_does_not_matter(mini):
     with torch.inference_mode():
         rows, (scene,) = mini.encode(points, colors)
         shuffled_rows, (shuffled,) = mini.encode(points[order], colors[order])
-    torch.testing.assert_close(scene.votes, shuffled.votes, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(scene.votes.middles, shuffled.votes.middles, atol=1e-4, rtol=1e-4)
     assert torch.equal(rows[order], shuffled_rows)
 
 
@@ -109,12 +109,16 @@ def test_seeds_lie_on_instances_only():
     assert len(seeds_on_instances(torch.tensor([-1, -1]), each=5)) == 0
 
 
-def test_farthest_seeds_reach_every_cluster():
+def test_farthest_seeds_reach_every_object_however_small():
     rng = np.random.default_rng(0)
-    middles = rng.uniform(0, 5, (12, 3))
-    sizes = rng.integers(3, 400, 12)
-    votes = np.repeat(middles, sizes, axis=0) + rng.normal(0, 0.01, (sizes.sum(), 3))
-    cluster = np.repeat(np.arange(12), sizes)
-    seeds = farthest_seeds(torch.from_numpy(votes.astype(np.float32)), count=12)
-    assert sorted(cluster[seeds]) == list(range(12))
-    assert len(farthest_seeds(torch.zeros(3, 3), count=12)) == 3
+    middles = np.array([(0, 0, 0), (0.15, 0, 0.4), (0.3, 0, 0.4), (3, 0, 0)])
+    radii = np.array([1.0, 0.05, 0.05, 2.0])  # a table with two cups, a wall
+    sizes = np.array([900, 20, 20, 4000])
+    votes = np.repeat(middles, sizes, axis=0)
+    votes += rng.normal(0, 0.2, votes.shape) * np.repeat(radii, sizes)[:, None]
+    owner, radius = np.repeat(range(4), sizes), np.repeat(radii, sizes)
+    rows = farthest_seeds(
+        *(torch.from_numpy(a.astype(np.float32)) for a in (votes, radius)), count=8
+    )
+    assert set(owner[rows]) == {0, 1, 2, 3}
+    assert len(farthest_seeds(torch.zeros(3, 3), torch.ones(3), count=12)) == 3

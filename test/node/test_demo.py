@@ -38,7 +38,7 @@ def demo(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 
     def start(*options: str, recording: Path = folder) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "seg3d_ros.node.demo", "--recording", str(recording)]
-        command += ["--output", str(tmp_path / "out"), *options]
+        command += ["--output", str(tmp_path / "out"), "--model", "geometric", *options]
         pipe = subprocess.PIPE
         started.append(subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True))
         return started[-1]

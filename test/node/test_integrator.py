@@ -11,7 +11,7 @@ from support.harness import wait_until
 from seg3d_ros.mapping.transform_buffer import TransformBuffer
 from seg3d_ros.node.arrival import Arrival, Measurement, SourceRecord
 from seg3d_ros.node.integrator import PENDING, Integrator
-from seg3d_ros.pipeline import Perception
+from seg3d_ros.pipeline import Perception, PerceptionSettings
 
 pytestmark = pytest.mark.ros
 OFFERED = 3 * PENDING
@@ -27,7 +27,7 @@ def integrator():
     transforms = Transforms()
     transforms.set_transform("map", "camera", 0, np.eye(4), static=True)
     made = Integrator(
-        Perception(), transforms, fixed_frame="map", tf_timeout=0.1, on_time_jump=lambda: None
+        Perception(PerceptionSettings(model="geometric")), transforms, fixed_frame="map", tf_timeout=0.1, on_time_jump=lambda: None
     )
     yield made
     made.stop()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.point_sam import SMALL, small_network, write_weights
 
 from seg3d_ros.networks.checkpoint import CheckpointError
-from seg3d_ros.networks.point_sam import READINGS, Clicks
+from seg3d_ros.networks.point_sam import READINGS, Clicks, PointSam
 from seg3d_ros.networks.point_sam_config import MINI
 from seg3d_ros.scene import Scene
 from seg3d_ros.segmenters.point_sam import PointSamPrompt, load_point_sam_prompt
@@ -173,3 +173,17 @@ def test_what_is_missing_is_said_with_what_to_do(tmp_path, monkeypatch):
     given = NetworkSettings(prompt_checkpoint=str(tmp_path / "other.safetensors"))
     with pytest.raises(FileNotFoundError, match=r"other\.safetensors is missing"):
         load_prompt_segmenter("point_sam", network=given)
+
+
+def test_the_small_one_loads_from_a_training(tmp_path):
+    """In half precision, too, as its file in the package is."""
+    torch.manual_seed(0)
+    network = PointSam(MINI).half()
+    path = write_weights(tmp_path / "mini.safetensors", network)
+    assert path.stat().st_size <= 12e6
+    settings = NetworkSettings(device="cpu", prompt_checkpoint=str(path))
+    prompt = load_prompt_segmenter("point_sam_mini", network=settings)
+    assert click(prompt, scene_of(200), 3).mask[3]
+    missing = NetworkSettings(prompt_checkpoint=str(tmp_path / "none.safetensors"))
+    with pytest.raises(FileNotFoundError, match="point_sam_mini are not in this installation"):
+        load_prompt_segmenter("point_sam_mini", network=missing)

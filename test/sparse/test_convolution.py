@@ -63,21 +63,42 @@ def test_gradients_are_those_of_the_sum(device, make, groups):
     torch.autograd.gradcheck(lambda a, b: sparse_convolution(a, b, kernel_map), (features, weight))
 
 
+@pytest.fixture(params=[1, 3])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def assert_both_ways_agree(kernel_map, *, inputs, outputs):
+    taps = len(kernel_map.table)
+    features = torch.randn(kernel_map.inputs, inputs, dtype=torch.float64)
+    weight = torch.randn(taps, 1, inputs, outputs, dtype=torch.float64)
+    gradient = torch.randn(kernel_map.outputs, outputs, dtype=torch.float64)
+    one = pairwise.convolve(features, weight, kernel_map)
+    other = gathered.convolve(features, weight, kernel_map)
+    torch.testing.assert_close(one, other)
+    one = pairwise.correlate(features, gradient, kernel_map, like=weight)
+    other = gathered.correlate(features, gradient, kernel_map, like=weight)
+    torch.testing.assert_close(one, other)
+
+
+@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("count", [0, 1, 300])
 @pytest.mark.parametrize("make", [lambda g: submanifold_map(g, 3), lambda g: strided_map(g, 2, 2)])
 def test_both_ways_to_convolve_agree(monkeypatch, make, count):
     monkeypatch.setattr(pairwise, "BLOCK", 64)  # several blocks, the last one short
     monkeypatch.setattr(gathered, "BLOCK_BYTES", 1 << 14)
-    x = random_tensor(5, count=count, dtype=torch.float64)
-    kernel_map = make(x.grid)
-    weight = torch.randn(len(kernel_map.table), 1, 5, 7, dtype=torch.float64)
-    gradient = torch.randn(kernel_map.outputs, 7, dtype=torch.float64)
-    one = pairwise.convolve(x.features, weight, kernel_map)
-    other = gathered.convolve(x.features, weight, kernel_map)
-    torch.testing.assert_close(one, other)
-    one = pairwise.correlate(x.features, gradient, kernel_map, like=weight)
-    other = gathered.correlate(x.features, gradient, kernel_map, like=weight)
-    torch.testing.assert_close(one, other)
+    kernel_map = make(random_grid(count))
+    assert_both_ways_agree(kernel_map, inputs=5, outputs=7)
+    assert_both_ways_agree(kernel_map.transposed(), inputs=5, outputs=7)
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(8, 32), (9, 48), (16, 64), (1, 96), (3, 130)])
+def test_both_ways_agree_at_all_widths(inputs, outputs):
+    kernel_map = submanifold_map(random_grid(600, low=-3, high=3), 3)  # taps beyond a chunk
+    assert_both_ways_agree(kernel_map, inputs=inputs, outputs=outputs)
 
 
 def test_order_of_rows_does_not_matter(device):

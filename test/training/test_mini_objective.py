@@ -1,14 +1,15 @@
 """The losses of mini: by hand, and that following them down finds the objects."""
 
 import json
+import math
 
 import pytest
 import torch
 
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.networks.mini import Mini
-from seg3d_ros.networks.mini_decoder import SceneFeatures
-from seg3d_ros.training.mini_objective import MiniObjective, mask_losses, vote_loss
+from seg3d_ros.networks.mini_decoder import SceneFeatures, Votes
+from seg3d_ros.training.mini_objective import MiniObjective, mask_losses, vote_losses
 
 
 def test_mask_losses_of_a_perfect_and_a_wrong_mask():
@@ -38,18 +39,21 @@ def test_unlabelled_voxels_count_for_nothing():
         assert torch.equal(a, b)
 
 
-def scene_with(points, votes):
-    empty = torch.zeros(0)
-    return SceneFeatures(points, votes, empty, empty, (empty,) * 3, (empty,) * 3)
-
-
 def test_votes_are_measured_in_radii():
     points = torch.tensor([[0.0, 0, 0], [2, 0, 0], [5, 5, 5]])
     instance = torch.tensor([3, 3, -1])
     middle = torch.tensor([[1.0, 0, 0]] * 3)
-    assert vote_loss(scene_with(points, middle), instance) == 0
-    off = middle + torch.tensor([0, 0.55, 0])  # the radius is 1 m, and 0.1 m are added
-    assert vote_loss(scene_with(points, off), instance).item() == pytest.approx(0.5)
+    radius = torch.full((3,), 1.05)  # 1 m, and 5 cm are added
+
+    def losses(middles, radii):
+        empty = torch.zeros(0)
+        votes = Votes(middles, radii.log())
+        scene = SceneFeatures(points, votes, empty, empty, (empty,) * 3, (empty,) * 3)
+        return [loss.item() for loss in vote_losses(scene, instance)]
+
+    assert losses(middle, radius) == pytest.approx([0, 0])
+    off = middle + torch.tensor([0, 0.525, 0])
+    assert losses(off, radius * 2) == pytest.approx([0.5, math.log(2)])
 
 
 @pytest.fixture

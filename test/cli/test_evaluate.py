@@ -1,0 +1,117 @@
+"""`seg3d evaluate` on a small room with the geometric segmenter and on files."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from support import toy_room
+
+from seg3d_ros.cli import main
+from seg3d_ros.evaluation.predictions import SegmenterSource
+from seg3d_ros.evaluation.scenes import load_scene
+from seg3d_ros.mapping.depth_image import deproject
+from seg3d_ros.segmenters.registry import load_segmenter
+from seg3d_ros.training.dataset import ScanNetDataset
+
+NAMES = ("floor", "wall", "crate")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """One scan of the toy room, labelled by where its points lie."""
+    root = tmp_path_factory.mktemp("data")
+    folder = root / "val" / "toy"
+    folder.mkdir(parents=True)
+    points = np.concatenate(
+        [
+            deproject(toy_room.cast(pose)[0], toy_room.CAMERA, depth_unit=1.0) @ pose[:3, :3].T
+            + pose[:3, 3]
+            for pose in toy_room.views(6)
+        ]
+    )
+    points = points[np.isfinite(points).all(axis=1)][::3].astype(np.float32)
+    instance = np.where(points[:, 2] < 0.01, 0, 1)
+    for number, box in enumerate(toy_room.BOXES, 2):
+        low, high = np.array(box.low) - 0.01, np.array(box.high) + 0.01
+        inside = ((points > low) & (points < high)).all(axis=1) & (points[:, 2] > 0.01)
+        instance[inside] = number
+    np.save(folder / "coord.npy", points)
+    np.save(folder / "color.npy", np.full(points.shape, 128, np.uint8))
+    np.save(folder / "segment.npy", np.minimum(instance, 2).astype(np.int32))
+    np.save(folder / "instance.npy", instance.astype(np.int32))
+    (root / "names.txt").write_text("\n".join(NAMES) + "\n")
+    return root
+
+
+@pytest.fixture(scope="module")
+def predictions(root, tmp_path_factory):
+    """What the geometric segmenter finds, as files; the largest of its masks are called crate."""
+    found = SegmenterSource(load_segmenter("geometric")).predict(
+        load_scene(ScanNetDataset(root, "val"), 0)
+    )
+    folder = tmp_path_factory.mktemp("saved")
+    labels = np.full(len(found), 2)
+    np.savez(
+        folder / "toy.npz",
+        masks=found.instances.masks,
+        scores=found.instances.scores,
+        labels=labels,
+    )
+    return folder
+
+
+def test_the_same_masks_from_a_model_and_from_files(root, predictions, tmp_path, capsys):
+    options = ["--model", "geometric", "--predictions", str(predictions), "--objects-only"]
+    assert main(["evaluate", str(root), *options, "-o", str(tmp_path)]) == 0
+    table = capsys.readouterr().out
+    assert "val: 1 scenes, 3 objects" in table
+    assert f"geometric  {predictions.name}".split() == table.splitlines()[1].split()
+
+    model, files = json.loads((tmp_path / "evaluation.json").read_text())["evaluations"]
+    assert model["found"] == files["found"]
+    assert model["found"]["recall50"] == 1.0
+    assert model["found"]["precision"]["ap50"] > 0.5
+    assert model["named"] is None
+    assert files["named"]["precision"]["all"]["ap50"] > 0.5
+    assert files["named"]["harmonic_mean_iou"] is None
+
+
+def test_the_page_shows_every_picture_it_names(root, predictions, tmp_path):
+    options = ["--predictions", str(predictions), "--split", "val"]
+    assert main(["evaluate", str(root), *options, "-o", str(tmp_path)]) == 0
+    page = (tmp_path / "index.html").read_text()
+    (picture,) = tmp_path.glob("*.png")
+    assert f'src="{picture.name}"' in page and "<td>crate" in page
+    pixels = np.asarray(Image.open(picture)).astype(int)
+    left, middle, right = np.split(pixels, 3, axis=1)
+    colourful = [
+        (np.ptp(panel[60:], axis=2) > 60).mean() for panel in (left, middle, right)
+    ]  # below titles
+    assert colourful[0] < 0.001 < min(colourful[1:])
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ([], "give --model or --predictions"),
+        (["--model", "magic"], "no segmenter is called 'magic'"),
+        (["--model", "geometric", "--split", "nowhere"], "no scenes in"),
+        (["--model", "geometric", "--vocabulary", "household"], "no label for"),
+        (["--predictions", "{root}"], "no predictions for toy"),
+        (["--model", "geometric", "--min-score", "2"], "min_score is 2"),
+    ],
+)
+def test_bad_input_is_one_line_and_code_2(root, options, sentence, tmp_path, capsys):
+    filled = [word.format(root=root) for word in options]
+    assert main(["evaluate", str(root), *filled, "-o", str(tmp_path)]) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if "seg3d:" in line]
+    assert len(lines) == 1 and sentence in lines[0]
+
+
+def test_a_folder_without_validation_asks_for_a_split(root, tmp_path, capsys):
+    (tmp_path / "names.txt").write_text("chair\n")
+    assert main(["evaluate", str(tmp_path), "--model", "geometric"]) == 2
+    assert "choose one with --split" in capsys.readouterr().err
