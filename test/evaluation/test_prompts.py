@@ -106,11 +106,11 @@ def test_any_prompt_segmenter_can_be_evaluated():
 def test_evaluate_prompts_on_a_data_set(tmp_path, capsys):
     """A floor and two boxes on it, as `seg3d synthesize` writes rooms."""
     rng = np.random.default_rng(0)
-    grid = np.stack(np.meshgrid(*[np.arange(60)] * 2), -1).reshape(-1, 2) * 0.02
-    parts = [np.column_stack([grid, np.zeros(len(grid))])]
+    grid = np.stack(np.meshgrid(*[np.arange(60)] * 2), -1).reshape(-1, 2) * 0.02 + 0.01
+    parts = [np.column_stack([grid, np.full(len(grid), 0.01)])]
     for middle in (0.3, 0.8):
         inside = (abs(grid - middle) < 0.12).all(1)
-        parts.append(np.column_stack([grid[inside], np.full(inside.sum(), 0.3)]))
+        parts.append(np.column_stack([grid[inside], np.full(inside.sum(), 0.31)]))
     instance = np.repeat([0, 1, 2], [len(part) for part in parts])
     points = np.concatenate(parts) + rng.normal(0, 0.001, (len(instance), 3))
     folder = tmp_path / "data" / "val" / "room"
