@@ -6,9 +6,10 @@ import sys
 HEAVY = ["open3d", "torch", "transformers"]
 LIGHT_IN_SPARSE = ("hash_index", "merge_join", "voxel_keys")  # what the map uses of sparse/
 TORCH_IN_SEGMENTERS = (
-    "point_sam", "point_sam_session", "postprocess", "prompt_network",
+    "maskformer", "mini", "point_sam", "point_sam_session", "postprocess", "prompt_network",
     "spaceformer", "spaceformer_engine",
 )  # fmt: skip
+MADE_OF_TORCH = ("seg3d_ros.networks.", "seg3d_ros.training.")
 
 # A fresh interpreter imports the modules named as arguments, and says what went wrong.
 IMPORT_ALL = """
@@ -60,7 +61,7 @@ def is_made_of_torch(module):
     _, _, name = module.partition("seg3d_ros.sparse.")
     of_sparse = name and name not in LIGHT_IN_SPARSE
     learned = module.removeprefix("seg3d_ros.segmenters.") in TORCH_IN_SEGMENTERS
-    return module.startswith("seg3d_ros.networks.") or of_sparse or learned
+    return module.startswith(MADE_OF_TORCH) or of_sparse or learned
 
 
 def test_a_module_that_needs_ros_is_noticed():

@@ -88,13 +88,14 @@ def evaluate(
     from seg3d_ros.evaluation.scenes import load_classes
     from seg3d_ros.text.encoder import load_text_encoder
     from seg3d_ros.text.vocabulary_files import load_vocabulary_file
-    from seg3d_ros.training.dataset import ScanNetDataset
 
     if not models and not folders:
         raise click.UsageError("give --model or --predictions: whom to evaluate")
     if prompts and folders:
         raise click.UsageError("--predictions answer no clicks; give --model with --prompts")
     with one_line_errors():
+        from seg3d_ros.training.dataset import ScanNetDataset  # it imports torch
+
         classes = load_classes(dataset, label_set, objects_only=objects_only)
         entries = load_vocabulary_file(vocabulary) if vocabulary else classes.names
         folder = Path(settings["text_weights"]).expanduser() if settings["text_weights"] else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,7 +15,9 @@ from seg3d_ros.evaluation.scenes import Classes
 from seg3d_ros.evaluation.scores import ClassScores, FoundScores, NamedScores, RankScores
 from seg3d_ros.evaluation.semantic import Confusion, harmonic_mean, mean_iou
 from seg3d_ros.scene import Bool, Float32, Int64
-from seg3d_ros.training.dataset import SceneSample
+
+if TYPE_CHECKING:  # it imports torch
+    from seg3d_ros.training.dataset import SceneSample
 
 ALL = "all"
 

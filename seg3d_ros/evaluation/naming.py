@@ -8,9 +8,9 @@ import numpy as np
 
 from seg3d_ros.evaluation.overlaps import NO_CLASS, Overlaps
 from seg3d_ros.scene import Float32, Int64
+from seg3d_ros.text.cache import EmbeddingCache
 from seg3d_ros.text.encoder import TextEncoder, load_text_encoder
-from seg3d_ros.text.ensemble import all_texts, embed_ensembles
-from seg3d_ros.text.vocabulary import Vocabulary
+from seg3d_ros.text.vocabulary import BACKGROUND, Vocabulary
 
 NOT_FOUND = -1
 _FOUND_IOU = 0.5
@@ -41,9 +41,10 @@ class Labels:
             ValueError: a label cannot be one, or there is none for a class.
         """
         # Background would be one label for all that is marked so.
-        cleaned = [entry.removeprefix("-") for entry in entries]
-        self._words = [entry.split("|") for entry in Vocabulary(cleaned).entries]
-        names = [words[0] for words in self._words]
+        vocabulary = Vocabulary([entry.removeprefix("-") for entry in entries])
+        if BACKGROUND in vocabulary.labels:
+            raise ValueError(f"{BACKGROUND!r} is no label to evaluate; leave it out")
+        self._entries, names = vocabulary.entries, vocabulary.labels
         missing = [name for name in class_names if name not in names]
         if missing:
             raise ValueError(
@@ -62,9 +63,8 @@ class Labels:
             ValueError: there is no such text space, or its vectors have another length.
         """
         if space not in self._vectors:
-            encoder = self._load(space)
-            texts = [all_texts(words, encoder.templates) for words in self._words]
-            self._vectors[space] = embed_ensembles(encoder, texts)
+            known = Vocabulary(self._entries, encoder=self._load(space), cache=EmbeddingCache())
+            self._vectors[space] = known.embeddings
         vectors = self._vectors[space]
         if embeddings.shape[1] != vectors.shape[1]:
             raise ValueError(

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from seg3d_ros.evaluation.report import heading, number, rows_of
-from seg3d_ros.evaluation.run import Run, SceneImage
+from seg3d_ros.evaluation.run import Run
+from seg3d_ros.evaluation.scene_image import SceneImage
 from seg3d_ros.evaluation.scenes import VOXEL_SIZE
 from seg3d_ros.evaluation.scores import ClassScores, Evaluation
 from seg3d_ros.scene import Float32, Int64

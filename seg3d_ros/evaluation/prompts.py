@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-import torch
 
 from seg3d_ros.scene import Bool, Float32, Int64, Scene
 from seg3d_ros.segmenters.segmenter import PromptSegmenter
-from seg3d_ros.training.click_simulation import first_clicks, next_clicks
 
 REPORTED_CLICKS = (1, 3, 5, 10)
 
@@ -113,6 +111,10 @@ def _answers(
     segmenter: PromptSegmenter, scene: Scene, target: Bool
 ) -> Iterator[tuple[float, float]]:
     """IoU and seconds of one click more each time."""
+    import torch
+
+    from seg3d_ros.training.click_simulation import first_clicks, next_clicks
+
     points = torch.from_numpy(scene.points)[None]
     wanted = torch.from_numpy(target)[None]
     new = first_clicks(points, wanted)

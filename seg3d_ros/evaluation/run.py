@@ -4,41 +4,20 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
 from tqdm import tqdm
 
-from seg3d_ros.evaluation.evaluator import Evaluator, Judged, Protocol, paint
+from seg3d_ros.evaluation.evaluator import Evaluator, Judged, Protocol
 from seg3d_ros.evaluation.predictions import PredictionSource
+from seg3d_ros.evaluation.scene_image import SceneImage, scene_image
 from seg3d_ros.evaluation.scenes import LabelledScene, load_scene
 from seg3d_ros.evaluation.scores import Evaluation, SceneScores
-from seg3d_ros.scene import Float32, Int64
-from seg3d_ros.training.dataset import ScanNetDataset
+
+if TYPE_CHECKING:  # it imports torch
+    from seg3d_ros.training.dataset import ScanNetDataset
 
 _SHOWN = 3  # best scenes, and as many of the worst
-
-
-@dataclass(frozen=True, eq=False)
-class SceneImage:
-    """What a picture of a scene needs; N points.
-
-    Attributes:
-        scores: of the scene.
-        points: (N, 3) metres.
-        colors: (N, 3) in [0, 1].
-        truth: (N,) number of the instance, 0 for none that counts.
-        predicted: (N,) number of the mask, that of the instance it fits; 0 for none.
-        true_names: name of each number in `truth`.
-        predicted_names: name of each number in `predicted`; empty if nothing is named.
-    """
-
-    scores: SceneScores
-    points: Float32
-    colors: Float32
-    truth: Int64
-    predicted: Int64
-    true_names: dict[int, str]
-    predicted_names: dict[int, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +60,8 @@ def run_model(
         judged = evaluator.add(scene.sample, predictions)
         scenes.append(_scored(scene, judged, seconds))
         if scenes[-1].objects:
-            images = _extremes(
-                [*images, _image(scene, judged, scenes[-1], protocol.classes.names)]
-            )
+            image = scene_image(scene, judged, scenes[-1], names=protocol.classes.names)
+            images = _extremes([*images, image])
     evaluation = Evaluation(
         model=source.name,
         split=split,
@@ -112,34 +90,3 @@ def _scored(scene: LabelledScene, judged: Judged, seconds: float) -> SceneScores
 def _extremes(images: list[SceneImage]) -> list[SceneImage]:
     ordered = sorted(images, key=lambda image: image.scores.mean_best_iou, reverse=True)
     return ordered if len(ordered) <= 2 * _SHOWN else ordered[:_SHOWN] + ordered[-_SHOWN:]
-
-
-def _image(
-    scene: LabelledScene, judged: Judged, scores: SceneScores, names: tuple[str, ...]
-) -> SceneImage:
-    """A found instance has the same number in both; masks on what is ignored are left out."""
-    overlaps, instances = judged.overlaps, judged.predictions.instances
-    regions = len(overlaps.counted)
-    numbers = np.where(np.append(overlaps.counted, False), np.arange(regions + 1) + 1, 0)
-    number_of_mask = np.arange(len(instances)) + regions + 1
-    fits = overlaps.ious > 0.5
-    if regions:
-        number_of_mask = np.where(fits.any(axis=1), numbers[fits.argmax(axis=1)], number_of_mask)
-    number_of_mask[overlaps.void > overlaps.sizes / 2] = 0
-    called = [] if judged.classes is None else judged.classes.tolist()
-    return SceneImage(
-        scores=scores,
-        points=scene.sample.points,
-        colors=scene.sample.colors,
-        truth=numbers[judged.region],
-        predicted=np.maximum(paint(instances.masks, instances.scores, number_of_mask), 0),
-        true_names={
-            int(numbers[row]): names[overlaps.region_classes[row]]
-            for row in np.flatnonzero(overlaps.counted)
-        },
-        predicted_names={
-            int(number): names[kind]
-            for number, kind in zip(number_of_mask, called, strict=False)
-            if kind >= 0
-        },
-    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+_NEAR = 0.7  # of a radius; votes nearer are for the same object
+
 
 def seeds_on_instances(instance: Tensor, *, each: int) -> Tensor:
     """Rows of `each` random voxels on every instance, (Q,) int64; with repetition on tiny ones.
@@ -19,6 +21,22 @@ def seeds_on_instances(instance: Tensor, *, each: int) -> Tensor:
     starts, counts = (ends - counts)[ids >= 0], counts[ids >= 0]
     chance = torch.rand(each, len(counts), device=instance.device)
     return order[(starts + chance * counts).long().clamp(max=len(instance) - 1)].t().flatten()
+
+
+def seeds_for_all(middles: Tensor, radii: Tensor, *, count: int) -> Tensor:
+    """Rows of at most `count` voxels, so that every object gets a good seed, (Q,) int64.
+
+    Three of four are as different from each other as can be, which finds what is small; the
+    others are spread evenly over the scene, where large things have most of the voxels.
+
+    Args:
+        middles: (N, 3) where each voxel takes the middle of its object to be, metres.
+        radii: (N,) and how large that is, metres.
+        count: of the seeds.
+    """
+    different = settle(farthest_seeds(middles, radii, count=count * 3 // 4), middles, radii)
+    even = torch.linspace(0, len(middles) - 1, count // 4, device=middles.device).long()
+    return torch.unique(torch.cat([different, even]))
 
 
 def farthest_seeds(middles: Tensor, radii: Tensor, *, count: int) -> Tensor:
@@ -42,3 +60,15 @@ def farthest_seeds(middles: Tensor, radii: Tensor, *, count: int) -> Tensor:
         distance = torch.minimum(distance, offsets.square().sum(dim=1) * scale)
         rows[number] = distance.argmax()
     return rows
+
+
+def settle(rows: Tensor, middles: Tensor, radii: Tensor) -> Tensor:
+    """For each row the voxel that votes most like those that vote much like it, (Q,) int64.
+
+    Farthest points are extremes by nature; this is one step of mean shift (Comaniciu and Meer,
+    "Mean shift", 2002) from each towards the middle of its object.
+    """
+    near = torch.cdist(middles[rows], middles) < _NEAR * radii[rows, None]
+    near = near.to(middles.dtype)
+    mean = near @ middles / near.sum(dim=1, keepdim=True)
+    return torch.cdist(mean, middles).argmin(dim=1)

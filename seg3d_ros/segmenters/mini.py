@@ -11,7 +11,7 @@ from torch import Tensor
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.mini import Mini
 from seg3d_ros.networks.mini_decoder import Decoded
-from seg3d_ros.networks.seeds import farthest_seeds
+from seg3d_ros.networks.seeds import seeds_for_all
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Instances, Int64, Scene
 from seg3d_ros.segmenters.blocks import segment_blocks
@@ -66,7 +66,7 @@ class MiniSegmenter:
         cloud = torch.from_numpy(points - np.floor(points.min(axis=0))).to(self._device)
         voxels, scenes = self._model.encode(cloud, torch.from_numpy(colors).to(self._device))
         votes = scenes[0].votes
-        seeds = farthest_seeds(votes.middles, votes.log_radii.exp(), count=SEEDS)
+        seeds = seeds_for_all(votes.middles, votes.log_radii.exp(), count=SEEDS)
         found = self._distinct(self._model.decoder(scenes[0], seeds))
         return Instances(found.masks[:, voxels.cpu().numpy()], found.scores, found.embeddings)
 

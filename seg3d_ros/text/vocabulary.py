@@ -114,6 +114,17 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def embeddings(self) -> Float32:
+        """(L, D) unit vectors of the entries in their order, those of background last.
+
+        Raises:
+            ValueError: the vocabulary has no encoder.
+        """
+        if self._embeddings is None:
+            raise ValueError("this vocabulary has no text encoder; it has no embeddings")
+        return self._embeddings
+
     def can_classify(self, embeddings_dimension: int) -> bool:
         """Whether embeddings of this length can be compared with the labels."""
         return self.encoder is not None and self.encoder.dimension == embeddings_dimension

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -53,7 +54,8 @@ def load_config(name: str = "train", overrides: Sequence[str] = ()) -> DictConfi
 
 def _check_keys(config: DictConfig, overrides: Sequence[str]) -> None:
     """Hydra would tell that a key is unknown, but not what comes near."""
-    known = list(_keys(config))
+    plain = OmegaConf.to_container(config, resolve=False)
+    known = list(_keys(cast(dict[str, Any], plain)))
     for text in overrides:
         override = _parsed(text)
         key = override.key_or_group
@@ -73,9 +75,8 @@ def _parsed(override: str) -> Override:
         raise ValueError(f"cannot read {override!r}; write it as key=value") from error
 
 
-def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
-    for key in config:
+def _keys(config: Mapping[Any, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in config.items():
         yield f"{prefix}{key}"
-        # A node's own value is looked at, so that interpolations stay unresolved.
-        if isinstance(config._get_node(key), DictConfig):
-            yield from _keys(config[key], f"{prefix}{key}.")
+        if isinstance(value, Mapping):
+            yield from _keys(value, f"{prefix}{key}.")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
@@ -38,8 +39,9 @@ class Journal:
         self._bar = tqdm(initial=first, total=total, unit="step", disable=None)
         self._log_beside_bar = logging_redirect_tqdm()
         self._every = every
-        self._results: list[Step] = []
+        self._losses: list[dict[str, Tensor]] = []  # not whole steps: their outputs are large
         self._skipped = 0
+        self._count = 0
         self._since = time.monotonic()
 
     def __enter__(self) -> Journal:
@@ -54,12 +56,16 @@ class Journal:
     def after_step(self, steps: int, batch: SceneBatch, result: Step) -> None:
         """See `Listener`."""
         self._bar.update()
-        self._results.append(result)
-        self._skipped += result.gradient_norm is None
+        self._count += 1
+        if result.gradient_norm is None:
+            self._skipped += 1
+        else:
+            norm = torch.tensor(result.gradient_norm)
+            self._losses.append({**result.losses, "gradient_norm": norm})
         if steps % self._every:
             return
-        seconds = (time.monotonic() - self._since) / len(self._results)
-        means = _means(self._results)
+        seconds = (time.monotonic() - self._since) / self._count
+        means = _means(self._losses)
         extra = {"rate": result.rate, "skipped": self._skipped, "seconds_per_step": seconds}
         self._write("train", steps, means | extra)
         total = self._bar.total
@@ -77,20 +83,13 @@ class Journal:
             self._writer.add_scalar(f"{group}/{name}", value, steps)
 
     def _start_anew(self) -> None:
-        self._results, self._since = [], time.monotonic()
+        self._losses, self._count, self._since = [], 0, time.monotonic()
 
 
-def _means(results: list[Step]) -> dict[str, float]:
-    """Mean losses and gradient norm of the steps that were not skipped."""
-    done = [result for result in results if result.gradient_norm is not None]
-    if not done:
-        return {}
-    means = {
-        name: torch.stack([result.losses[name] for result in done]).mean().item()
-        for name in done[0].losses
-    }
-    norms = [result.gradient_norm for result in done if result.gradient_norm is not None]
-    return means | {"gradient_norm": sum(norms) / len(norms)}
+def _means(losses: list[dict[str, Tensor]]) -> dict[str, float]:
+    """Mean of each; nothing if all steps were skipped."""
+    names = losses[0] if losses else ()
+    return {name: torch.stack([step[name] for step in losses]).mean().item() for name in names}
 
 
 def _line(losses: Mapping[str, float]) -> str:

@@ -71,9 +71,6 @@ class Learner:
             the one that is made smaller. Its and the model's chance must come from torch.
         settings: how.
         processes: that train together.
-
-    Attributes:
-        skipped: steps that changed nothing, because something was not finite.
     """
 
     def __init__(
@@ -85,7 +82,6 @@ class Learner:
         processes: Processes | None = None,
     ) -> None:
         self.processes = processes or Processes()
-        self.skipped = 0
         self.settings = settings
         device = self.processes.device
         self._task = _Task(model, objective).to(device)
@@ -162,7 +158,7 @@ class Learner:
 
     def _descend(self, total: Tensor) -> float | None:
         """Gradient, clipping, new weights; the norm of the gradient, None if there is none."""
-        if any(self.processes.any(not bool(total.isfinite()))):
+        if self.processes.any(not bool(total.isfinite())):
             return None
         torch.autograd.backward(self._scaler.scale(total))
         self._scaler.unscale_(self._optimizer)
@@ -179,7 +175,6 @@ class Learner:
         if norm is not None:
             self._skipped_in_a_row = 0
             return
-        self.skipped += 1
         self._skipped_in_a_row += 1
         logger.warning("step %d is skipped: its loss or gradient is not finite", step)
         if self._skipped_in_a_row >= MAX_SKIPPED:

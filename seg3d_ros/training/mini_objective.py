@@ -28,9 +28,9 @@ class MiniLossWeights:
     quality: float = 0.5
     votes: float = 1.0
     radii: float = 0.5
-    names: float = 1.0
+    names: float = 2.0
     alignment: float = 1.0
-    samples: float = 0.5
+    samples: float = 1.0
 
 
 class MiniObjective(nn.Module):

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -38,11 +37,10 @@ class NameTexts:
         row = {name: number for number, name in enumerate(seen)}
         self.rows = torch.tensor([row.get(name, -1) for name in names])
         self._variants = _embed(seen, load_text_encoder(encoder))
-        self._rng = np.random.default_rng(0)
 
     def draw(self) -> Tensor:
         """(S, D) unit vectors: for each seen name one of its texts, another at every call."""
-        return torch.stack([v[self._rng.integers(len(v))] for v in self._variants])
+        return torch.stack([v[torch.randint(len(v), ())] for v in self._variants])
 
 
 def _embed(names: Sequence[str], encoder: TextEncoder) -> list[Tensor]:

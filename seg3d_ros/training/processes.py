@@ -30,13 +30,13 @@ class Processes:
         """Whether this is the process that writes files and shows progress."""
         return self.rank == 0
 
-    def any(self, *conditions: bool) -> list[bool]:
-        """For each condition whether it holds in any process; all of them have to ask."""
+    def any(self, condition: bool) -> bool:
+        """Whether it holds in any process; all of them have to ask."""
         if self.count == 1:
-            return list(conditions)
-        flags = torch.tensor(conditions, dtype=torch.int32, device=self.device)
-        distributed.all_reduce(flags, op=distributed.ReduceOp.MAX)
-        return [bool(flag) for flag in flags.tolist()]
+            return condition
+        flag = torch.tensor(condition, dtype=torch.int32, device=self.device)
+        distributed.all_reduce(flag, op=distributed.ReduceOp.MAX)
+        return bool(flag)
 
     def sum(self, values: Tensor) -> Tensor:
         """Sum of the values of all processes; all of them have to ask."""

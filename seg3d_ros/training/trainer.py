@@ -130,7 +130,7 @@ class Trainer:
                 self._validate_if_due(listeners)
                 if clock.checkpoint_is_due():
                     self.save()
-                if any(self._processes.any(asked.is_set() or clock.is_over())):
+                if self._processes.any(asked.is_set() or clock.is_over()):
                     break
             self.save()
 

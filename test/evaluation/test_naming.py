@@ -29,6 +29,11 @@ def test_words_are_nearest_to_their_own_label():
         found.similarities(np.ones((1, 7), np.float32), encoder.name)
 
 
+def test_background_is_refused():
+    with pytest.raises(ValueError, match="'background' is no label to evaluate"):
+        labels(*NAMES, "background")
+
+
 def test_a_class_without_label_is_refused():
     with pytest.raises(ValueError, match="no label for lamp"):
         labels("chair", "table", "light|lamp")

@@ -82,6 +82,16 @@ def test_a_label_is_the_normalised_mean_over_synonyms_and_templates(encoder) -> 
     assert ranked[0].probability == pytest.approx(odds / (1 + odds), rel=1e-4)
 
 
+def test_embeddings_stand_in_the_order_of_the_things_then_of_the_background(encoder) -> None:
+    embeddings = Vocabulary(["-wall", "chair", "lamp"], encoder=encoder).embeddings
+    apart = [
+        Vocabulary([word], encoder=encoder).embeddings[0] for word in ("chair", "lamp", "wall")
+    ]
+    np.testing.assert_array_equal(embeddings, apart)
+    with pytest.raises(ValueError, match="no text encoder; it has no embeddings"):
+        _ = Vocabulary(["chair"]).embeddings
+
+
 def test_candidates_are_the_five_best_of_a_full_sort(encoder) -> None:
     words = [f"word{i}" for i in range(40)]
     vocabulary = Vocabulary(words, templates=["{}"], encoder=encoder)

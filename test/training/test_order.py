@@ -53,6 +53,6 @@ def test_cosine_warms_up_and_ends_on_the_floor():
 def test_devices_that_are_not_there_are_refused():
     with joined("cpu") as processes:
         assert (processes.rank, processes.count, str(processes.device)) == (0, 1, "cpu")
-        assert processes.any(True, False) == [True, False]
+        assert [processes.any(True), processes.any(False)] == [True, False]
     with pytest.raises(ValueError, match="'abacus'; give auto, cpu"), joined("abacus"):
         pass
