@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -20,8 +21,10 @@ from seg3d_ros.evaluation.prompts import (
 from seg3d_ros.evaluation.scenes import Classes, LabelledScene, load_scene
 from seg3d_ros.scene import Int64
 from seg3d_ros.segmenters.segmenter import PromptSegmenter
-from seg3d_ros.training.dataset import ScanNetDataset
 from seg3d_ros.viewer.export import replacing
+
+if TYPE_CHECKING:
+    from seg3d_ros.training.dataset import ScanNetDataset
 
 
 @dataclasses.dataclass(frozen=True)
