@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from seg3d_ros.mapping.clicked_scene import CLICK_RADIUS_M, ClickedScene, scene_for_clicks
 from seg3d_ros.mapping.frame_filter import FrameFilter
 from seg3d_ros.mapping.trial_frames import trial_frames
 from seg3d_ros.mapping.voxel_map import IntegrationReport, MapSettings, VoxelMap
@@ -34,8 +35,6 @@ from seg3d_ros.text.vocabulary import Vocabulary
 from seg3d_ros.timings import StageTimings
 
 logger = logging.getLogger(__name__)
-
-PROMPT_RADIUS_M = 3.0  # a clicked object lies within this distance of its clicks
 
 
 class EmptyMapError(RuntimeError):
@@ -128,7 +127,9 @@ class Perception:
         self.segmenter: Segmenter = load_segmenter(
             self.settings.model, network=network, postprocess=self.settings.postprocess
         )
-        self.prompt_segmenter: PromptSegmenter = load_prompt_segmenter(self.settings.prompt_model)
+        self.prompt_segmenter: PromptSegmenter = load_prompt_segmenter(
+            self.settings.prompt_model, network=network
+        )
         space = self.segmenter.embedding_space
         folder = Path(network.text_weights).expanduser() if network.text_weights else None
         self._encoder = (
@@ -145,6 +146,7 @@ class Perception:
         self._epoch = 0  # grows when the map is replaced; older segmentations are thrown away
         self._sensor_position: Float32 | None = None
         self._last: Segmentation | None = None
+        self._clicked: ClickedScene | None = None
         self._cached: tuple[object, tuple[Scene, Instances]] | None = None
 
     @property
@@ -250,11 +252,17 @@ class Perception:
         if refine_id:
             self._objects.get(refine_id)
         epoch = self._epoch
-        center = points[foreground].mean(axis=0)
-        scene = self.map.snapshot(center=center, radius=PROMPT_RADIUS_M)
+        clicked = scene_for_clicks(
+            self.map,
+            points[foreground].mean(axis=0),
+            version=(epoch, self.frames),
+            refine_id=refine_id,
+            last=self._clicked,
+        )
+        scene = clicked.scene
         if not len(scene):
             raise NothingThereError(
-                f"no voxel within {PROMPT_RADIUS_M} m of the clicked points; click on the map"
+                f"no voxel within {CLICK_RADIUS_M} m of the clicked points; click on the map"
             )
         with self.timings.measure("prompt"):
             found = self.prompt_segmenter.segment_at(scene, points, foreground)
@@ -262,6 +270,7 @@ class Perception:
             if epoch != self._epoch:
                 raise EmptyMapError
             made = self._objects.add_prompted(scene, found.mask, name=name, refine_id=refine_id)
+            self._clicked = replace(clicked, object_id=made.id)
             self._last = Segmentation(self._last.scene if self._last else scene, ())
             self._refresh_last()
         return Prompted(made, scene, self.prompt_segmenter.name, found.predicted_iou)
@@ -272,7 +281,7 @@ class Perception:
             self._epoch += 1
             self.map.clear()
             self._objects.clear()
-            self._last = None
+            self._last = self._clicked = None
 
     def save(self, path: str | Path) -> tuple[int, int]:
         """Write voxels and objects to one file; returns how many (objects, voxels).

@@ -96,6 +96,65 @@ def test_a_click_makes_a_named_object_that_stays(perception: Perception) -> None
         perception.segment_at(top, np.ones(1, bool), refine_id=999)
 
 
+def on(*points: object) -> tuple[np.ndarray, np.ndarray]:
+    return np.array(points, np.float32), np.ones(len(points), bool)
+
+
+def test_clicks_share_a_scene_while_the_map_stands_still(
+    perception: Perception, frames: list[Frame]
+) -> None:
+    top = np.array([*toy_room.BOXES[0].center[:2], toy_room.BOXES[0].high[2]])
+    first = perception.segment_at(*on(top))
+    beside = perception.segment_at(*on(top + np.array([0.1, 0, 0])))
+    assert beside.scene is first.scene
+    far_away = perception.segment_at(*on((1.5, -2.0, 0)))
+    assert far_away.scene is not first.scene
+    assert perception.segment_at(*on((1.5, -2.1, 0))).scene is far_away.scene
+    perception.integrate(frames[0])
+    assert perception.segment_at(*on(top)).scene is not first.scene
+
+
+def test_an_object_is_refined_in_the_scene_it_was_found_in(
+    perception: Perception, frames: list[Frame]
+) -> None:
+    top = np.array([*toy_room.BOXES[0].center[:2], toy_room.BOXES[0].high[2]])
+    first = perception.segment_at(*on(top))
+    perception.integrate(frames[0])
+    refined = perception.segment_at(*on(top), refine_id=first.object.id)
+    assert refined.scene is first.scene and refined.object.id == first.object.id
+    later = frame_of(toy_room.views(1)[0], 100 * SECOND)
+    perception.integrate(later)
+    again = perception.segment_at(*on(top), refine_id=first.object.id)
+    assert again.scene is not first.scene and again.object.id == first.object.id
+
+
+def test_a_learned_model_encodes_once_while_the_map_stands_still(perception: Perception) -> None:
+    torch = pytest.importorskip("torch", reason="the network needs torch")
+    from support.point_sam import small_network
+
+    from seg3d_ros.segmenters.point_sam import PointSamPrompt
+    from seg3d_ros.segmenters.prompt_network import PromptNetwork
+
+    network = small_network()
+    ran = []
+    network.pc_encoder.register_forward_hook(lambda *_: ran.append("encoder"))
+    network.mask_decoder.register_forward_hook(lambda *_: ran.append("decoder"))
+    perception.prompt_segmenter = PointSamPrompt(
+        "point_sam", PromptNetwork(network, device=torch.device("cpu"))
+    )
+    box = toy_room.BOXES[0]
+    top, floor = (*box.center[:2], box.high[2]), (1.5, -2.0, 0)
+    made = perception.segment_at(*on(top), name="parcel")
+    assert made.method == "point_sam" and 0 <= made.predicted_iou <= 1
+    ran.clear()
+    foreground = np.array([True, False])
+    refined = perception.segment_at(
+        np.array([top, floor], np.float32), foreground, refine_id=made.object.id
+    )
+    assert ran[0] == "decoder"  # whether the crop grows then is up to the random weights
+    assert refined.object.id == made.object.id and refined.object.label == "parcel"
+
+
 def test_the_map_survives_a_restart(perception: Perception, tmp_path: Path) -> None:
     path = tmp_path / "home.map"
     counts = perception.save(path)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from seg3d_ros import __version__
+from seg3d_ros.cli.click_object import click_object
 from seg3d_ros.cli.evaluate import evaluate
 from seg3d_ros.cli.models import download, models
 from seg3d_ros.cli.replay import replay
@@ -21,7 +22,7 @@ def cli() -> None:
     """Open-vocabulary 3D instance segmentation without ROS."""
 
 
-for command in (segment, replay, models, download, synthesize, train, evaluate):
+for command in (segment, click_object, replay, models, download, synthesize, train, evaluate):
     cli.add_command(command)
 
 

@@ -15,6 +15,8 @@ from seg3d_ros.settings import SettingInfo
 
 if TYPE_CHECKING:
     from seg3d_ros.evaluation.predictions import PredictionSource
+    from seg3d_ros.evaluation.scenes import Classes
+    from seg3d_ros.training.dataset import ScanNetDataset
 
 
 def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
@@ -45,6 +47,10 @@ def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
     "--vocabulary",
     help="File or bundled list of labels, synonyms joined by |; if not given: the class names.",
 )
+@click.option(
+    "--prompts", is_flag=True,
+    help="Models answer simulated clicks on each object; IoU after 1, 3, 5 and 10 of them.",
+)  # fmt: skip
 @click.option("--objects-only", is_flag=True, help="Ignore walls, floors and ceilings.")
 @click.option(
     "--min-points", type=click.IntRange(min=1), default=100, show_default=True,
@@ -62,6 +68,7 @@ def evaluate(
     folders: tuple[Path, ...],
     label_set: Any,
     vocabulary: str | None,
+    prompts: bool,
     objects_only: bool,
     min_points: int,
     limit: int | None,
@@ -84,6 +91,8 @@ def evaluate(
 
     if not models and not folders:
         raise click.UsageError("give --model or --predictions: whom to evaluate")
+    if prompts and folders:
+        raise click.UsageError("--predictions answer no clicks; give --model with --prompts")
     with one_line_errors():
         from seg3d_ros.training.dataset import ScanNetDataset  # it imports torch
 
@@ -96,6 +105,10 @@ def evaluate(
             ScanNetDataset(dataset, split, label_set=label_set)
             for split in splits or _validation_splits(dataset)
         ]
+        if prompts:
+            counted = {"min_points": min_points, "limit": limit}
+            _evaluate_prompts(scenes, models, classes, output, settings, **counted)
+            return
         sources = list(_sources(models, folders, classes.ids, settings))
         runs = [
             [run_model(split, source, protocol, limit=limit) for source in sources]
@@ -133,3 +146,28 @@ def _sources(
         yield SegmenterSource(load_segmenter(name, network=network, postprocess=postprocess))
     for folder in folders:
         yield FileSource(folder, class_ids)
+
+
+def _evaluate_prompts(
+    splits: list[ScanNetDataset],
+    models: tuple[str, ...],
+    classes: Classes,
+    output: Path,
+    settings: dict[str, Any],
+    **counted: Any,
+) -> None:
+    from seg3d_ros.evaluation.prompt_run import evaluate_prompts, prompt_table, write_prompt_json
+    from seg3d_ros.segmenters.registry import load_prompt_segmenter
+    from seg3d_ros.segmenters.settings import NetworkSettings
+    from seg3d_ros.settings import replace_settings
+
+    network = replace_settings(NetworkSettings(), settings)
+    segmenters = [load_prompt_segmenter(name, network=network) for name in models]
+    evaluations = [
+        evaluate_prompts(split, segmenter, classes, **counted)
+        for split in splits
+        for segmenter in segmenters
+    ]
+    write_prompt_json(output / "prompts.json", evaluations)
+    click.echo(prompt_table(evaluations))
+    click.echo(f"\n{output / 'prompts.json'}  all numbers")

@@ -25,6 +25,8 @@ def models() -> None:
 def _weights(info: ModelInfo) -> str:
     if info.trained_by_user:
         return "weights: train them with seg3d train, then give --checkpoint"
+    if info.packaged is not None:
+        return "in the package" if info.packaged.is_file() else "weights: not in this package"
     if info.weights is None:
         return "no weights needed"
     if info.weights.path.is_file():

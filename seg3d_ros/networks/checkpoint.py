@@ -98,3 +98,21 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], *, source: st
 def _listed(names: Collection[str]) -> str:
     first = ", ".join(list(names)[:SHOWN])
     return first if len(names) <= SHOWN else f"{first} and {len(names) - SHOWN} more"
+
+
+def read_safetensors(path: str | Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file, by name.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CheckpointError: it is damaged, or of another kind.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise CheckpointError(
+            f"{path} is no safetensors file, or is damaged ({error}); fetch it again"
+        ) from error

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from seg3d_ros.recordings.recording import RecordingError
 from seg3d_ros.recordings.up_axis import Up, map_from_world_for
-from seg3d_ros.scene import Float32, Int64, Scene, UInt8
+from seg3d_ros.scene import Float32, Float64, Int64, Scene, UInt8
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 
 logger = logging.getLogger(__name__)
@@ -77,8 +77,7 @@ def read_scene_file(
         known = ", ".join(CLOUDS + MESHES + ARRAYS)
         raise RecordingError(f"{path} is of no kind that can be read; use one of {known}")
     cloud = _cleaned(path, points, colors)
-    map_from_file = scale * map_from_world_for(up or ("y" if suffix in _Y_UP else "z"))[:3, :3]
-    placed = (cloud.points @ map_from_file.T).astype(np.float32)
+    placed = (cloud.points @ map_from_file(path, up=up, scale=scale).T).astype(np.float32)
     extent = float(np.ptp(placed, axis=0).max())
     if extent > _LARGEST_M:
         raise RecordingError(
@@ -86,6 +85,13 @@ def read_scene_file(
             "if its unit is the millimetre, give --scale 0.001"
         )
     return PointCloud(placed, cloud.colors)
+
+
+def map_from_file(path: Path, *, up: Up | None, scale: float) -> Float64:
+    """(3, 3) turn and scale from the axes and the unit of a file; see `read_scene_file`."""
+    axis = up or ("y" if path.suffix.lower() in _Y_UP else "z")
+    turn: Float64 = scale * map_from_world_for(axis)[:3, :3]
+    return turn
 
 
 def voxelize_cloud(cloud: PointCloud, voxel_size: float) -> tuple[Scene, Int64]:

@@ -10,11 +10,11 @@ import numba
 import numpy as np
 
 from seg3d_ros.scene import Bool, Float32, Int64, Scene
+from seg3d_ros.segmenters.clicks import check_clicks, clicked_voxels
 from seg3d_ros.segmenters.layout import GeometricSettings, Layout, take_apart
-from seg3d_ros.segmenters.segmenter import NothingThereError, PromptResult
+from seg3d_ros.segmenters.segmenter import PromptResult
 from seg3d_ros.segmenters.surface import dot, square_distance
 
-CLICK_DISTANCE = 5.0  # voxels between a click and the surface it means
 REACH_M = 3.0  # the answer ends at this distance from the nearest foreground click
 BEND_COST = 4.0  # a step around a right angle is as long as 1 + this many straight ones
 
@@ -42,13 +42,9 @@ class GeometricPrompt:
         A click on a floor, wall or table top means that plane. Background clicks into the open
         exclude nothing. Shapes and errors: see `PromptSegmenter`.
         """
-        _check_clicks(points, foreground)
-        seeds = _nearest_voxels(scene, points[foreground])
-        excluded = _voxels_at(scene, points[~foreground])
-        if np.intersect1d(seeds, excluded).size:
-            raise ValueError(
-                "a foreground and a background point lie on the same voxel; move them apart"
-            )
+        check_clicks(points, foreground)
+        rows = clicked_voxels(scene, points, foreground)
+        seeds, excluded = rows[foreground], rows[~foreground & (rows >= 0)]
         layout = self._take_apart(scene)
         row_of = np.empty(len(scene), np.int64)
         row_of[layout.surface.order] = np.arange(len(scene))
@@ -64,50 +60,6 @@ class GeometricPrompt:
                 self._layouts.clear()  # one scene is enough
                 self._layouts[scene] = layout
             return layout
-
-
-def _check_clicks(points: Float32, foreground: Bool) -> None:
-    if points.ndim != 2 or points.shape[1] != 3 or foreground.shape != (len(points),):
-        raise ValueError(
-            f"points {points.shape} and foreground {foreground.shape} do not fit together: "
-            "expected (K, 3) and (K,)"
-        )
-    if not np.isfinite(points).all():
-        raise ValueError("a clicked point holds NaN or infinity; give finite coordinates")
-    if not foreground.any():
-        raise ValueError("none of the points is foreground; mark at least one on the object")
-
-
-def _nearest(scene: Scene, point: Float32) -> tuple[int, float]:
-    """Nearest voxel of a scene that has some, and its distance in metres."""
-    offset = scene.points - point
-    square = np.einsum("ij,ij->i", offset, offset)
-    row = int(np.argmin(square))
-    return row, float(np.sqrt(square[row]))
-
-
-def _nearest_voxels(scene: Scene, points: Float32) -> Int64:
-    """Row of the voxel under each of (K, 3) points."""
-    if not len(scene):
-        raise NothingThereError("the map is empty around the clicked points; click on the map")
-    limit = CLICK_DISTANCE * scene.voxel_size
-    rows = np.empty(len(points), np.int64)
-    for k, point in enumerate(points):
-        rows[k], distance = _nearest(scene, point)
-        if distance > limit:
-            x, y, z = point
-            raise NothingThereError(
-                f"nothing at ({x:.2f}, {y:.2f}, {z:.2f}): the nearest voxel is {distance:.2f} m "
-                f"away; click within {limit:.2f} m of a mapped surface"
-            )
-    return rows
-
-
-def _voxels_at(scene: Scene, points: Float32) -> Int64:
-    """Rows of the voxels under those of (K, 3) points that have one."""
-    nearest = [_nearest(scene, point) for point in points]
-    limit = CLICK_DISTANCE * scene.voxel_size
-    return np.array([row for row, distance in nearest if distance <= limit], np.int64)
 
 
 def _region(layout: Layout, seeds: Int64, excluded: Int64) -> Bool:

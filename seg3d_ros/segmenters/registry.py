@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from seg3d_ros.segmenters.segmenter import PromptSegmenter, Segmenter
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
-from seg3d_ros.segmenters.weights import SPACEFORMER, Weights
+from seg3d_ros.segmenters.weights import POINT_SAM, POINT_SAM_MINI, SPACEFORMER, Weights
 from seg3d_ros.text.encoder import require_packages
 
+BuildPromptSegmenter = Callable[[NetworkSettings], PromptSegmenter]
 BuildSegmenter = Callable[[NetworkSettings, PostprocessSettings], Segmenter]
 
 
@@ -22,6 +24,7 @@ class ModelInfo:
         summary: one line for lists.
         licence: of the weights; of the code where there are none.
         weights: the file that must be fetched or given first; None where there is none.
+        packaged: the file with the weights that comes with the package; None where there is none.
         trained_by_user: whether the weights are the user's own, who has to say where they are.
         segmenter: builds the `Segmenter`, None where the system answers clicks only.
         prompt_segmenter: builds the `PromptSegmenter`, None where it answers none.
@@ -31,9 +34,10 @@ class ModelInfo:
     summary: str
     licence: str
     weights: Weights | None = None
+    packaged: Path | None = None
     trained_by_user: bool = False
     segmenter: BuildSegmenter | None = None
-    prompt_segmenter: Callable[[], PromptSegmenter] | None = None
+    prompt_segmenter: BuildPromptSegmenter | None = None
 
 
 def _mini(network: NetworkSettings, postprocess: PostprocessSettings) -> Segmenter:
@@ -67,10 +71,31 @@ def _maskformer(network: NetworkSettings, postprocess: PostprocessSettings) -> S
     return load_maskformer_segmenter(network, postprocess)
 
 
-def _geometric_prompt() -> PromptSegmenter:
+def _geometric_prompt(_: NetworkSettings) -> PromptSegmenter:
     from seg3d_ros.segmenters.geometric_prompt import GeometricPrompt
 
     return GeometricPrompt()
+
+
+def _point_sam(network: NetworkSettings) -> PromptSegmenter:
+    path = POINT_SAM.find(network.prompt_checkpoint)  # says so before torch is even asked for
+    from seg3d_ros.segmenters.point_sam import load_point_sam_prompt
+
+    return load_point_sam_prompt(path, network)
+
+
+def _point_sam_mini(network: NetworkSettings) -> PromptSegmenter:
+    require_packages("point_sam_mini", ("torch", "safetensors"))
+    path = Path(network.prompt_checkpoint or POINT_SAM_MINI).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"the weights of point_sam_mini are not in this installation: {path} is missing; set "
+            "`prompt_checkpoint` to what `seg3d train --config-name point_sam_mini` writes"
+        )
+    from seg3d_ros.networks.point_sam_config import MINI
+    from seg3d_ros.segmenters.point_sam import load_point_sam_prompt
+
+    return load_point_sam_prompt(path, network, name="point_sam_mini", config=MINI)
 
 
 MODELS = {
@@ -95,6 +120,20 @@ MODELS = {
             SPACEFORMER.licence,
             weights=SPACEFORMER,
             segmenter=_spaceformer,
+        ),
+        ModelInfo(
+            "point_sam",
+            "Point-SAM, the object at clicked points",
+            POINT_SAM.licence,
+            weights=POINT_SAM,
+            prompt_segmenter=_point_sam,
+        ),
+        ModelInfo(
+            "point_sam_mini",
+            "Point-SAM small enough for CPUs",
+            "Apache-2.0",
+            packaged=POINT_SAM_MINI,
+            prompt_segmenter=_point_sam_mini,
         ),
         ModelInfo(
             "maskformer",
@@ -132,14 +171,20 @@ def load_segmenter(
     return info.segmenter(network or NetworkSettings(), postprocess or PostprocessSettings())
 
 
-def load_prompt_segmenter(name: str) -> PromptSegmenter:
+def load_prompt_segmenter(name: str, *, network: NetworkSettings | None = None) -> PromptSegmenter:
     """Build the prompt segmenter of this name.
 
+    Args:
+        name: a key of `MODELS`.
+        network: where a learned model's weights are and where it runs.
+
     Raises:
-        ValueError: there is none; the message lists those there are.
+        ValueError: there is none, the message lists those there are; or the settings or the
+            weights do not fit it.
+        FileNotFoundError: its weights are not here; the message says how to get them.
     """
     info = MODELS.get(name)
     if info is None or info.prompt_segmenter is None:
         known = [m.name for m in MODELS.values() if m.prompt_segmenter]
         raise ValueError(f"no prompt segmenter is called {name!r}; use one of {', '.join(known)}")
-    return info.prompt_segmenter()
+    return info.prompt_segmenter(network or NetworkSettings())

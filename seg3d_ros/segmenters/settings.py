@@ -14,6 +14,7 @@ class NetworkSettings:
     checkpoint: str = setting(
         "", "File with the weights of a learned model; empty: where seg3d download puts it."
     )
+    prompt_checkpoint: str = setting("", "The same for a learned model that answers clicks.")
     text_weights: str = setting(
         "", "Folder with the weights of the text encoder; empty: where a download puts them."
     )

@@ -54,7 +54,7 @@ class TorchEngine:
 
     def __call__(self, points: Tensor, colors: Tensor) -> Queries:
         """See `Engine`."""
-        with _autocast(self.device, self.precision):
+        with autocast(self.device, self.precision):
             raw = self._network(points, colors, order_seed=ORDER_SEED)
         return Queries(raw.logits[0], raw.masks[0], raw.clip_features[0])
 
@@ -80,7 +80,7 @@ class WarpConvNetEngine:
     def __call__(self, points: Tensor, colors: Tensor) -> Queries:
         """See `Engine`."""
         scene = {"coord": points, "feat": colors, "offset": torch.tensor([0, len(points)])}
-        with torch.random.fork_rng([self.device]), _autocast(self.device, self.precision):
+        with torch.random.fork_rng([self.device]), autocast(self.device, self.precision):
             torch.manual_seed(ORDER_SEED)
             raw = self._network(scene)
         return Queries(raw["logit"][0], raw["mask"][0], raw["clip_feat"][0])
@@ -135,6 +135,7 @@ def pick_torch_device(name: str) -> torch.device:
     return device
 
 
-def _autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """Compute with the numbers that a precision of `NetworkSettings` stands for."""
     dtype = _DTYPES[precision]
     return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)

@@ -26,6 +26,7 @@ class Weights:
         megabytes: size, for the question before a download.
         licence: SPDX identifier.
         notice: what the licence means, one sentence.
+        setting: name of the setting that gives another file.
     """
 
     model: str
@@ -34,6 +35,7 @@ class Weights:
     megabytes: int
     licence: str
     notice: str
+    setting: str = "checkpoint"
 
     @property
     def path(self) -> Path:
@@ -52,7 +54,7 @@ class Weights:
         raise FileNotFoundError(
             f"the weights of {self.model} are not here: {path} is missing. Fetch them with "
             f"`seg3d download {self.model}` (licence {self.licence}: {self.notice}), or set "
-            f"`checkpoint` to a copy of {self.file}"
+            f"`{self.setting}` to a copy of {self.file}"
         )
 
 
@@ -68,6 +70,17 @@ SPACEFORMER = Weights(
     licence="CC-BY-NC-4.0",
     notice="non-commercial use only, with credit to the authors",
 )
+POINT_SAM = Weights(
+    model="point_sam",
+    repository="yuchen0187/Point-SAM",
+    file="model.safetensors",
+    megabytes=1244,
+    licence="Apache-2.0",
+    notice="any use, with the notice kept",
+    setting="prompt_checkpoint",
+)
+# They come with the package.
+POINT_SAM_MINI = Path(__file__).parents[1] / "weights" / "point_sam_mini.safetensors"
 
 
 def weights_folder() -> Path:

@@ -110,4 +110,4 @@ def test_models_tells_whether_the_weights_are_here(place, capsys):
 
 def test_what_has_no_weights_cannot_be_fetched(capsys):
     assert main(["download", "geometric"]) == 2
-    assert "use one of spaceformer, siglip2" in capsys.readouterr().err
+    assert "use one of spaceformer, point_sam, siglip2" in capsys.readouterr().err

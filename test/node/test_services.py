@@ -143,6 +143,20 @@ def test_a_click_gives_the_object_under_it(robot: Robot) -> None:
     assert refined.instance.id == answer.instance.id and refined.instance.label == "tea"
 
 
+def test_what_was_clicked_survives_the_next_automatic_pass(robot: Robot) -> None:
+    made = click(robot, top_of(RED), name="toolbox").instance
+    assert math.isnan(click(robot, top_of(RED), refine_id=made.id).predicted_iou)
+    assert robot.trigger("seg3d/segment_now").success
+    (kept,) = query(robot, ids=[made.id]).instances
+    assert kept.label == "toolbox" and kept.point_count == made.point_count
+    clouds = [
+        robot.call(GetObjectCloud, "seg3d/get_object_cloud", GetObjectCloud.Request(id=item.id))
+        for item in query(robot, near=top_of(RED), radius=0.3).instances
+    ]
+    everything = np.concatenate([cloud_from_msg(answer.cloud).points for answer in clouds])
+    assert len(np.unique(everything, axis=0)) == len(everything)  # no voxel has two owners
+
+
 def test_a_click_in_another_frame_is_transformed(robot: Robot) -> None:
     here = click(robot, top_of(BLUE))
     in_tool = np.linalg.inv(TOOL) @ [*top_of(BLUE), 1.0]

@@ -56,10 +56,10 @@ def recordings(model, *, having):
     return [r for r in map(Recording, paths) if having in r.description]
 
 
-def assert_agrees(ours, theirs, what=""):
-    """The tolerance that the recordings were made for: 2e-4 of their deviation and value."""
+def assert_agrees(ours, theirs, what="", *, relative=RELATIVE_TOLERANCE):
+    """The tolerance that the recordings were made for, of their deviation and value."""
     assert ours.shape == theirs.shape, what
     theirs = theirs.to(ours.device)
-    tolerance = RELATIVE_TOLERANCE * (theirs.std() + theirs.abs())
+    tolerance = relative * (theirs.std() + theirs.abs())
     excess = ((ours - theirs).abs() - tolerance).max()
     assert excess <= 0, f"{what}: {float(excess):.2g} beyond the tolerance"

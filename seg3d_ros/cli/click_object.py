@@ -1,0 +1,97 @@
+"""`seg3d click`: one object of a scene from a file, by pointing at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seg3d_ros.cli.errors import one_line_errors
+from seg3d_ros.cli.settings_options import SettingsCommand
+from seg3d_ros.settings import SettingInfo
+
+_SETTINGS = ("voxel_size", "prompt_checkpoint", "device", "precision")
+
+
+def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
+    from seg3d_ros.pipeline import PerceptionSettings
+    from seg3d_ros.settings import settings_of
+
+    settings = PerceptionSettings()
+    for section in (settings.map, settings.network):
+        yield from (item for item in settings_of(section) if item[0] in _SETTINGS)
+
+
+@click.command("click", cls=SettingsCommand, offered=_settings)
+@click.argument("scene", type=click.Path(path_type=Path))
+@click.option(
+    "--at", "on", type=float, nargs=3, multiple=True, required=True, metavar="X Y Z",
+    help="Point on the object, in the axes and the unit of the file; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--not", "off", type=float, nargs=3, multiple=True, metavar="X Y Z",
+    help="Point that is not on the object; may be repeated.",
+)  # fmt: skip
+@click.option("--name", default="", help="What the object is called in the results.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, file_okay=False),
+    default="seg3d_output", show_default=True,
+    help="Folder for the results; files of an earlier run are replaced.",
+)  # fmt: skip
+@click.option("--model", help="Prompt segmenter; if not given: point_sam if its weights are here.")
+@click.option(
+    "--up", type=click.Choice(["x", "-x", "y", "-y", "z", "-z"]),
+    help="Axis of the file that points up; if not given: z, and y in glTF.",
+)  # fmt: skip
+@click.option(
+    "--scale", type=click.FloatRange(min=0, min_open=True), default=1.0,
+    show_default=True, help="Metres in one unit of the file.",
+)  # fmt: skip
+def click_object(
+    scene: Path,
+    on: tuple[tuple[float, float, float], ...],
+    off: tuple[tuple[float, float, float], ...],
+    name: str,
+    output: Path,
+    model: str | None,
+    up: Any,
+    scale: float,
+    **settings: Any,
+) -> None:
+    """Segment the object at some points of SCENE, a point cloud or mesh as in seg3d segment.
+
+    Writes view.png, objects.json, instances.ply and timings.json.
+    """
+    import numpy as np
+
+    from seg3d_ros.click_scene import click_scene, default_prompt_model
+    from seg3d_ros.pipeline import PerceptionSettings
+    from seg3d_ros.recordings.scene_file import map_from_file, read_scene_file
+    from seg3d_ros.segmenters.registry import load_prompt_segmenter
+    from seg3d_ros.viewer.results import files_list, objects_table, write_results
+
+    with one_line_errors():
+        chosen = PerceptionSettings().with_values(settings)
+        voxel_size = chosen.map.voxel_size
+        cloud = read_scene_file(scene, up=up, scale=scale, spacing=voxel_size / 2)
+        segmenter = load_prompt_segmenter(
+            model or default_prompt_model(chosen.network.prompt_checkpoint),
+            network=chosen.network,
+        )
+        clicks = np.array([*on, *off]) @ map_from_file(scene, up=up, scale=scale).T
+        foreground = np.arange(len(clicks)) < len(on)
+        results = click_scene(
+            segmenter,
+            cloud,
+            clicks.astype(np.float32),
+            foreground,
+            voxel_size=voxel_size,
+            name=name,
+        )
+        output.mkdir(parents=True, exist_ok=True)
+        write_results(output, results)
+    click.echo(objects_table(results.objects))
+    click.echo()
+    click.echo(files_list(output))

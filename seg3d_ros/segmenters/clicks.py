@@ -1,0 +1,65 @@
+"""Clicks: are they any good, and which voxels do they hit?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seg3d_ros.scene import Bool, Float32, Int64, Scene
+from seg3d_ros.segmenters.segmenter import NothingThereError
+
+CLICK_DISTANCE = 5.0  # voxels between a click and the surface it means
+
+
+def check_clicks(points: Float32, foreground: Bool) -> None:
+    """Refuse clicks that no segmenter can answer.
+
+    Raises:
+        ValueError: the arrays do not fit together, a point is not finite, or none of them is
+            foreground.
+    """
+    if points.ndim != 2 or points.shape[1] != 3 or foreground.shape != (len(points),):
+        raise ValueError(
+            f"points {points.shape} and foreground {foreground.shape} do not fit together: "
+            "expected (K, 3) and (K,)"
+        )
+    if not np.isfinite(points).all():
+        raise ValueError("a clicked point holds NaN or infinity; give finite coordinates")
+    if not foreground.any():
+        raise ValueError("none of the points is foreground; mark at least one on the object")
+
+
+def clicked_voxels(scene: Scene, points: Float32, foreground: Bool) -> Int64:
+    """(K,) row of the voxel under each click; -1 for background clicks into the open.
+
+    Raises:
+        NothingThereError: a foreground click is too far from every voxel.
+        ValueError: a foreground and a background click are on the same voxel.
+    """
+    if not len(scene):
+        raise NothingThereError("the map is empty around the clicked points; click on the map")
+    rows = np.array(
+        [_voxel_at(scene, point, needed=bool(on)) for point, on in zip(points, foreground)],
+        np.int64,
+    )
+    if np.intersect1d(rows[foreground], rows[~foreground]).size:
+        raise ValueError(
+            "a foreground and a background point lie on the same voxel; move them apart"
+        )
+    return rows
+
+
+def _voxel_at(scene: Scene, point: Float32, *, needed: bool) -> int:
+    """Row of the voxel under a point, -1 where there is none and none is needed."""
+    offset = scene.points - point
+    square = np.einsum("ij,ij->i", offset, offset)
+    row = int(np.argmin(square))
+    distance, limit = float(np.sqrt(square[row])), CLICK_DISTANCE * scene.voxel_size
+    if distance <= limit:
+        return row
+    if needed:
+        x, y, z = point
+        raise NothingThereError(
+            f"nothing at ({x:.2f}, {y:.2f}, {z:.2f}): the nearest voxel is {distance:.2f} m "
+            f"away; click within {limit:.2f} m of a mapped surface"
+        )
+    return -1

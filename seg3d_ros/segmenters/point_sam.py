@@ -1,0 +1,85 @@
+"""The point_sam prompt segmenter: clicks answered by Point-SAM, the released one or the small."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from seg3d_ros.networks.point_sam import load_point_sam
+from seg3d_ros.networks.point_sam_config import LARGE, PointSamConfig
+from seg3d_ros.scene import Bool, Float32, Scene
+from seg3d_ros.segmenters.clicks import check_clicks, clicked_voxels
+from seg3d_ros.segmenters.point_sam_session import PromptSession, SceneCrops
+from seg3d_ros.segmenters.prompt_network import PromptNetwork
+from seg3d_ros.segmenters.segmenter import PromptResult
+from seg3d_ros.segmenters.settings import NetworkSettings
+from seg3d_ros.segmenters.spaceformer_engine import pick_torch_device
+
+
+class PointSamPrompt:
+    """Finds the object under the clicks.
+
+    A call whose clicks begin with those of the call before, on the same scene, goes on from its
+    mask and runs the decoder only; one that leaves out the newest clicks takes them back.
+
+    Threads: any may call; one lock makes a second caller wait for the first.
+
+    Args:
+        name: it is registered under.
+        network: on its device.
+    """
+
+    def __init__(self, name: str, network: PromptNetwork) -> None:
+        self.name = name
+        self._network = network
+        self._lock = threading.Lock()
+        self._crops: SceneCrops | None = None
+        self._session: PromptSession | None = None
+
+    def set_scene(self, scene: Scene) -> None:
+        """Begin with a scene; nothing happens if it is the one of the last call."""
+        with self._lock:
+            self._take(scene)
+
+    def segment_at(self, scene: Scene, points: Float32, foreground: Bool) -> PromptResult:
+        """The object under the foreground clicks. Shapes and errors: see `PromptSegmenter`."""
+        check_clicks(points, foreground)
+        rows = clicked_voxels(scene, points, foreground)
+        with self._lock:
+            crops = self._take(scene)
+            found = self._session.continue_with(rows, foreground) if self._session else None
+            if found is None:
+                self._session = PromptSession(crops)
+                found = self._session.click(rows, foreground)
+            return found
+
+    def _take(self, scene: Scene) -> SceneCrops:
+        if self._crops is None or self._crops.scene is not scene:
+            self._crops, self._session = SceneCrops(self._network, scene), None
+        return self._crops
+
+
+def load_point_sam_prompt(
+    path: Path,
+    settings: NetworkSettings,
+    *,
+    name: str = "point_sam",
+    config: PointSamConfig = LARGE,
+) -> PointSamPrompt:
+    """The segmenter with weights from a file.
+
+    Args:
+        path: a safetensors file, or the checkpoint of a training.
+        settings: where and how the network runs.
+        name: it is registered under.
+        config: sizes of the network in the file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file holds other weights, or the device is not there.
+    """
+    # The authors evaluated in fp32; a half precision has to be asked for.
+    precision = "fp32" if settings.precision == "auto" else settings.precision
+    device = pick_torch_device(settings.device)
+    network = load_point_sam(path, config=config)
+    return PointSamPrompt(name, PromptNetwork(network, device=device, precision=precision))

@@ -1,0 +1,149 @@
+"""Point-SAM as it is trained: several rounds of simulated clicks on a few objects of each crop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from seg3d_ros.networks.batch import SceneBatch
+from seg3d_ros.networks.point_operations import gather, square_lengths
+from seg3d_ros.networks.point_sam import (
+    READINGS,
+    SINGLE,
+    Candidates,
+    Clicks,
+    EncodedClouds,
+    PointSam,
+)
+from seg3d_ros.training.click_simulation import SimulatedClicks, first_clicks, next_clicks
+
+_SCALES = (0.8, 1.0)  # of the unit ball, drawn for each crop
+
+
+@dataclass(frozen=True, eq=False)
+class ClickRounds:
+    """The answers to all rounds of clicks.
+
+    Attributes:
+        answers: of each round.
+        targets: (S, N) bool, the objects.
+    """
+
+    answers: tuple[Candidates, ...]
+    targets: Tensor
+
+
+class ClickTraining(nn.Module):
+    """Clicks on objects and lets the network answer, round after round.
+
+    The first click is anywhere on the object, further ones are in the middle of the worst error;
+    the mask before goes back in. In training one round and the last only refine the mask, and
+    crops are scaled and thinned out at random. In evaluation nothing is left to chance.
+
+    Args:
+        network: its name becomes the prefix of its tensors in checkpoints.
+        rounds: answers to each object.
+        objects: M to click on in each crop.
+        fewest_points: to which crops are thinned out at most.
+    """
+
+    def __init__(
+        self, network: PointSam, *, rounds: int = 5, objects: int = 2, fewest_points: int = 4096
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self._rounds = rounds
+        self._objects = objects
+        self._fewest = fewest_points
+
+    def forward(self, batch: SceneBatch) -> ClickRounds:
+        """Answers for M objects of each scene; the first is that of the scene's first point.
+
+        Args:
+            batch: crops of one size, as `ObjectCrop` makes them, each point in random order.
+
+        Raises:
+            ValueError: the sizes differ.
+        """
+        if len(set(batch.sizes)) != 1:
+            raise ValueError(f"crops have {batch.sizes} points; give all the same with ObjectCrop")
+        points, colors = (x.view(len(batch), -1, 3) for x in (batch.points, batch.colors))
+        instance = batch.instance.view(len(batch), -1)
+        if self.training:
+            kept = _random_count(self._fewest, points.shape[1])
+            points, colors, instance = points[:, :kept], colors[:, :kept], instance[:, :kept]
+        seeds = _seeds(instance, self._objects, chance=self.training)
+        targets = (instance[:, None] == instance.gather(1, seeds)[..., None]).flatten(0, 1)
+        points = self._normalised(points)
+        clouds = self.network.encode(points, colors * 2 - 1)
+        if self.training:
+            first = SimulatedClicks(seeds.flatten(), torch.ones_like(seeds.flatten()))
+        else:
+            first = first_clicks(points, targets)
+        return ClickRounds(tuple(self._answers(points, clouds, targets, first)), targets)
+
+    def _answers(
+        self, points: Tensor, clouds: EncodedClouds, targets: Tensor, first: SimulatedClicks
+    ) -> list[Candidates]:
+        rows, labels = first.rows[:, None], first.labels[:, None]
+        logits = None
+        refining = self._refining_rounds()
+        answers = []
+        for i in range(self._rounds):
+            if logits is not None and i not in refining:
+                new = next_clicks(points, targets, logits)
+                rows = torch.cat([rows, new.rows[:, None]], dim=1)
+                labels = torch.cat([labels, new.labels[:, None]], dim=1)
+            per_cloud = rows.view(len(points), -1)
+            clicked = gather(points, per_cloud).view(*rows.shape, 3)
+            answer = self.network.predict(
+                clouds, Clicks(clicked, labels, logits), candidates=SINGLE if i else READINGS
+            )
+            answers.append(answer)
+            logits = best_logits(answer).detach()
+        return answers
+
+    def _refining_rounds(self) -> set[int]:
+        if not self.training or self._rounds < 3:
+            return set()
+        return {int(torch.randint(1, self._rounds - 1, ())), self._rounds - 1}
+
+    def _normalised(self, points: Tensor) -> Tensor:
+        centered = points - points.mean(1, keepdim=True)
+        largest = square_lengths(centered).amax(1).sqrt()[:, None, None]
+        if self.training:
+            low, high = _SCALES
+            largest = largest / (low + (high - low) * torch.rand_like(largest))
+        return centered / largest
+
+
+def best_logits(answer: Candidates) -> Tensor:
+    """(S, N) of the candidates that the network itself thinks best of."""
+    best = answer.predicted_iou.argmax(1)
+    return answer.logits[torch.arange(len(best), device=best.device), best]
+
+
+def _random_count(low: int, high: int) -> int:
+    """Between two counts, each doubling as likely as another."""
+    share = float(torch.rand(()))
+    return min(high, int(low * (high / low) ** share)) if high > low else high
+
+
+def _seeds(instance: Tensor, count: int, *, chance: bool) -> Tensor:
+    """(B, M) rows of points of M objects in each cloud; the first is row 0.
+
+    Objects are drawn alike, however large they are. Without chance all are that of row 0.
+    """
+    first = torch.zeros(len(instance), 1, dtype=torch.int64, device=instance.device)
+    if count == 1 or not chance:
+        return first.expand(-1, count)
+    others = [torch.multinomial(_weights(own), count - 1, replacement=True) for own in instance]
+    return torch.cat([first, torch.stack(others)], dim=1)
+
+
+def _weights(instance: Tensor) -> Tensor:
+    """(N,) one over the size of each point's object; none for points without."""
+    _, place, sizes = torch.unique(instance, return_inverse=True, return_counts=True)
+    return (instance >= 0) / sizes[place]

@@ -1,0 +1,211 @@
+"""Training with clicks: the losses and the loop of the reference, crops, and that it learns."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from support.parity import recordings
+from support.point_sam import network_of, small_network
+
+from seg3d_ros.networks.batch import SceneBatch
+from seg3d_ros.networks.point_sam import Candidates, load_point_sam
+from seg3d_ros.networks.point_sam_config import MINI
+from seg3d_ros.segmenters.point_sam_session import RADII_M
+from seg3d_ros.training.click_crops import ObjectCrop
+from seg3d_ros.training.click_rounds import ClickRounds, ClickTraining
+from seg3d_ros.training.click_simulation import first_clicks
+from seg3d_ros.training.dataset import SceneSample
+from seg3d_ros.training.prompt_objective import (
+    PromptObjective,
+    intersection_over_union,
+    mask_losses,
+)
+
+OPS = recordings("point_sam", having="num_groups")
+LOOPS = recordings("point_sam", having="loop")
+
+
+@pytest.mark.parametrize("recording", OPS, ids=str)
+def test_losses_are_the_reference_s(recording):
+    arrays = recording.below("loss/")
+    logits, targets = arrays["logits"], arrays["targets"]
+    ours = mask_losses(logits, targets)
+    torch.testing.assert_close(ours, arrays["mask_loss"], atol=1e-5, rtol=0)
+    iou = intersection_over_union(logits > 0, targets)
+    torch.testing.assert_close(iou, arrays["iou"], atol=1e-5, rtol=0)
+
+
+def test_loss_of_masks_by_hand():
+    """Two points; logits 0 are a probability of one half."""
+    loss = mask_losses(torch.zeros(1, 1, 2), torch.tensor([[True, False]]))
+    focal = 0.25 * math.log(2)
+    dice = 1 - (2 * 0.5 + 1e-3) / (0.5 + 1 + 1e-3)
+    assert loss.item() == pytest.approx(focal + 2 * dice, abs=1e-6)
+    assert intersection_over_union(torch.zeros(1, 1, 2) > 0, torch.zeros(1, 2) > 0).item() == 0
+
+
+def test_only_the_best_candidate_learns():
+    logits = torch.tensor([[[5.0, -5.0], [-5.0, 5.0]]], requires_grad=True)
+    predicted = torch.tensor([[0.5, 0.5]], requires_grad=True)
+    output = ClickRounds((Candidates(logits, predicted),), torch.tensor([[True, False]]))
+    losses = PromptObjective()(output, None)
+    assert losses["predicted_iou"].item() == pytest.approx(0.25)
+    assert losses["total"].item() == pytest.approx(losses["mask"].item() + 0.25)
+    losses["total"].backward()
+    assert logits.grad[0, 0].abs().sum() > 0 and logits.grad[0, 1].abs().sum() == 0
+    assert predicted.grad.tolist() == [[-1, 0]]
+
+
+class LoopOfTheReference(ClickTraining):
+    """Starts from the recorded cloud, which is normalised, and knows its objects."""
+
+    def answer_all(self, arrays):
+        points, targets = arrays["in/coords"], arrays["loop/gt_masks"][0]
+        clouds = self.network.encode(points, arrays["in/features"])
+        first = first_clicks(points, targets)
+        return ClickRounds(tuple(self._answers(points, clouds, targets, first)), targets)
+
+
+@pytest.mark.parametrize("recording", LOOPS, ids=str)
+@torch.inference_mode()
+def test_the_loop_of_clicks_is_the_reference_s(recording):
+    """Masks after five clicks agree only if all clicks and mask prompts before did."""
+    rounds = recording.description["loop"]["iterations"]
+    training = LoopOfTheReference(network_of(recording), rounds=rounds).eval()
+    clicked = []
+    training.network.point_encoder.register_forward_pre_hook(lambda _, x: clicked.append(x))
+    output = training.answer_all(recording.arrays)
+    expected = recording.below("loop/")
+    for i, answer in enumerate(output.answers):
+        points, labels = clicked[i]
+        assert torch.equal(points, expected[f"{i}/prompt_coords"])
+        assert torch.equal(labels, expected[f"{i}/prompt_labels"].long())
+        torch.testing.assert_close(answer.logits, expected[f"{i}/masks"], atol=1e-3, rtol=0)
+        iou = expected[f"{i}/iou_preds"]
+        torch.testing.assert_close(answer.predicted_iou, iou, atol=1e-4, rtol=0)
+    losses = PromptObjective()(output, None)
+    torch.testing.assert_close(losses["total"], expected["loss"], atol=1e-4, rtol=0)
+    masks = sum(expected[f"{i}/loss_mask"] for i in range(rounds)) / rounds
+    torch.testing.assert_close(losses["mask"], masks, atol=1e-4, rtol=0)
+
+
+def sample_of(count=3000, seed=0):
+    """A floor (0), two cubes of 0.3 m (1, 2), and points of nothing."""
+    rng = np.random.default_rng(seed)
+    floor = rng.random((count, 3)) * [3, 3, 0.01]
+    cubes = [rng.random((count // 4, 3)) * 0.3 + shift for shift in ((1, 1, 0), (2, 2, 0))]
+    nothing = rng.random((count // 8, 3)) * 3
+    parts = [floor, *cubes, nothing]
+    ids = np.repeat([0, 1, 2, -1], [len(part) for part in parts])
+    colors = np.array([[0.2] * 3, [1, 0, 0], [0, 0, 1], [0.9] * 3])[ids]
+    points = np.concatenate(parts).astype(np.float32)
+    return SceneSample("room", points, colors.astype(np.float32), 0 * points, ids, ids)
+
+
+def test_crops_are_around_a_point_of_an_object():
+    crop, scene = ObjectCrop(points=1000), sample_of()
+    radii, clicked = set(), set()
+    for seed in range(40):
+        part = crop(scene, np.random.default_rng(seed))
+        assert len(part) == 1000 and part.instance[0] >= 0
+        distances = np.linalg.norm(part.points - part.points[0], axis=1)
+        radii.add(min(r for r in RADII_M if r >= distances.max() - 1e-6))
+        clicked.add(int(part.instance[0]))
+    assert radii == set(RADII_M) and clicked == {0, 1, 2}
+
+
+def test_small_crops_repeat_their_points():
+    part = ObjectCrop(points=20_000)(sample_of(400), np.random.default_rng(0))
+    assert len(part) == 20_000
+    assert len(np.unique(part.points, axis=0)) <= 400 * 13 // 8
+
+
+def test_scenes_without_objects_are_refused():
+    with pytest.raises(ValueError, match="room has no object of 5000 points"):
+        ObjectCrop(min_object_points=5000)(sample_of(), np.random.default_rng(0))
+
+
+def batch_of(*seeds, points=600):
+    crops = [ObjectCrop(points=points)(sample_of(), np.random.default_rng(seed)) for seed in seeds]
+    names = ("points", "colors", "normals", "segment", "instance")
+    tensors = [
+        torch.from_numpy(np.concatenate([getattr(crop, name) for crop in crops])) for name in names
+    ]
+    return SceneBatch(*tensors, sizes=(points,) * len(crops), names=("room",) * len(crops))
+
+
+def test_targets_are_objects_of_the_crops():
+    torch.manual_seed(0)
+    batch = batch_of(0, 1, points=600)
+    output = ClickTraining(small_network(), objects=3, fewest_points=600).train()(batch)
+    instance = batch.instance.view(2, -1)
+    assert output.targets.shape == (6, 600) and len(output.answers) == 5
+    for s, target in enumerate(output.targets):
+        ids = instance[s // 3][target].unique()
+        assert len(ids) == 1 and ids >= 0
+        assert target.sum() == (instance[s // 3] == ids).sum()
+    for first in (0, 3):
+        assert output.targets[first, 0]
+    assert output.answers[0].logits.shape == (6, 3, 600)
+    assert output.answers[1].logits.shape == (6, 1, 600)
+
+
+def test_evaluation_leaves_nothing_to_chance():
+    training = ClickTraining(small_network(), rounds=3).eval()
+    batch = batch_of(3)
+    with torch.inference_mode():
+        one, other = training(batch), training(batch)
+    assert torch.equal(one.answers[-1].logits, other.answers[-1].logits)
+    assert one.targets.shape == (2, 600)
+
+
+def test_crops_of_several_sizes_are_refused():
+    batch = batch_of(0, 1)
+    uneven = SceneBatch(**vars(batch) | {"sizes": (500, 700)})
+    with pytest.raises(ValueError, match=r"\(500, 700\) points"):
+        ClickTraining(small_network())(uneven)
+
+
+def test_it_learns_and_its_checkpoint_is_read(tmp_path):
+    """A few steps on one batch; coloured cubes are easily told apart."""
+    torch.manual_seed(0)
+    training = ClickTraining(small_network(), rounds=3, fewest_points=300).train()
+    optimizer = torch.optim.AdamW(training.parameters(), lr=3e-3)
+    objective, batch = PromptObjective(), batch_of(0, 1, points=300)
+    losses = []
+    for _ in range(20):
+        loss = objective(training(batch), batch)["total"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert np.mean(losses[-5:]) < 0.85 * np.mean(losses[:5])
+    unused = {n for n, p in training.named_parameters() if p.grad is None}
+    assert not unused
+
+    torch.save({"state_dict": training.state_dict()}, tmp_path / "checkpoint.pt")
+    config = training.network.config
+    loaded = load_point_sam(tmp_path / "checkpoint.pt", config=config)
+    assert torch.equal(
+        loaded.pc_encoder.out_proj.weight, training.network.pc_encoder.out_proj.weight
+    )
+
+
+def test_the_recipe_builds_what_it_names(tmp_path):
+    pytest.importorskip("hydra", reason="training needs pip install .[train]")
+    from hydra.utils import instantiate
+
+    from seg3d_ros.training.config import load_config
+
+    (tmp_path / "names.txt").write_text("floor\ncube\n")
+    config = load_config(
+        "point_sam_mini", [f"paths.data_dir={tmp_path}", "data.train_transform.points=300"]
+    )
+    crop = instantiate(config.data.train_transform)(sample_of(), np.random.default_rng(0))
+    assert len(crop) == 300
+    training = instantiate(config.model)
+    assert training.network.config is MINI
+    assert isinstance(instantiate(config.loss), PromptObjective)
