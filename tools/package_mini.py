@@ -8,7 +8,6 @@ Half the precision is enough to compute with; what is only needed to go on train
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 import torch
@@ -35,7 +34,7 @@ def main() -> None:
     partial = WEIGHTS.with_suffix(".partial")
     torch.save({"state_dict": half, "recipe": OmegaConf.to_yaml(OmegaConf.create(kept))}, partial)
     load_trained(partial)  # raises if the file is no good
-    os.replace(partial, WEIGHTS)
+    partial.replace(WEIGHTS)
     print(f"{WEIGHTS}: {WEIGHTS.stat().st_size / 1e6:.1f} MB, step {checkpoint['step']}")
 
 

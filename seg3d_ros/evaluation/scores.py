@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import median
 
 from seg3d_ros.evaluation.instance_ap import AveragePrecision
 
@@ -120,5 +121,5 @@ class Evaluation:
 
     @property
     def seconds(self) -> float:
-        """Of a scene, on average."""
-        return sum(scene.seconds for scene in self.scenes) / len(self.scenes)
+        """That a scene takes, median: the first often waits for a compiler."""
+        return median(scene.seconds for scene in self.scenes)

@@ -76,8 +76,7 @@ def require_packages(model: str, packages: Sequence[str]) -> None:
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         raise ImportError(
-            f"{model} needs {', '.join(missing)}: "
-            "install them with pip install 'seg3d_ros[text]'"
+            f"{model} needs {', '.join(missing)}: install them with pip install 'seg3d_ros[text]'"
         )
 
 

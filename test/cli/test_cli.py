@@ -50,7 +50,10 @@ def test_replay_finds_the_boxes_and_writes_all_files(recording, tmp_path, capsys
 
 def test_options_reach_the_pipeline(recording, tmp_path) -> None:
     options = ["--voxel-size", "0.04", "--max-frames", "2", "--segment-period", "0.1"]
-    assert main(["replay", str(recording), "--model", "geometric", "-o", str(tmp_path), *options]) == 0
+    assert (
+        main(["replay", str(recording), "--model", "geometric", "-o", str(tmp_path), *options])
+        == 0
+    )
     timings = json.loads((tmp_path / "timings.json").read_text())
     assert timings["frames"]["read"] == 2
     tracking = PerceptionSettings().tracking

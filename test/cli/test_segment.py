@@ -50,7 +50,22 @@ def written(room, path):
 @pytest.mark.parametrize("name", ["room.ply", "room.pcd", "room.npz"])
 def test_the_boxes_are_found_whatever_the_file(room, tmp_path, name, capsys):
     scene, output = written(room, tmp_path / name), tmp_path / "out"
-    assert main(["segment", str(scene), "--model", "geometric", "--labels", "crate", "-wall", "-o", str(output)]) == 0
+    assert (
+        main(
+            [
+                "segment",
+                str(scene),
+                "--model",
+                "geometric",
+                "--labels",
+                "crate",
+                "-wall",
+                "-o",
+                str(output),
+            ]
+        )
+        == 0
+    )
     assert {path.name for path in output.iterdir()} == set(FILES)
 
     document = json.loads((output / "objects.json").read_text())

@@ -27,7 +27,11 @@ def integrator():
     transforms = Transforms()
     transforms.set_transform("map", "camera", 0, np.eye(4), static=True)
     made = Integrator(
-        Perception(PerceptionSettings(model="geometric")), transforms, fixed_frame="map", tf_timeout=0.1, on_time_jump=lambda: None
+        Perception(PerceptionSettings(model="geometric")),
+        transforms,
+        fixed_frame="map",
+        tf_timeout=0.1,
+        on_time_jump=lambda: None,
     )
     yield made
     made.stop()
