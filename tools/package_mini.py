@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from seg3d_ros.networks.checkpoint import read_checkpoint
 from seg3d_ros.networks.trained import load_trained
-from seg3d_ros.segmenters.mini import WEIGHTS
+from seg3d_ros.segmenters.weights import MINI
 
 
 def main() -> None:
@@ -30,12 +30,12 @@ def main() -> None:
         name: tensor.half() if tensor.is_floating_point() else tensor
         for name, tensor in checkpoint["state_dict"].items()
     }
-    WEIGHTS.parent.mkdir(exist_ok=True)
-    partial = WEIGHTS.with_suffix(".partial")
+    MINI.parent.mkdir(exist_ok=True)
+    partial = MINI.with_suffix(".partial")
     torch.save({"state_dict": half, "recipe": OmegaConf.to_yaml(OmegaConf.create(kept))}, partial)
     load_trained(partial)  # raises if the file is no good
-    partial.replace(WEIGHTS)
-    print(f"{WEIGHTS}: {WEIGHTS.stat().st_size / 1e6:.1f} MB, step {checkpoint['step']}")
+    partial.replace(MINI)
+    print(f"{MINI}: {MINI.stat().st_size / 1e6:.1f} MB, step {checkpoint['step']}")
 
 
 if __name__ == "__main__":

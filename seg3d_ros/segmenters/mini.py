@@ -18,8 +18,8 @@ from seg3d_ros.segmenters.blocks import segment_blocks
 from seg3d_ros.segmenters.postprocess import distinct, finish, take
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.spaceformer_engine import pick_torch_device
+from seg3d_ros.segmenters.weights import MINI
 
-WEIGHTS = Path(__file__).parents[1] / "weights" / "mini.pt"
 SEEDS = 256  # a room holds about 30 instances
 _BLOCK_POINTS = 600_000  # 3 GB on a CPU
 
@@ -104,7 +104,7 @@ def load_mini_segmenter(
         FileNotFoundError: there is no such file.
         ValueError: it holds another network, or the device is not there.
     """
-    path = Path(network.checkpoint).expanduser() if network.checkpoint else WEIGHTS
+    path = Path(network.checkpoint).expanduser() if network.checkpoint else MINI
     trained = load_trained(path)
     if not isinstance(trained.network, Mini):
         raise CheckpointError(f"{path} holds a {type(trained.network).__name__}, not a Mini")

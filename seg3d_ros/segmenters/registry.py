@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seg3d_ros.segmenters.segmenter import PromptSegmenter, Segmenter
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
-from seg3d_ros.segmenters.weights import POINT_SAM, POINT_SAM_MINI, SPACEFORMER, Weights
+from seg3d_ros.segmenters.weights import MINI, POINT_SAM, POINT_SAM_MINI, SPACEFORMER, Weights
 from seg3d_ros.text.encoder import require_packages
 
 BuildPromptSegmenter = Callable[[NetworkSettings], PromptSegmenter]
@@ -103,8 +103,9 @@ MODELS = {
     for info in (
         ModelInfo(
             "mini",
-            "small open-vocabulary mask transformer, made for CPUs; comes with the package",
+            "small open-vocabulary mask transformer, made for CPUs",
             "Apache-2.0",
+            packaged=MINI,
             segmenter=_mini,
         ),
         ModelInfo(

@@ -12,9 +12,11 @@ class NetworkSettings:
     """Where a network comes from, where and how it runs."""
 
     checkpoint: str = setting(
-        "", "File with the weights of a learned model; empty: where seg3d download puts it."
+        "",
+        "File with the weights of a learned model; empty: those of the package, or where "
+        "seg3d download puts them.",
     )
-    prompt_checkpoint: str = setting("", "The same for a learned model that answers clicks.")
+    prompt_checkpoint: str = setting("", "The same for the learned model that answers clicks.")
     text_weights: str = setting(
         "", "Folder with the weights of the text encoder; empty: where a download puts them."
     )

@@ -80,7 +80,9 @@ POINT_SAM = Weights(
     setting="prompt_checkpoint",
 )
 # They come with the package.
-POINT_SAM_MINI = Path(__file__).parents[1] / "weights" / "point_sam_mini.safetensors"
+_PACKAGED = Path(__file__).parents[1] / "weights"
+MINI = _PACKAGED / "mini.pt"
+POINT_SAM_MINI = _PACKAGED / "point_sam_mini.safetensors"
 
 
 def weights_folder() -> Path:

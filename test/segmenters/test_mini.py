@@ -1,0 +1,105 @@
+"""The mini segmenter with the weights that come with the package."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.trained_maskformer import write_checkpoint
+
+from seg3d_ros.networks.checkpoint import CheckpointError
+from seg3d_ros.pipeline import Perception, PerceptionSettings
+from seg3d_ros.recordings.open import open_recording
+from seg3d_ros.replay import replay
+from seg3d_ros.scene import Scene
+from seg3d_ros.segmenters.registry import load_segmenter
+from seg3d_ros.segmenters.settings import NetworkSettings
+from seg3d_ros.segmenters.weights import MINI
+from seg3d_ros.sparse.voxel_keys import keys_of_points
+from seg3d_ros.text.vocabulary_files import load_vocabulary_file
+
+DEMO_ROOM = Path(__file__).parents[2] / "data" / "demo_room"
+VOXEL_M = 0.02
+
+
+@pytest.fixture(scope="module")
+def mini():
+    return load_segmenter("mini", network=NetworkSettings(device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def room():
+    """What the node makes of the bundled recording with its default settings."""
+    perception = Perception(PerceptionSettings(network=NetworkSettings(device="cpu")))
+    perception.set_vocabulary(load_vocabulary_file("household"))
+    return replay(open_recording(DEMO_ROOM), perception, segment_period=3600.0)
+
+
+@pytest.fixture(scope="module")
+def corner(room):
+    """Some square metres of the room, moved to the origin."""
+    near = (room.scene.points[:, :2] < 2.5).all(axis=1)
+    return scene_of(room.scene.points[near], room.scene.colors[near])
+
+
+def scene_of(points, colors):
+    return Scene(points, colors, keys_of_points(points, VOXEL_M), VOXEL_M)
+
+
+def test_weights_are_small():
+    assert MINI.stat().st_size <= 10_000_000
+
+
+def test_what_a_person_would_name_is_found_and_named(room):
+    """Not all of it: the limits of the model are in docs/mini.md."""
+    truth = json.loads((DEMO_ROOM / "objects.json").read_text())["objects"]
+    found = {item["name"] for item in truth if any(names(item, made) for made in room.objects)}
+    counts = Counter(item.label for item in room.objects)
+    assert {"chair", "table", "sofa"} <= found, counts
+    assert counts["chair"] >= 2
+
+
+def names(item, made):
+    """Whether an object is called what a true one is called, and is where that is."""
+    off = np.abs(np.array(item["center"]) - made.box.center)
+    return made.label == item["name"] and (off < np.array(item["size"]).max() / 2).all()
+
+
+def test_the_same_scene_elsewhere_gives_the_same_instances(mini, corner):
+    here = mini.segment(corner)
+    there = mini.segment(scene_of(corner.points + np.float32([64, -32, 8]), corner.colors))
+    assert len(here) > 5
+    assert np.array_equal(here.masks, mini.segment(corner).masks)
+    assert len(there) == pytest.approx(len(here), rel=0.2)  # float32 rounds far away
+
+
+def test_embeddings_are_unit_and_scores_fall(mini, corner):
+    found = mini.segment(corner)
+    assert np.allclose(np.linalg.norm(found.embeddings, axis=1), 1, atol=1e-4)
+    assert (np.diff(found.scores) <= 0).all()
+    assert 0 < found.scores[-1] <= found.scores[0] <= 1
+
+
+def test_blocks_give_about_what_the_whole_gives(corner, mini):
+    settings = NetworkSettings(device="cpu", block_points=len(corner) // 2)
+    whole, parts = mini.segment(corner), load_segmenter("mini", network=settings).segment(corner)
+    both = whole.masks[:5].astype(np.float32) @ parts.masks.T.astype(np.float32)
+    union = whole.masks[:5].sum(1)[:, None] + parts.masks.sum(1) - both
+    assert (both / union).max(axis=1).mean() > 0.6
+
+
+def test_an_empty_scene_has_no_instances(mini):
+    assert (
+        len(mini.segment(scene_of(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.float32))))
+        == 0
+    )
+
+
+def test_the_checkpoint_of_another_network_is_refused(tmp_path):
+    path, _ = write_checkpoint(tmp_path)
+    with pytest.raises(CheckpointError, match="holds a MaskFormer, not a Mini"):
+        load_segmenter("mini", network=replace(NetworkSettings(), checkpoint=str(path)))
