@@ -144,13 +144,15 @@ def test_points_belong_to_the_best_scored_mask():
     assert paint(masks, np.array([0.1, 0.9]), np.array([5, 7])).tolist() == [5, 7, 7, -1]
 
 
-def test_small_masks_still_name_points_but_are_no_instances(root, dataset):
+@pytest.mark.parametrize(("size", "kept"), [(99, 0), (100, 1)])
+def test_masks_smaller_than_the_minimum_name_points_but_are_no_instances(
+    root, dataset, size, kept
+):
     evaluator = Evaluator(protocol(root))
     sample = load_scene(dataset, 0).sample
-    few = np.flatnonzero(sample.segment == 3)[:50]
     mask = np.zeros((1, len(sample)), bool)
-    mask[0, few] = True
+    mask[0, np.flatnonzero(sample.segment == 3)[:size]] = True
     judged = evaluator.add(sample, Predictions(Instances(mask, np.ones(1)), np.array([3])))
-    assert len(judged.predictions) == 0
+    assert len(judged.predictions) == kept
     ball = next(item for item in evaluator.named().classes if item.name == "ball")
-    assert ball.iou == pytest.approx(50 / 200) and ball.precision.ap == 0
+    assert ball.iou == pytest.approx(size / 200) and ball.precision.ap == 0
