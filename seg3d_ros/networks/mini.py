@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from seg3d_ros.networks.batch import SceneBatch
-from seg3d_ros.networks.mini_decoder import Decoded, QueryDecoder, SceneFeatures, Votes
+from seg3d_ros.networks.mini_decoder import Queries, QueryDecoder, SceneFeatures, Votes
 from seg3d_ros.networks.minkunet import MinkUNet
 from seg3d_ros.networks.seeds import seeds_on_instances
 from seg3d_ros.sparse.grid import VoxelGrid
@@ -35,7 +35,8 @@ class MiniOutput:
         points: for each scene a point of the batch for each of its N voxels, (N,) int64.
         scenes: features of each scene.
         seeds: (Q,) int64 for each scene, voxels that the queries were placed on.
-        queries: what those of each scene say.
+        queries: what those of each scene have found.
+        masks: (Q, N) mask logits of each scene's queries.
         samples: voxels of each scene whose own meaning was read, (S,) int64 ...
         meanings: ... and what they mean, (S, D) unit vectors.
     """
@@ -43,7 +44,8 @@ class MiniOutput:
     points: list[Tensor]
     scenes: list[SceneFeatures]
     seeds: list[Tensor]
-    queries: list[Decoded]
+    queries: list[Queries]
+    masks: list[Tensor]
     samples: list[Tensor]
     meanings: list[Tensor]
 
@@ -98,8 +100,9 @@ class Mini(nn.Module):
         seeds = [seeds_on_instances(i, each=self.seeds_per_instance) for i in ids]
         samples = [seeds_on_instances(i, each=_SAMPLES) for i in ids]
         queries = [self.decoder(*pair) for pair in zip(scenes, seeds, strict=True)]
+        masks = [self.decoder.masks(*pair) for pair in zip(scenes, queries, strict=True)]
         meanings = [self.decoder.meaning_at(*pair) for pair in zip(scenes, samples, strict=True)]
-        return MiniOutput(points, scenes, seeds, queries, samples, meanings)
+        return MiniOutput(points, scenes, seeds, queries, masks, samples, meanings)
 
     def encode(
         self, points: Tensor, colors: Tensor, *, sizes: tuple[int, ...] | None = None

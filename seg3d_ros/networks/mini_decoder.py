@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -54,22 +55,38 @@ class SceneFeatures:
     def __len__(self) -> int:
         return len(self.points)
 
+    @cached_property
+    def coarse(self) -> CoarseScene:
+        """The same in less detail."""
+        return CoarseScene(self)
+
 
 @dataclass(frozen=True, eq=False)
-class Decoded:
-    """What Q queries say.
+class Queries:
+    """What Q queries have found.
 
     Attributes:
+        states: (Q, C) features.
+        places: (Q, 3) votes of their seeds, metres.
         early: (Q, N1) mask logits before each layer, over voxels of the first coarser level.
-        masks: (Q, N) mask logits over the voxels.
+        coarse: (Q, N1) the same at last.
         quality: (Q,) logit of the IoU that the mask has with its object.
         embeddings: (Q, D) unit vectors.
     """
 
+    states: Tensor
+    places: Tensor
     early: tuple[Tensor, ...]
-    masks: Tensor
+    coarse: Tensor
     quality: Tensor
     embeddings: Tensor
+
+    def take(self, rows: Tensor) -> Queries:
+        """Those of the queries, in this order; what they said early is left out."""
+        return Queries(
+            self.states[rows], self.places[rows], (), self.coarse[rows], self.quality[rows],
+            self.embeddings[rows],
+        )  # fmt: skip
 
 
 class QueryDecoder(nn.Module):
@@ -97,28 +114,27 @@ class QueryDecoder(nn.Module):
             nn.Linear(width + _SHAPE, width), nn.GELU(), nn.Linear(width, embedding_dim)
         )
 
-    def forward(self, scene: SceneFeatures, seeds: Tensor) -> Decoded:
+    def forward(self, scene: SceneFeatures, seeds: Tensor) -> Queries:
         """What queries on (Q,) int64 seed rows find."""
-        coarse = CoarseScene(scene)
+        coarse = scene.coarse
         described = coarse.described[scene.parents[0][seeds]]
         q = self.start(torch.cat([scene.fine[seeds], described], dim=1))
         places, memory = scene.votes.middles[seeds], self.memory(coarse.memory)
         early = []
         for layer in self.layers:
-            masks = self.mask_head(q, places, coarse.masks, coarse.votes)
-            early.append(masks)
-            q = layer(q, places, memory, coarse.memory_points, coarse.pool(masks))
-        masks = self.mask_head(q, places, coarse.masks, coarse.votes)
-        return Decoded(
-            early=tuple(early),
-            masks=self.mask_head(q, places, scene.masks, scene.votes.middles),
-            quality=self.quality(q)[:, 0],
-            embeddings=self.embed(q, masks, coarse),
-        )
+            early.append(self.mask_head(q, places, coarse.masks, coarse.votes.middles))
+            q = layer(q, places, memory, coarse.memory_points, coarse.pool(early[-1]))
+        masks = self.mask_head(q, places, coarse.masks, coarse.votes.middles)
+        embeddings = self.embed(q, masks, coarse)
+        return Queries(q, places, tuple(early), masks, self.quality(q)[:, 0], embeddings)
+
+    def masks(self, scene: SceneFeatures, queries: Queries) -> Tensor:
+        """(Q, N) mask logits over the finest voxels."""
+        return self.mask_head(queries.states, queries.places, scene.masks, scene.votes.middles)
 
     def meaning_at(self, scene: SceneFeatures, rows: Tensor) -> Tensor:
         """(S, D) unit vectors: what (S,) single voxels seem to belong to."""
-        described = CoarseScene(scene).described[scene.parents[0][rows]]
+        described = scene.coarse.described[scene.parents[0][rows]]
         return normalize(self.meaning(described), dim=1)
 
     def embed(self, q: Tensor, masks: Tensor, coarse: CoarseScene) -> Tensor:
@@ -137,7 +153,10 @@ class CoarseScene:
         self.memory = torch.cat([two, three[uppest]], dim=1)
         self.described = torch.cat([one, self.memory[upper]], dim=1)
         self.masks = mean_by_row(scene.masks, up, len(one))
-        self.votes = mean_by_row(scene.votes.middles, up, len(one))
+        self.votes = Votes(
+            mean_by_row(scene.votes.middles, up, len(one)),
+            mean_by_row(scene.votes.log_radii[:, None], up, len(one))[:, 0],
+        )
         self.points = mean_by_row(scene.points, up, len(one))
         self.memory_points = mean_by_row(self.points, upper, len(two))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from seg3d_ros.networks.mini_decoder import SceneFeatures
+
 _NEAR = 0.7  # of a radius; votes nearer are for the same object
 
 
@@ -23,20 +25,20 @@ def seeds_on_instances(instance: Tensor, *, each: int) -> Tensor:
     return order[(starts + chance * counts).long().clamp(max=len(instance) - 1)].t().flatten()
 
 
-def seeds_for_all(middles: Tensor, radii: Tensor, *, count: int) -> Tensor:
+def seeds_for_all(scene: SceneFeatures, *, count: int) -> Tensor:
     """Rows of at most `count` voxels, so that every object gets a good seed, (Q,) int64.
 
     Three of four are as different from each other as can be, which finds what is small; the
     others are spread evenly over the scene, where large things have most of the voxels.
-
-    Args:
-        middles: (N, 3) where each voxel takes the middle of its object to be, metres.
-        radii: (N,) and how large that is, metres.
-        count: of the seeds.
     """
+    votes = scene.coarse.votes  # a voxel of them is as good as its neighbour
+    middles, radii = votes.middles, votes.log_radii.exp()
     different = settle(farthest_seeds(middles, radii, count=count * 3 // 4), middles, radii)
     even = torch.linspace(0, len(middles) - 1, count // 4, device=middles.device).long()
-    return torch.unique(torch.cat([different, even]))
+    rows = torch.unique(torch.cat([different, even]))
+    child = rows.new_empty(len(middles))
+    child[scene.parents[0]] = torch.arange(len(scene), device=rows.device)
+    return child[rows]
 
 
 def farthest_seeds(middles: Tensor, radii: Tensor, *, count: int) -> Tensor:

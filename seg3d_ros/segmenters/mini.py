@@ -10,17 +10,17 @@ from torch import Tensor
 
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.mini import Mini
-from seg3d_ros.networks.mini_decoder import Decoded
+from seg3d_ros.networks.mini_decoder import Queries
 from seg3d_ros.networks.seeds import seeds_for_all
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Instances, Int64, Scene
 from seg3d_ros.segmenters.blocks import segment_blocks
-from seg3d_ros.segmenters.postprocess import distinct, finish, take
+from seg3d_ros.segmenters.postprocess import distinct, finish
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.spaceformer_engine import pick_torch_device
 from seg3d_ros.segmenters.weights import MINI
 
-SEEDS = 256  # a room holds about 30 instances
+SEEDS = 400  # a room holds about 30 instances
 _BLOCK_POINTS = 600_000  # 3 GB on a CPU
 
 
@@ -64,23 +64,26 @@ class MiniSegmenter:
         points, colors = scene.points[rows], scene.colors[rows]
         # Whole metres are a whole number of voxels; small numbers keep float32 exact far away.
         cloud = torch.from_numpy(points - np.floor(points.min(axis=0))).to(self._device)
-        voxels, scenes = self._model.encode(cloud, torch.from_numpy(colors).to(self._device))
-        votes = scenes[0].votes
-        seeds = seeds_for_all(votes.middles, votes.log_radii.exp(), count=SEEDS)
-        found = self._distinct(self._model.decoder(scenes[0], seeds))
-        return Instances(found.masks[:, voxels.cpu().numpy()], found.scores, found.embeddings)
-
-    def _distinct(self, decoded: Decoded) -> Instances:
-        """Masks over voxels without duplicates; many seeds lie on the same object."""
-        proposals = Instances(
-            (decoded.masks > self._mask_logit).cpu().numpy(),
-            _scores(decoded).cpu().numpy(),
-            decoded.embeddings.cpu().numpy(),
+        voxels, (scene_features,) = self._model.encode(
+            cloud, torch.from_numpy(colors).to(self._device)
         )
-        good = np.flatnonzero(proposals.scores >= self._postprocess.min_score)
-        proposals = take(proposals, good)
-        kept = distinct(proposals.masks, proposals.scores, iou=self._postprocess.nms_iou)
-        return take(proposals, kept)
+        queries = self._model.decoder(scene_features, seeds_for_all(scene_features, count=SEEDS))
+        queries, scores = self._distinct(queries)
+        masks = self._model.decoder.masks(scene_features, queries) > self._mask_logit
+        return Instances(
+            masks.cpu().numpy()[:, voxels.cpu().numpy()],
+            scores.cpu().numpy(),
+            queries.embeddings.cpu().numpy(),
+        )
+
+    def _distinct(self, queries: Queries) -> tuple[Queries, Tensor]:
+        """The best of the queries that found the same object, told on the coarse voxels."""
+        scores = _scores(queries)
+        rows = (scores >= self._postprocess.min_score).nonzero()[:, 0]
+        masks = (queries.coarse[rows] > self._mask_logit).cpu().numpy()
+        kept = distinct(masks, scores[rows].cpu().numpy(), iou=self._postprocess.nms_iou)
+        rows = rows[torch.from_numpy(kept).to(rows.device)]
+        return queries.take(rows), scores[rows]
 
     @property
     def _mask_logit(self) -> float:
@@ -88,11 +91,11 @@ class MiniSegmenter:
         return float(np.log(p / (1 - p)))
 
 
-def _scores(decoded: Decoded) -> Tensor:
+def _scores(queries: Queries) -> Tensor:
     """(Q,) the IoU that each query expects, times how sure its mask is."""
-    inside = decoded.masks > 0
-    probability = (decoded.masks.sigmoid() * inside).sum(dim=1)
-    return decoded.quality.sigmoid() * probability / inside.sum(dim=1).clamp(min=1)
+    inside = queries.coarse > 0
+    probability = (queries.coarse.sigmoid() * inside).sum(dim=1)
+    return queries.quality.sigmoid() * probability / inside.sum(dim=1).clamp(min=1)
 
 
 def load_mini_segmenter(

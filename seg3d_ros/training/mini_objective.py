@@ -75,7 +75,7 @@ class MiniObjective(nn.Module):
         segment = batch.segment[output.points[index]]
         wanted = instance[seeds]
         found = output.queries[index]
-        bce, dice, iou = mask_losses(found.masks, instance, wanted)
+        bce, dice, iou = mask_losses(output.masks[index], instance, wanted)
         votes, radii = vote_losses(scene, instance)
         of_queries, aligned = self._names(found.embeddings, segment[seeds], names)
         of_samples, _ = self._names(output.meanings[index], segment[output.samples[index]], names)
