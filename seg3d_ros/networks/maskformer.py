@@ -158,6 +158,13 @@ def decode_instances(
         (P,) int64 query with the largest product of mask logit and score; -1 for none.
     """
     scores = class_probabilities(logits).amax(dim=1)
+    return claim_points(scores, masks, min_score=min_score, mask_threshold=mask_threshold)
+
+
+def claim_points(
+    scores: Tensor, masks: Tensor, *, min_score: float, mask_threshold: float
+) -> Tensor:
+    """As `decode_instances`, with the (Q,) score of each query."""
     kept = (scores > min_score).nonzero()[:, 0]
     if not len(kept):
         return torch.full_like(masks[0], -1, dtype=torch.int64)

@@ -32,6 +32,7 @@ class MiniOutput:
     """What training needs of a batch.
 
     Attributes:
+        rows: (P,) int64, the voxel of each point, counted over the whole batch.
         points: for each scene a point of the batch for each of its N voxels, (N,) int64.
         scenes: features of each scene.
         seeds: (Q,) int64 for each scene, voxels that the queries were placed on.
@@ -41,6 +42,7 @@ class MiniOutput:
         meanings: ... and what they mean, (S, D) unit vectors.
     """
 
+    rows: Tensor
     points: list[Tensor]
     scenes: list[SceneFeatures]
     seeds: list[Tensor]
@@ -102,7 +104,7 @@ class Mini(nn.Module):
         queries = [self.decoder(*pair) for pair in zip(scenes, seeds, strict=True)]
         masks = [self.decoder.masks(*pair) for pair in zip(scenes, queries, strict=True)]
         meanings = [self.decoder.meaning_at(*pair) for pair in zip(scenes, samples, strict=True)]
-        return MiniOutput(points, scenes, seeds, queries, masks, samples, meanings)
+        return MiniOutput(rows, points, scenes, seeds, queries, masks, samples, meanings)
 
     def encode(
         self, points: Tensor, colors: Tensor, *, sizes: tuple[int, ...] | None = None

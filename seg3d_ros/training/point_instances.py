@@ -10,9 +10,11 @@ from torch import Tensor
 
 from seg3d_ros.networks.maskformer import (
     MaskFormerOutput,
+    claim_points,
     class_probabilities,
     decode_instances,
 )
+from seg3d_ros.networks.mini import MiniOutput
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,3 +60,20 @@ def _(
     ids = decode_instances(logits, masks, min_score=score_thresh, mask_threshold=mask_thresh)
     classes = class_probabilities(logits).argmax(dim=1).tolist()
     return PointInstances(ids, [class_names[i] for i in classes] if class_names else ())
+
+
+@point_instances.register
+def _(
+    output: MiniOutput,
+    *,
+    score_thresh: float,
+    mask_thresh: float,
+    class_names: Sequence[str] = (),
+) -> PointInstances:
+    masks = output.masks[0]
+    rows = output.rows[output.rows < masks.shape[1]]  # those of the first scene come first
+    if not len(masks):
+        return PointInstances(rows.new_full((len(rows),), -1))
+    scores = output.queries[0].quality.sigmoid()
+    ids = claim_points(scores, masks, min_score=score_thresh, mask_threshold=mask_thresh)
+    return PointInstances(ids[rows])

@@ -7,7 +7,7 @@ import torch
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.networks.mini import Mini
 from seg3d_ros.networks.mini_decoder import MaskHead
-from seg3d_ros.networks.seeds import farthest_seeds, seeds_on_instances
+from seg3d_ros.networks.seeds import farthest_seeds, seeds_for_all, seeds_on_instances, settle
 
 ROOM = 1.6  # metres
 
@@ -52,13 +52,15 @@ def test_a_batch_gives_what_its_scenes_give_alone(mini):
         for number, seed in enumerate((1, 2)):
             points, colors, _ = boxes(seed)
             _, (alone,) = mini.encode(points, colors)
-            seeds = farthest_seeds(alone.votes.middles, alone.votes.log_radii.exp(), count=4)
+            seeds = seeds_for_all(alone, count=8)
             a = mini.decoder(alone, seeds)
             b = mini.decoder(together[number], seeds)
-            for name in ("masks", "quality", "embeddings"):
-                torch.testing.assert_close(
-                    getattr(a, name), getattr(b, name), atol=1e-4, rtol=1e-4
-                )
+            a_masks = mini.decoder.masks(alone, a)
+            b_masks = mini.decoder.masks(together[number], b)
+            torch.testing.assert_close(a_masks, b_masks, atol=1e-4, rtol=1e-4)
+            for name in ("coarse", "quality", "embeddings"):
+                both = getattr(a, name), getattr(b, name)
+                torch.testing.assert_close(*both, atol=1e-4, rtol=1e-4)
 
 
 def test_the_order_of_points_does_not_matter(mini):
@@ -75,12 +77,26 @@ def test_training_places_queries_on_every_instance():
     torch.manual_seed(0)
     batch = batch_of(4, 5)
     output = Mini(seeds_per_instance=3)(batch)
-    for points, seeds, found in zip(output.points, output.seeds, output.queries, strict=True):
+    for points, seeds, found, masks in zip(
+        output.points, output.seeds, output.queries, output.masks, strict=True
+    ):
         ids, counts = torch.unique(batch.instance[points][seeds], return_counts=True)
         assert ids.tolist() == [0, 1, 2, 3, 4]
         assert counts.tolist() == [3] * 5
-        assert found.masks.shape == (15, len(points))
+        assert masks.shape == (15, len(points))
         torch.testing.assert_close(found.embeddings.norm(dim=1), torch.ones(15))
+
+
+def test_fewer_queries_keep_what_they_found(mini):
+    points, colors, _ = boxes(6)
+    with torch.inference_mode():
+        _, (scene,) = mini.encode(points, colors)
+        queries = mini.decoder(scene, seeds_for_all(scene, count=12))
+        rows = torch.tensor([5, 1])
+        some = queries.take(rows)
+        masks = mini.decoder.masks(scene, queries)
+        torch.testing.assert_close(mini.decoder.masks(scene, some), masks[rows])
+    assert torch.equal(some.quality, queries.quality[rows])
 
 
 def test_mask_logits_are_likeness_less_squared_distance():
@@ -122,3 +138,9 @@ def test_farthest_seeds_reach_every_object_however_small():
     )
     assert set(owner[rows]) == {0, 1, 2, 3}
     assert len(farthest_seeds(torch.zeros(3, 3), torch.ones(3), count=12)) == 3
+
+
+def test_seeds_settle_among_votes_like_theirs():
+    middles = torch.tensor([[0.0, 0, 0], [0.1, 0, 0], [0.12, 0, 0], [0.14, 0, 0], [5, 0, 0]])
+    radii = torch.full((5,), 0.3)
+    assert settle(torch.tensor([0, 4]), middles, radii).tolist() == [1, 4]

@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from seg3d_ros.networks.maskformer import MaskFormerOutput
+from seg3d_ros.networks.mini import MiniOutput
+from seg3d_ros.networks.mini_decoder import Queries
 from seg3d_ros.training.point_instances import point_instances
 
 THRESHOLDS = {"score_thresh": 0.5, "mask_thresh": 0.0}
@@ -31,6 +33,16 @@ def test_thresholds_are_those_given(score_thresh, mask_thresh, ids):
         MaskFormerOutput(logits, masks), score_thresh=score_thresh, mask_thresh=mask_thresh
     )
     assert found.ids.tolist() == ids
+
+
+def test_points_of_mini_have_the_query_of_their_voxel():
+    masks = torch.tensor([[3.0, -1.0], [2.0, 2.0], [9.0, 9.0]])
+    quality = torch.tensor([2.0, 1.0, -1.0])  # the last is too bad
+    nothing = torch.zeros(0)
+    queries = Queries(nothing, nothing, (), nothing, quality, nothing)
+    rows = torch.tensor([1, 0, 0, 2, 3])  # two points are of a second scene
+    output = MiniOutput(rows, [], [], [], [queries] * 2, [masks] * 2, [], [])
+    assert point_instances(output, **THRESHOLDS).ids.tolist() == [1, 0, 0]
 
 
 def test_an_unknown_output_is_called_by_its_name():
