@@ -12,8 +12,7 @@ from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.maskformer import MaskFormer, MaskFormerOutput, class_probabilities
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Instances, Int64, Scene
-from seg3d_ros.segmenters.blocks import segment_blocks
-from seg3d_ros.segmenters.postprocess import Queries, finish, propose, score_queries
+from seg3d_ros.segmenters.postprocess import Queries, propose, score_queries, segment_whole
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.spaceformer_engine import pick_torch_device
 from seg3d_ros.text.encoder import load_text_encoder
@@ -61,12 +60,13 @@ class MaskFormerSegmenter:
 
     def segment(self, scene: Scene) -> Instances:
         """Instances, best score first; those of a large scene are put together from blocks."""
-        if not len(scene):
-            return Instances(np.zeros((0, 0), np.bool_), np.zeros(0, np.float32))
-        proposals, _ = segment_blocks(
-            scene.points, lambda rows: self._propose(scene, rows), limit=self._limit
+        instances, _ = segment_whole(
+            scene,
+            lambda rows: self._propose(scene, rows),
+            limit=self._limit,
+            settings=self._postprocess,
         )
-        return finish(proposals, scene, self._postprocess)
+        return instances
 
     @torch.inference_mode()
     def _propose(self, scene: Scene, rows: Int64) -> Instances:

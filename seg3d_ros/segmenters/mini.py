@@ -14,8 +14,7 @@ from seg3d_ros.networks.mini_decoder import Queries
 from seg3d_ros.networks.seeds import seeds_for_all
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Instances, Int64, Scene
-from seg3d_ros.segmenters.blocks import segment_blocks
-from seg3d_ros.segmenters.postprocess import distinct, finish
+from seg3d_ros.segmenters.postprocess import distinct, segment_whole
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.spaceformer_engine import pick_torch_device
 from seg3d_ros.segmenters.weights import MINI
@@ -52,12 +51,13 @@ class MiniSegmenter:
 
     def segment(self, scene: Scene) -> Instances:
         """Instances, best score first; those of a large scene are put together from blocks."""
-        if not len(scene):
-            return Instances(np.zeros((0, 0), np.bool_), np.zeros(0, np.float32))
-        proposals, _ = segment_blocks(
-            scene.points, lambda rows: self._propose(scene, rows), limit=self._limit
+        instances, _ = segment_whole(
+            scene,
+            lambda rows: self._propose(scene, rows),
+            limit=self._limit,
+            settings=self._postprocess,
         )
-        return finish(proposals, scene, self._postprocess)
+        return instances
 
     @torch.inference_mode()
     def _propose(self, scene: Scene, rows: Int64) -> Instances:

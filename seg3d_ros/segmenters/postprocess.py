@@ -7,6 +7,7 @@ views or blocks of a scene may be pooled.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import torch
 from scipy.sparse.csgraph import connected_components
 
 from seg3d_ros.scene import Bool, Float32, Instances, Int64, Scene
+from seg3d_ros.segmenters.blocks import segment_blocks
 from seg3d_ros.segmenters.mask_matrix import adjacency, intersections
 from seg3d_ros.segmenters.settings import PostprocessSettings
 from seg3d_ros.sparse.voxel_keys import key_step, pack_keys, unpack_keys
@@ -133,6 +135,34 @@ def finish(proposals: Instances, scene: Scene, settings: PostprocessSettings) ->
     proposals = take(proposals, np.flatnonzero(large))
     best = distinct(proposals.masks, proposals.scores, iou=settings.nms_iou)
     return take(proposals, best[: settings.max_instances])
+
+
+def segment_whole(
+    scene: Scene,
+    propose: Callable[[Int64], Instances],
+    *,
+    limit: int,
+    settings: PostprocessSettings,
+) -> tuple[Instances, int]:
+    """Instances of a scene of any size, best score first; a large one is put together from blocks.
+
+    Args:
+        scene: what to segment.
+        propose: proposals for the points in these rows, masks over them; raises
+            `BlockTooLargeError` where there is no memory for so many.
+        limit: points given to it at once.
+        settings: thresholds.
+
+    Returns:
+        The instances, and the limit that worked.
+
+    Raises:
+        BlockTooLargeError: there is not even memory for the smallest block.
+    """
+    if not len(scene):
+        return Instances(np.zeros((0, 0), np.bool_), np.zeros(0, np.float32)), limit
+    proposals, limit = segment_blocks(scene.points, propose, limit=limit)
+    return finish(proposals, scene, settings), limit
 
 
 def take(instances: Instances, rows: Int64) -> Instances:

@@ -9,17 +9,13 @@ import torch
 from torch import Tensor
 
 from seg3d_ros.scene import Float32, Instances, Int64, Scene
-from seg3d_ros.segmenters.blocks import (
-    SMALLEST_BLOCK,
-    BlockTooLargeError,
-    segment_blocks,
-)
+from seg3d_ros.segmenters.blocks import SMALLEST_BLOCK, BlockTooLargeError
 from seg3d_ros.segmenters.postprocess import (
     Queries,
-    finish,
     looks_inverted,
     propose,
     score_queries,
+    segment_whole,
 )
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.spaceformer_engine import Engine, load_engine
@@ -70,13 +66,14 @@ class SpaceformerSegmenter:
         Raises:
             BlockTooLargeError: the device has not even memory for a small block.
         """
-        if not len(scene):
-            return Instances(np.zeros((0, 0), np.bool_), np.zeros(0, np.float32))
         self._warn_if_coarse(scene)
-        instances, self._limit = segment_blocks(
-            scene.points, lambda rows: self._proposals(scene, rows), limit=self._limit
+        instances, self._limit = segment_whole(
+            scene,
+            lambda rows: self._proposals(scene, rows),
+            limit=self._limit,
+            settings=self._postprocess,
         )
-        return finish(instances, scene, self._postprocess)
+        return instances
 
     def _proposals(self, scene: Scene, rows: Int64) -> Instances:
         """Proposals of all views of a part of the scene."""
