@@ -55,12 +55,12 @@ def test_weights_are_small():
 
 
 def test_what_a_person_would_name_is_found_and_named(room):
-    """Not all of it: the limits of the model are in docs/mini.md."""
+    """Not all of it: the limits of the model are in its card, seg3d_ros/weights/mini.md."""
     truth = json.loads((DEMO_ROOM / "objects.json").read_text())["objects"]
     found = {item["name"] for item in truth if any(names(item, made) for made in room.objects)}
     counts = Counter(item.label for item in room.objects)
-    assert {"chair", "table", "sofa"} <= found, counts
-    assert counts["chair"] >= 2
+    assert {"chair", "sofa", "plant", "ball", "clock"} <= found, counts
+    assert counts["chair"] >= 3
 
 
 def names(item, made):
@@ -84,12 +84,13 @@ def test_embeddings_are_unit_and_scores_fall(mini, corner):
     assert 0 < found.scores[-1] <= found.scores[0] <= 1
 
 
-def test_blocks_give_about_what_the_whole_gives(corner, mini):
+def test_blocks_find_what_the_whole_shows(corner, mini):
+    """Not all of it: what a block cuts off is context that the network misses."""
     settings = NetworkSettings(device="cpu", block_points=len(corner) // 2)
     whole, parts = mini.segment(corner), load_segmenter("mini", network=settings).segment(corner)
-    both = whole.masks[:5].astype(np.float32) @ parts.masks.T.astype(np.float32)
-    union = whole.masks[:5].sum(1)[:, None] + parts.masks.sum(1) - both
-    assert (both / union).max(axis=1).mean() > 0.6
+    both = whole.masks.astype(np.float32) @ parts.masks.T.astype(np.float32)
+    union = whole.masks.sum(1)[:, None] + parts.masks.sum(1) - both
+    assert ((both / union).max(axis=1) > 0.9).sum() >= 2
 
 
 def test_an_empty_scene_has_no_instances(mini):
