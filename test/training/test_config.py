@@ -78,7 +78,7 @@ def test_mini_changes_the_recipe_and_keeps_its_keys():
     assert mini.data.label_set == "names"
     assert set(recipe.train) == set(mini.train)
     assert set(recipe.data) == set(mini.data)
-    assert configs.config_names() == ("mini", "train")
+    assert configs.config_names() == ("mini", "point_sam_mini", "train")
 
 
 def test_overrides():
@@ -107,5 +107,5 @@ def test_overrides_that_do_not_fit_are_explained_in_one_line(override, message):
 
 
 def test_unknown_configurations_are_refused():
-    with pytest.raises(ValueError, match="no configuration 'maxi'; there are mini, train"):
+    with pytest.raises(ValueError, match="no configuration 'maxi'; there are mini, point_sam_mini, train"):
         configs.load_config("maxi")
