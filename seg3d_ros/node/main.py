@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
 import sys
-import threading
-import time
 
 import rclpy
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.utilities import get_default_context
 
 from seg3d_ros.node.seg3d_node import Seg3dNode
 
 log = logging.getLogger(__name__)
 
-LAST_WORK_S = 0.3  # the whole end is to take two seconds at most
-
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is interrupted; returns the exit code of the process."""
     code = _run(args)
-    if not _threads_have_ended():
-        # A network that still runs in a thread cannot be interrupted; the interpreter would wait
-        # for it, or fall over it. Only then: it costs the shared memory of the middleware, which
-        # nobody but an orderly end gives back.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    return code
-
-
-def _threads_have_ended() -> bool:
-    """Give the threads that were told to end a moment to do so."""
-    end = time.monotonic() + LAST_WORK_S
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread():
-            thread.join(max(0.0, end - time.monotonic()))
-    return threading.active_count() == 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The middleware is down and has given its shared memory back. What is left, a network that
+    # still runs in a thread, libraries that fall over each other, nobody has to wait for.
+    os._exit(code)
 
 
 def _run(args: list[str] | None) -> int:
@@ -65,6 +51,9 @@ def _run(args: list[str] | None) -> int:
         executor.shutdown()
         node.destroy_node()
         rclpy.try_shutdown()
+        del executor, node
+        gc.collect()
+        get_default_context().destroy()
     return 0
 
 
