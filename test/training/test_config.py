@@ -107,5 +107,7 @@ def test_overrides_that_do_not_fit_are_explained_in_one_line(override, message):
 
 
 def test_unknown_configurations_are_refused():
-    with pytest.raises(ValueError, match="no configuration 'maxi'; there are mini, point_sam_mini, train"):
+    with pytest.raises(
+        ValueError, match="no configuration 'maxi'; there are mini, point_sam_mini, train"
+    ):
         configs.load_config("maxi")
