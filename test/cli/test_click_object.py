@@ -9,7 +9,6 @@ import pytest
 from support import toy_room
 
 from seg3d_ros.cli import main
-from seg3d_ros.mapping.depth_image import deproject
 from seg3d_ros.viewer.results import FILES
 
 GREEN = toy_room.BOXES[1]
@@ -18,15 +17,7 @@ ON_TOP = [GREEN.center[0], GREEN.center[1], GREEN.high[2]]
 
 @pytest.fixture(scope="module")
 def room():
-    """Points and colours of the toy room from three views."""
-    parts = []
-    for pose in toy_room.views(3):
-        depth, color = toy_room.cast(pose)
-        points = deproject(depth, toy_room.CAMERA, depth_unit=1.0) @ pose[:3, :3].T + pose[:3, 3]
-        seen = np.isfinite(points).all(axis=1)
-        parts.append((points[seen], color.reshape(-1, 3)[seen]))
-    points, colors = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return points[::2].astype(np.float32), colors[::2]
+    return toy_room.cloud(3)
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,6 @@ from support import toy_room
 from support.small_spaceformer import CONFIG, small_network, write_checkpoint
 
 from seg3d_ros.cli import main
-from seg3d_ros.mapping.depth_image import deproject
 from seg3d_ros.segmenters import spaceformer_engine
 from seg3d_ros.text import encoder as encoders
 from seg3d_ros.viewer.results import FILES
@@ -18,15 +17,7 @@ from seg3d_ros.viewer.results import FILES
 
 @pytest.fixture(scope="module")
 def room():
-    """Points and colours of the toy room from six views."""
-    parts = []
-    for pose in toy_room.views(6):
-        depth, color = toy_room.cast(pose)
-        points = deproject(depth, toy_room.CAMERA, depth_unit=1.0) @ pose[:3, :3].T + pose[:3, 3]
-        seen = np.isfinite(points).all(axis=1)
-        parts.append((points[seen], color.reshape(-1, 3)[seen]))
-    points, colors = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return points[::2].astype(np.float32), colors[::2]
+    return toy_room.cloud(6)
 
 
 @pytest.fixture(autouse=True)

@@ -4,34 +4,20 @@ import json
 import pytest
 import torch
 from support.parity import OWN
+from support.small_spaceformer import CONFIG
 
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.spaceformer import Spaceformer, load_spaceformer
-from seg3d_ros.networks.spaceformer_config import BackboneConfig, SpaceformerConfig
 
 MANIFEST = json.loads((OWN / "spaceformer/manifest.json").read_text())
 
-SMALL = SpaceformerConfig(
-    BackboneConfig(
-        out_channels=20,
-        enc_channels=(12, 24),
-        enc_num_head=(1, 2),
-        enc_patch_size=(4, 16),
-        enc_depths=(1, 2),
-        enc_attn_types="sc",
-        dec_channels=(24,),
-        dec_num_head=(2,),
-        dec_patch_size=(4,),
-        dec_depths=(1,),
-        dec_attn_types="s",
-        enc_rope_bases=(250, 250),
-        dec_rope_bases=(250,),
+SMALL = dataclasses.replace(
+    CONFIG,
+    backbone=dataclasses.replace(
+        CONFIG.backbone, enc_patch_size=(4, 16), enc_depths=(1, 2), dec_patch_size=(4,)
     ),
-    hidden_dim=24,
-    feedforward_dim=32,
     clip_dim=10,
     num_queries=5,
-    num_heads=2,
     voxel_size=0.1,
 )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seg3d_ros.mapping.depth_image import deproject
 from seg3d_ros.scene import Camera
 
 CAMERA = Camera(320, 240, 260.0, 260.0, 159.5, 119.5)
@@ -76,3 +77,15 @@ def views(count: int) -> list[np.ndarray]:
         looking_at((-0.9, y, 1.3), (1.0, 0.2 + 0.2 * y, 0.2))
         for y in np.linspace(-0.9, 1.1, count)
     ]
+
+
+def cloud(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Every second point that so many views see, (N, 3) float32, and its colour, (N, 3) uint8."""
+    parts = []
+    for pose in views(count):
+        depth, color = cast(pose)
+        points = deproject(depth, CAMERA, depth_unit=1.0) @ pose[:3, :3].T + pose[:3, 3]
+        seen = np.isfinite(points).all(axis=1)
+        parts.append((points[seen], color.reshape(-1, 3)[seen]))
+    points, colors = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return points[::2].astype(np.float32), colors[::2]
