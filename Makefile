@@ -21,7 +21,7 @@ help:
 	echo "make lint    check style and types; make format: apply the style"
 	echo "make bench   measure, print a table, write bench.json"
 	echo "make train   make rooms, train mini on them: ROOMS=$(ROOMS) TRAIN_ROOMS=$(TRAIN_ROOMS)"
-	echo "make evaluate  measure mini and geometric on rooms never trained on: VAL_ROOMS=$(VAL_ROOMS)"
+	echo "make evaluate  measure the models on rooms never trained on: VAL_ROOMS=$(VAL_ROOMS)"
 	echo "make build   only prepare; then: source tools/env.sh"
 	echo "make clean   remove what these made, but for rooms and trainings"
 
@@ -57,6 +57,7 @@ evaluate:
 	  seg3d synthesize --split $$split --rooms $(VAL_ROOMS) -o "$(ROOMS)"
 	done
 	seg3d evaluate "$(ROOMS)" --model mini --model geometric --objects-only --min-score 0.05 -o evaluation_output
+	seg3d evaluate "$(ROOMS)" --prompts --model point_sam_mini --objects-only --limit 6 -o evaluation_output
 
 bench:
 	$(prepare)

@@ -6,7 +6,6 @@ from seg3d_ros.objects.object_map import ObjectMap
 from seg3d_ros.recordings.scene_file import PointCloud, voxelize_cloud
 from seg3d_ros.scene import Bool, Float32
 from seg3d_ros.segmenters.segmenter import PromptSegmenter
-from seg3d_ros.segmenters.weights import POINT_SAM
 from seg3d_ros.timings import StageTimings
 from seg3d_ros.viewer.export import FinerPoints
 from seg3d_ros.viewer.results import Results
@@ -50,12 +49,3 @@ def click_scene(
         "stages": timings.as_dict(),
     }
     return Results(scene, [made], segmenter.name, report, FinerPoints(cloud.points, rows))
-
-
-def default_prompt_model(checkpoint: str = "") -> str:
-    """The best prompt segmenter whose weights are here: Point-SAM, or else the geometric one.
-
-    Args:
-        checkpoint: weights that the user gives; empty: where downloads go.
-    """
-    return "point_sam" if checkpoint or POINT_SAM.path.is_file() else "geometric"

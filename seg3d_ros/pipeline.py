@@ -49,7 +49,11 @@ class PerceptionSettings:
     """Everything that shapes the result; sections belong to the component they are passed to."""
 
     model: str = setting("mini", "Segmenter that cuts the map into instances.")
-    prompt_model: str = setting("geometric", "Segmenter that answers clicks.")
+    prompt_model: str = setting(
+        "auto",
+        "Segmenter that answers clicks; auto: point_sam if its weights are here, else "
+        "point_sam_mini, and geometric where torch is not installed.",
+    )
     segment_radius: float = setting(
         0.0,
         "Only voxels this near to the sensor are segmented, metres; 0: the whole map.",

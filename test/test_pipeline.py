@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from seg3d_ros.scene import Frame
 from seg3d_ros.segmenters.segmenter import NothingThereError
 
 SECOND = 1_000_000_000
+GEOMETRIC = PerceptionSettings(model="geometric", prompt_model="geometric")
 
 
 def frame_of(pose: np.ndarray, stamp_ns: int) -> Frame:
@@ -35,7 +37,7 @@ def frames() -> list[Frame]:
 @pytest.fixture
 def perception(frames: list[Frame]) -> Perception:
     """Has seen the toy room and segmented it often enough to know its objects."""
-    made = Perception(PerceptionSettings(model="geometric"))
+    made = Perception(GEOMETRIC)
     for frame in frames:
         made.integrate(frame)
     made.segment()
@@ -63,7 +65,7 @@ def test_the_boxes_of_the_room_become_objects(perception: Perception) -> None:
 
 
 def test_ids_stay_while_the_camera_moves(frames: list[Frame]) -> None:
-    perception = Perception(PerceptionSettings(model="geometric"))
+    perception = Perception(GEOMETRIC)
     ids = []
     for frame in frames:
         perception.integrate(frame)
@@ -75,7 +77,7 @@ def test_ids_stay_while_the_camera_moves(frames: list[Frame]) -> None:
 
 
 def test_nothing_can_be_segmented_before_the_first_frame() -> None:
-    perception = Perception(PerceptionSettings(model="geometric"))
+    perception = Perception(GEOMETRIC)
     with pytest.raises(EmptyMapError):
         perception.segment()
     with pytest.raises(EmptyMapError):
@@ -158,7 +160,7 @@ def test_a_learned_model_encodes_once_while_the_map_stands_still(perception: Per
 def test_the_map_survives_a_restart(perception: Perception, tmp_path: Path) -> None:
     path = tmp_path / "home.map"
     counts = perception.save(path)
-    restarted = Perception(PerceptionSettings(model="geometric"))
+    restarted = Perception(GEOMETRIC)
     assert restarted.load(path) == counts
     assert perception.last is not None and restarted.last is not None
     before = {item.id: item.box.center for item in perception.last.objects}
@@ -174,7 +176,7 @@ def test_a_map_file_that_does_not_fit_changes_nothing(
     perception: Perception, tmp_path: Path
 ) -> None:
     path = tmp_path / "coarse.map"
-    coarse = Perception(PerceptionSettings(model="geometric").with_values({"voxel_size": 0.05}))
+    coarse = Perception(GEOMETRIC.with_values({"voxel_size": 0.05}))
     coarse.integrate(frame_of(toy_room.views(1)[0], SECOND))
     coarse.save(path)
     voxels, objects = len(perception.map), perception.last.objects
@@ -240,7 +242,7 @@ def test_a_map_that_stands_still_is_cut_only_once(
 
 
 def test_segment_radius_keeps_to_the_sensor(frames: list[Frame]) -> None:
-    perception = Perception(PerceptionSettings(model="geometric", segment_radius=1.8))
+    perception = Perception(replace(GEOMETRIC, segment_radius=1.8))
     perception.integrate(frames[0])
     scene = perception.segment().scene
     distance = np.linalg.norm(scene.points - frames[0].map_from_sensor[:3, 3], axis=1)
@@ -249,7 +251,7 @@ def test_segment_radius_keeps_to_the_sensor(frames: list[Frame]) -> None:
 
 
 def test_frames_flow_while_segmentations_run(frames: list[Frame]) -> None:
-    perception = Perception(PerceptionSettings(model="geometric"))
+    perception = Perception(GEOMETRIC)
     perception.integrate(frames[0])
     failures: list[BaseException] = []
 
@@ -271,6 +273,6 @@ def test_frames_flow_while_segmentations_run(frames: list[Frame]) -> None:
 
 
 def test_warming_up_leaves_no_trace() -> None:
-    perception = Perception(PerceptionSettings(model="geometric"))
+    perception = Perception(GEOMETRIC)
     perception.warm_up()
     assert len(perception.map) == 0 and perception.frames == 0 and perception.last is None

@@ -40,7 +40,10 @@ def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
     default="seg3d_output", show_default=True,
     help="Folder for the results; files of an earlier run are replaced.",
 )  # fmt: skip
-@click.option("--model", help="Prompt segmenter; if not given: point_sam if its weights are here.")
+@click.option(
+    "--model", default="auto", show_default=True,
+    help="Prompt segmenter; auto: point_sam if its weights are here, else point_sam_mini.",
+)  # fmt: skip
 @click.option(
     "--up", type=click.Choice(["x", "-x", "y", "-y", "z", "-z"]),
     help="Axis of the file that points up; if not given: z, and y in glTF.",
@@ -55,7 +58,7 @@ def click_object(
     off: tuple[tuple[float, float, float], ...],
     name: str,
     output: Path,
-    model: str | None,
+    model: str,
     up: Any,
     scale: float,
     **settings: Any,
@@ -66,7 +69,7 @@ def click_object(
     """
     import numpy as np
 
-    from seg3d_ros.click_scene import click_scene, default_prompt_model
+    from seg3d_ros.click_scene import click_scene
     from seg3d_ros.pipeline import PerceptionSettings
     from seg3d_ros.recordings.scene_file import map_from_file, read_scene_file
     from seg3d_ros.segmenters.registry import load_prompt_segmenter
@@ -76,10 +79,7 @@ def click_object(
         chosen = PerceptionSettings().with_values(settings)
         voxel_size = chosen.map.voxel_size
         cloud = read_scene_file(scene, up=up, scale=scale, spacing=voxel_size / 2)
-        segmenter = load_prompt_segmenter(
-            model or default_prompt_model(chosen.network.prompt_checkpoint),
-            network=chosen.network,
-        )
+        segmenter = load_prompt_segmenter(model, network=chosen.network)
         clicks = np.array([*on, *off]) @ map_from_file(scene, up=up, scale=scale).T
         foreground = np.arange(len(clicks)) < len(on)
         results = click_scene(

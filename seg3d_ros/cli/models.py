@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from seg3d_ros.segmenters.registry import ModelInfo
 
 
-_TRAIN = "not in this package yet: seg3d train --config-name {}"
-
-
 @click.command()
 def models() -> None:
     """List the segmenters, the licences of their weights, and whether those are here."""
@@ -29,7 +26,7 @@ def _weights(info: ModelInfo) -> str:
     if info.trained_by_user:
         return "weights: train them with seg3d train, then give --checkpoint"
     if info.packaged is not None:
-        return "in the package" if info.packaged.is_file() else _TRAIN.format(info.name)
+        return "in the package"
     if info.weights is None:
         return "no weights needed"
     if info.weights.path.is_file():

@@ -207,14 +207,31 @@ class PointSam(nn.Module):
 
 
 def point_sam_of_size(size: str) -> PointSam:
-    """A network with random weights, of the size "large", "giant" or "mini".
+    """A network to be trained from nothing, of the size "large", "giant" or "mini".
 
     Raises:
         ValueError: there is no such size.
     """
     if size not in SIZES:
         raise ValueError(f"no Point-SAM is {size!r}; use one of {', '.join(SIZES)}")
-    return PointSam(SIZES[size])
+    network = PointSam(SIZES[size])
+    _tell_positions_apart(network)
+    return network
+
+
+@torch.no_grad()
+def _tell_positions_apart(network: PointSam) -> None:
+    """Start with larger weights for positions, and with attention that finds the patch of a click.
+
+    Neighbouring patches differ by hundredths, their points by less; with common weights all look
+    alike, and learning to tell them apart takes long.
+    """
+    weights = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    weights["point_encoder.pe_layer.positional_encoding_gaussian_matrix"] *= 2
+    weights["pc_encoder.pos_embed.0.weight"] *= 6
+    weights["pc_encoder.pos_embed.2.weight"] *= 2
+    weights["pc_encoder.patch_embed.patch_encoder.conv1.0.weight"][:, :3] *= 5
+    network.mask_decoder.transformer.look_clicks_up()
 
 
 def _check_range(points: Tensor, what: str) -> None:

@@ -49,6 +49,7 @@ class PointSamConfig:
         iou_width: hidden width of the head that predicts how good a mask is.
         patches: number of patches of a cloud.
         patch_points: nearest points in each, with the "knn" tokenizer.
+        points_per_patch: small clouds get fewer patches: one for so many points.
         large_cloud: clouds with more points get twice as many patches, as the authors advise.
         most_points: that a cloud should have; larger ones are better thinned out.
     """
@@ -66,13 +67,15 @@ class PointSamConfig:
     iou_width: int = 256
     patches: int = 1024
     patch_points: int = 256
+    points_per_patch: int = 1
     large_cloud: int = 100_000
     most_points: int = 150_000
 
     def patch_counts(self, points: int) -> tuple[int, int]:
         """Number of patches, and points in each, for a cloud with so many points."""
         patches = self.patches * (2 if points > self.large_cloud else 1)
-        return min(patches, points), min(self.patch_points, points)
+        most = max(1, points // self.points_per_patch)
+        return min(patches, most), min(self.patch_points, points)
 
 
 LARGE = PointSamConfig()
@@ -82,16 +85,16 @@ GIANT = PointSamConfig(
     patch_points=64,
 )
 MINI = PointSamConfig(
-    TransformerConfig(width=256, depth=6, heads=4, mlp_width=682, image_size=None),
-    patch_widths=(64, 128),
+    TransformerConfig(width=192, depth=5, heads=6, mlp_width=512, image_size=None),
+    patch_widths=(32, 64),
     patch_channels=128,
     width=128,
     decoder_heads=4,
     decoder_mlp_width=512,
     iou_width=128,
     patches=512,
-    patch_points=32,
-    large_cloud=12_000,
-    most_points=16_384,
+    patch_points=16,
+    points_per_patch=8,
+    most_points=6144,
 )
 SIZES = {"large": LARGE, "giant": GIANT, "mini": MINI}

@@ -14,6 +14,7 @@ from seg3d_ros.networks.point_sam_config import PointSamConfig
 from seg3d_ros.networks.point_sam_transformer import attend
 
 CANDIDATES = 4  # the first for several prompts; the others are three readings of a single click
+_SHARP, _BLUNT = 3.0, 2.0  # of attention among hundreds of patches, and among a few tokens
 _FINE, _COARSE = 1, 2  # divisors of the width that attention is computed in
 
 
@@ -28,6 +29,12 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(width, inner)
         self.out_proj = nn.Linear(inner, width)
         self._heads = heads
+
+    @torch.no_grad()
+    def look_up(self, sharpness: float) -> None:
+        """Make keys that are like a query those that it attends to."""
+        self.q_proj.weight *= sharpness
+        self.k_proj.weight.copy_(self.q_proj.weight)
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """(B, Q, C) over (B, K, C) -> (B, Q, C)."""
@@ -91,6 +98,14 @@ class TwoWayTransformer(nn.Module):
         )
         self.final_attn_token_to_image = Attention(config.width, config.decoder_heads, _COARSE)
         self.norm_final_attn = nn.LayerNorm(config.width)
+
+    def look_clicks_up(self) -> None:
+        """Make tokens attend to the patches around their clicks, and these to the tokens."""
+        for layer in self.layers:
+            assert isinstance(layer, TwoWayLayer)
+            layer.cross_attn_token_to_image.look_up(_SHARP)
+            layer.cross_attn_image_to_token.look_up(_BLUNT)
+        self.final_attn_token_to_image.look_up(_SHARP)
 
     def forward(self, tokens: Tensor, cloud: Tensor, cloud_code: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T, C) tokens and (B, G, C) cloud -> the same two."""

@@ -11,10 +11,15 @@ from seg3d_ros.scene import Bool, Int64, Scene
 from seg3d_ros.segmenters.prompt_network import Answer, Crop, PromptNetwork
 from seg3d_ros.segmenters.segmenter import PromptResult
 
-RADII_M = (0.75, 1.5, 3.0)  # of crops; the next one is taken when the object does not fit
-INNER_SHARE = 0.9  # of the radius; beyond lies the border
-_ON_BORDER = 0.01  # of a mask's voxels, from which on it touches the border
-_CROPS_KEPT = 6
+RADII_M = (0.5, 1.0, 2.0, 3.2)  # of crops; the next one is taken when the object does not fit
+INNER_SHARE = 0.65  # of the radius; what lies beyond is there to tell where objects end
+_ON_BORDER = 0.03  # of a mask's voxels, from which on it touches the border
+# The mask of a first click is thought to be a part of that in the next larger crop if this much of
+# it is inside, if it is smaller by such a factor, and if the network is not less sure by so much.
+_PART_INSIDE = 0.8
+_PART_FACTORS = (1.2, 6.0)
+_LESS_SURE = 0.05
+_CROPS_KEPT = 8
 
 
 class SceneCrops:
@@ -50,7 +55,8 @@ class PromptSession:
     """Clicks on one object of a scene. Not for several threads at once.
 
     The crop is around the first foreground click. It grows until it holds all foreground clicks
-    and the mask does not touch its border.
+    and the mask does not touch its border. With the first request it also grows where more around
+    the click shows that the mask was of a part only.
     """
 
     def __init__(self, crops: SceneCrops) -> None:
@@ -76,10 +82,16 @@ class PromptSession:
         last = self._steps[-1] if self._steps else None
         level = self._level_of_clicks(last.level if last else 0)
         same_crop = last is not None and last.level == level
-        crop, answer = self._segment(level, last.answer if last and same_crop else None)
-        while self._touches_border(crop, answer) and level + 1 < len(RADII_M):
-            level += 1
-            crop, answer = self._segment(level, None)
+        found = self._segment(level, last.answer if last and same_crop else None)
+        while level + 1 < len(RADII_M) and not found[0].whole:
+            reaches_out = _touches_border(*found)
+            if last is not None and not reaches_out:
+                break
+            wider = self._segment(level + 1, None)
+            if not (reaches_out or _is_part(found, wider)):
+                break
+            level, found = level + 1, wider
+        crop, answer = found
         result = PromptResult(self._mask(crop, answer), answer.predicted_iou)
         self._steps.append(_Step(self.clicks, level, answer, result))
         return result
@@ -139,13 +151,6 @@ class PromptSession:
         inside = crop.rows[place] == self._rows
         return crop.source[place[inside]], self._foreground[inside]
 
-    def _touches_border(self, crop: Crop, answer: Answer) -> bool:
-        if crop.whole:
-            return False
-        mask = _inside(crop, answer)
-        outer = crop.distances > INNER_SHARE * crop.radius
-        return bool(np.count_nonzero(mask & outer) > _ON_BORDER * np.count_nonzero(mask))
-
     def _mask(self, crop: Crop, answer: Answer) -> Bool:
         """(N,) over the scene; for clicked voxels the clicks have the last word."""
         mask = np.zeros(len(self._crops.scene), np.bool_)
@@ -153,6 +158,22 @@ class PromptSession:
         hit = self._rows >= 0
         mask[self._rows[hit]] = self._foreground[hit]
         return mask
+
+
+def _touches_border(crop: Crop, answer: Answer) -> bool:
+    mask = _inside(crop, answer)
+    outer = crop.distances > INNER_SHARE * crop.radius
+    return bool(np.count_nonzero(mask & outer) > _ON_BORDER * np.count_nonzero(mask))
+
+
+def _is_part(found: tuple[Crop, Answer], wider: tuple[Crop, Answer]) -> bool:
+    """Whether the mask in the next larger crop is of the whole, and the other one of a part."""
+    if wider[1].predicted_iou < found[1].predicted_iou - _LESS_SURE:
+        return False
+    part, whole = (crop.rows[_inside(crop, answer)] for crop, answer in (found, wider))
+    inside = np.isin(part, whole, assume_unique=True).sum()
+    low, high = (factor * len(part) for factor in _PART_FACTORS)
+    return bool(inside >= _PART_INSIDE * len(part) and low <= len(whole) <= high)
 
 
 def _inside(crop: Crop, answer: Answer) -> Bool:

@@ -9,9 +9,10 @@ from pathlib import Path
 from seg3d_ros.segmenters.segmenter import PromptSegmenter, Segmenter
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.weights import MINI, POINT_SAM, POINT_SAM_MINI, SPACEFORMER, Weights
-from seg3d_ros.text.encoder import require_packages
+from seg3d_ros.text.encoder import missing_packages, require_packages
 
 BuildPromptSegmenter = Callable[[NetworkSettings], PromptSegmenter]
+_PROMPT_PACKAGES = ("torch", "safetensors")
 BuildSegmenter = Callable[[NetworkSettings, PostprocessSettings], Segmenter]
 
 
@@ -85,7 +86,7 @@ def _point_sam(network: NetworkSettings) -> PromptSegmenter:
 
 
 def _point_sam_mini(network: NetworkSettings) -> PromptSegmenter:
-    require_packages("point_sam_mini", ("torch", "safetensors"))
+    require_packages("point_sam_mini", _PROMPT_PACKAGES)
     path = Path(network.prompt_checkpoint or POINT_SAM_MINI).expanduser()
     if not path.is_file():
         raise FileNotFoundError(
@@ -172,11 +173,13 @@ def load_segmenter(
     return info.segmenter(network or NetworkSettings(), postprocess or PostprocessSettings())
 
 
-def load_prompt_segmenter(name: str, *, network: NetworkSettings | None = None) -> PromptSegmenter:
+def load_prompt_segmenter(
+    name: str = "auto", *, network: NetworkSettings | None = None
+) -> PromptSegmenter:
     """Build the prompt segmenter of this name.
 
     Args:
-        name: a key of `MODELS`.
+        name: a key of `MODELS`, or "auto": the best one that can run here.
         network: where a learned model's weights are and where it runs.
 
     Raises:
@@ -184,8 +187,16 @@ def load_prompt_segmenter(name: str, *, network: NetworkSettings | None = None) 
             weights do not fit it.
         FileNotFoundError: its weights are not here; the message says how to get them.
     """
-    info = MODELS.get(name)
+    network = network or NetworkSettings()
+    info = MODELS.get(_best_prompt_model(network) if name == "auto" else name)
     if info is None or info.prompt_segmenter is None:
-        known = [m.name for m in MODELS.values() if m.prompt_segmenter]
+        known = ["auto", *(m.name for m in MODELS.values() if m.prompt_segmenter)]
         raise ValueError(f"no prompt segmenter is called {name!r}; use one of {', '.join(known)}")
-    return info.prompt_segmenter(network or NetworkSettings())
+    return info.prompt_segmenter(network)
+
+
+def _best_prompt_model(network: NetworkSettings) -> str:
+    """Point-SAM where its weights are here, else the small one, which needs torch, too."""
+    if network.prompt_checkpoint or POINT_SAM.path.is_file():
+        return "point_sam"
+    return "geometric" if missing_packages(_PROMPT_PACKAGES) else "point_sam_mini"

@@ -73,11 +73,16 @@ def require_packages(model: str, packages: Sequence[str]) -> None:
     Raises:
         ImportError: some are missing; the message says what to install.
     """
-    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    missing = missing_packages(packages)
     if missing:
         raise ImportError(
             f"{model} needs {', '.join(missing)}: install them with pip install 'seg3d_ros[text]'"
         )
+
+
+def missing_packages(packages: Sequence[str]) -> list[str]:
+    """Those of the packages that are not installed; imports none of them."""
+    return [name for name in packages if importlib.util.find_spec(name) is None]
 
 
 def pick_device(device: str) -> str:

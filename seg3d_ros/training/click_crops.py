@@ -21,7 +21,7 @@ from seg3d_ros.training.augmentation import (
 )
 from seg3d_ros.training.dataset import SceneSample, Transform
 
-_LEVEL_OFF = (0.25, 0.5, 0.25)  # chance of a crop too small for the object, of its own, too large
+_SMALLER, _LARGER = 0.5, 0.1  # chance of a crop too small for the object, and of the next larger
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class ObjectCrop:
     a thinner cloud.
 
     Attributes:
-        points: of a crop; small ones hold some of them several times.
+        points: that a crop holds at most.
         min_object_points: smaller objects are not clicked.
     """
 
-    points: int = 16_384
+    points: int = 6144
     min_object_points: int = 50
 
     def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
@@ -48,10 +48,9 @@ class ObjectCrop:
         clicked = int(rng.choice(self._points_of_an_object(sample, rng)))
         distances = np.linalg.norm(sample.points - sample.points[clicked], axis=1)
         own = sample.instance == sample.instance[clicked]
-        level = _level(float(distances[own].max())) + int(rng.choice(3, p=_LEVEL_OFF)) - 1
-        radius = RADII_M[min(max(level, 0), len(RADII_M) - 1)]
+        radius = RADII_M[_level(float(distances[own].max()), rng)]
         inside = rng.permutation(np.flatnonzero((distances <= radius) & (distances > 0)))
-        return sample.take(np.resize(np.concatenate([[clicked], inside]), self.points))
+        return sample.take(np.concatenate([[clicked], inside[: self.points - 1]]))
 
     def _points_of_an_object(self, sample: SceneSample, rng: Generator) -> Int64:
         ids, counts = np.unique(sample.instance[sample.instance >= 0], return_counts=True)
@@ -63,17 +62,21 @@ class ObjectCrop:
         return np.flatnonzero(sample.instance == rng.choice(large))
 
 
-def _level(reach: float) -> int:
-    """The first crop that holds an object which reaches so far from the click."""
-    fits = [INNER_SHARE * radius >= reach for radius in RADII_M]
-    return fits.index(True) if any(fits) else len(RADII_M) - 1
+def _level(reach: float, rng: Generator) -> int:
+    """Of a crop: mostly the first that holds an object which reaches so far from the click."""
+    last = len(RADII_M) - 1
+    fitting = next((i for i, r in enumerate(RADII_M) if INNER_SHARE * r >= reach), last)
+    chance = rng.random()
+    if chance < _SMALLER:
+        return int(rng.integers(fitting + 1))
+    return min(fitting + 1, last) if chance > 1 - _LARGER else fitting
 
 
-def click_augmentations(points: int = 16_384) -> Transform:
-    """Crops, turned and mirrored, in other colours; all of one size, so that they can be batched.
+def click_augmentations(points: int = 6144) -> Transform:
+    """Crops, turned and mirrored, in other colours.
 
     Args:
-        points: of each crop.
+        points: that a crop holds at most.
     """
     return Chain(
         (

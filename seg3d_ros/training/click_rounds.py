@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seg3d_ros.networks.batch import SceneBatch
-from seg3d_ros.networks.point_operations import gather, square_lengths
+from seg3d_ros.networks.point_operations import find_nearest, gather, square_lengths
 from seg3d_ros.networks.point_sam import (
     READINGS,
     SINGLE,
@@ -24,23 +24,27 @@ _SCALES = (0.8, 1.0)  # of the unit ball, drawn for each crop
 
 @dataclass(frozen=True, eq=False)
 class ClickRounds:
-    """The answers to all rounds of clicks.
+    """The answers to all rounds of clicks on M objects of one crop of N points.
 
     Attributes:
-        answers: of each round.
-        targets: (S, N) bool, the objects.
+        answers: of each round, K masks for each object.
+        targets: (M, N) bool, the objects.
+        tokens: (1, G, C) of the patches.
+        patch_instance: (G,) int64 object that the centre of each patch is on, -1 for none.
     """
 
     answers: tuple[Candidates, ...]
     targets: Tensor
+    tokens: Tensor
+    patch_instance: Tensor
 
 
 class ClickTraining(nn.Module):
     """Clicks on objects and lets the network answer, round after round.
 
     The first click is anywhere on the object, further ones are in the middle of the worst error;
-    the mask before goes back in. In training one round and the last only refine the mask, and
-    crops are scaled and thinned out at random. In evaluation nothing is left to chance.
+    the mask before goes back in. In training crops are scaled and thinned out at random. In
+    evaluation nothing is left to chance.
 
     Args:
         network: its name becomes the prefix of its tensors in checkpoints.
@@ -58,41 +62,41 @@ class ClickTraining(nn.Module):
         self._objects = objects
         self._fewest = fewest_points
 
-    def forward(self, batch: SceneBatch) -> ClickRounds:
-        """Answers for M objects of each scene; the first is that of the scene's first point.
+    def forward(self, batch: SceneBatch) -> tuple[ClickRounds, ...]:
+        """Answers for M objects of each crop; the first is that of the crop's first point.
 
         Args:
-            batch: crops of one size, as `ObjectCrop` makes them, each point in random order.
-
-        Raises:
-            ValueError: the sizes differ.
+            batch: crops as `ObjectCrop` makes them, the points of each in random order.
         """
-        if len(set(batch.sizes)) != 1:
-            raise ValueError(f"crops have {batch.sizes} points; give all the same with ObjectCrop")
-        points, colors = (x.view(len(batch), -1, 3) for x in (batch.points, batch.colors))
-        instance = batch.instance.view(len(batch), -1)
+        sizes = list(batch.sizes)
+        parts = (torch.split(x, sizes) for x in (batch.points, batch.colors, batch.instance))
+        return tuple(self._click(*crop) for crop in zip(*parts, strict=True))
+
+    def _click(self, points: Tensor, colors: Tensor, instance: Tensor) -> ClickRounds:
+        """Answers for one crop: (N, 3), (N, 3) and (N,)."""
         if self.training:
-            kept = _random_count(self._fewest, points.shape[1])
-            points, colors, instance = points[:, :kept], colors[:, :kept], instance[:, :kept]
+            kept = slice(_random_count(self._fewest, len(points)))
+            points, colors, instance = points[kept], colors[kept], instance[kept]
         seeds = _seeds(instance, self._objects, chance=self.training)
-        targets = (instance[:, None] == instance.gather(1, seeds)[..., None]).flatten(0, 1)
-        points = self._normalised(points)
-        clouds = self.network.encode(points, colors * 2 - 1)
+        targets = instance == instance[seeds][:, None]
+        points = self._normalised(points)[None]
+        clouds = self.network.encode(points, colors[None] * 2 - 1)
         if self.training:
-            first = SimulatedClicks(seeds.flatten(), torch.ones_like(seeds.flatten()))
+            first = SimulatedClicks(seeds, torch.ones_like(seeds))
         else:
             first = first_clicks(points, targets)
-        return ClickRounds(tuple(self._answers(points, clouds, targets, first)), targets)
+        answers = tuple(self._answers(points, clouds, targets, first))
+        centers = find_nearest(points, clouds.patches.centers, 1)[0, :, 0]
+        return ClickRounds(answers, targets, clouds.tokens, instance[centers])
 
     def _answers(
         self, points: Tensor, clouds: EncodedClouds, targets: Tensor, first: SimulatedClicks
     ) -> list[Candidates]:
         rows, labels = first.rows[:, None], first.labels[:, None]
         logits = None
-        refining = self._refining_rounds()
         answers = []
         for i in range(self._rounds):
-            if logits is not None and i not in refining:
+            if logits is not None:
                 new = next_clicks(points, targets, logits)
                 rows = torch.cat([rows, new.rows[:, None]], dim=1)
                 labels = torch.cat([labels, new.labels[:, None]], dim=1)
@@ -105,14 +109,9 @@ class ClickTraining(nn.Module):
             logits = best_logits(answer).detach()
         return answers
 
-    def _refining_rounds(self) -> set[int]:
-        if not self.training or self._rounds < 3:
-            return set()
-        return {int(torch.randint(1, self._rounds - 1, ())), self._rounds - 1}
-
     def _normalised(self, points: Tensor) -> Tensor:
-        centered = points - points.mean(1, keepdim=True)
-        largest = square_lengths(centered).amax(1).sqrt()[:, None, None]
+        centered = points - points.mean(0)
+        largest = square_lengths(centered).max().sqrt()
         if self.training:
             low, high = _SCALES
             largest = largest / (low + (high - low) * torch.rand_like(largest))
@@ -132,15 +131,15 @@ def _random_count(low: int, high: int) -> int:
 
 
 def _seeds(instance: Tensor, count: int, *, chance: bool) -> Tensor:
-    """(B, M) rows of points of M objects in each cloud; the first is row 0.
+    """(M,) rows of points of M objects; the first is row 0.
 
     Objects are drawn alike, however large they are. Without chance all are that of row 0.
     """
-    first = torch.zeros(len(instance), 1, dtype=torch.int64, device=instance.device)
+    first = torch.zeros(1, dtype=torch.int64, device=instance.device)
     if count == 1 or not chance:
-        return first.expand(-1, count)
-    others = [torch.multinomial(_weights(own), count - 1, replacement=True) for own in instance]
-    return torch.cat([first, torch.stack(others)], dim=1)
+        return first.expand(count)
+    others = torch.multinomial(_weights(instance), count - 1, replacement=True)
+    return torch.cat([first, others])
 
 
 def _weights(instance: Tensor) -> Tensor:

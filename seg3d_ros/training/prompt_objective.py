@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, normalize
 
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.networks.point_sam import Candidates
@@ -16,22 +18,60 @@ _DICE_SLACK = 1e-3
 
 
 class PromptObjective(nn.Module):
-    """Focal, dice and IoU losses of the best candidate, the mean over all rounds of clicks."""
+    """Focal, dice and IoU losses, the mean over all rounds of clicks and all crops.
 
-    def forward(self, output: ClickRounds, batch: SceneBatch) -> dict[str, Tensor]:
-        """Scalars: "total", and its parts "mask" and "predicted_iou"."""
-        rounds = [_round_losses(answer, output.targets) for answer in output.answers]
+    Args:
+        common: share of the losses that all candidates for a click have in common; the rest is for
+            the best alone. Point-SAM has 0: candidates become different readings of a click, which
+            is of use only to a network that knows well which one is right.
+        affinity: weight of a loss on the tokens of patches: those of one object are to be alike,
+            those of two different. It is no part of the method, and makes small networks learn
+            from all objects of a crop at once.
+    """
+
+    def __init__(self, *, common: float = 0.0, affinity: float = 0.0) -> None:
+        super().__init__()
+        self._affinity = affinity
+        self._common = common
+        self.sharpness = nn.Parameter(torch.tensor([10.0, -5.0]))  # of cosines: factor and offset
+
+    def forward(self, output: Sequence[ClickRounds], batch: SceneBatch) -> dict[str, Tensor]:
+        """Scalars: "total", and its parts "mask", "predicted_iou" and "affinity"."""
+        rounds = [
+            self._round_losses(answer, crop.targets) for crop in output for answer in crop.answers
+        ]
         mask, predicted_iou = torch.stack([torch.stack(parts) for parts in rounds]).mean(0)
-        return {"total": mask + predicted_iou, "mask": mask, "predicted_iou": predicted_iou}
+        losses = {"mask": mask, "predicted_iou": predicted_iou}
+        total = mask + predicted_iou
+        if self._affinity:
+            affinity = torch.stack([self._affinity_loss(crop) for crop in output]).mean()
+            losses["affinity"] = affinity
+            total = total + self._affinity * affinity
+        return {"total": total, **losses}
 
+    def _round_losses(self, answer: Candidates, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss of the masks and of their predicted IoU."""
+        losses = mask_losses(answer.logits, targets)
+        best = losses.argmin(1, keepdim=True)
+        iou = intersection_over_union(answer.logits > 0, targets)
+        errors = (answer.predicted_iou.float() - iou).square()
+        return self._shared(losses, best), self._shared(errors, best)
 
-def _round_losses(answer: Candidates, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Loss of the masks and of their predicted IoU; only the best of several candidates learns."""
-    losses = mask_losses(answer.logits, targets)
-    best = losses.argmin(1, keepdim=True)
-    iou = intersection_over_union(answer.logits > 0, targets)
-    error = (answer.predicted_iou.float() - iou).gather(1, best)
-    return losses.gather(1, best).mean(), error.square().mean()
+    def _shared(self, losses: Tensor, best: Tensor) -> Tensor:
+        """Mean of (S, K) losses over the best of each row and, with its share, over all."""
+        return (1 - self._common) * losses.gather(1, best).mean() + self._common * losses.mean()
+
+    def _affinity_loss(self, crop: ClickRounds) -> Tensor:
+        """Cross entropy of pairs of patches; alike and different ones count the same in all."""
+        known = crop.patch_instance >= 0
+        tokens = normalize(crop.tokens[0, known].float(), dim=-1)
+        instance = crop.patch_instance[known]
+        factor, offset = self.sharpness
+        logits = factor * (tokens @ tokens.T) + offset
+        alike = (instance[:, None] == instance).float()
+        share = alike.mean().clamp(1e-3, 1 - 1e-3)
+        weight = torch.where(alike > 0, 0.5 / share, 0.5 / (1 - share))
+        return binary_cross_entropy_with_logits(logits, alike, weight=weight)
 
 
 def mask_losses(logits: Tensor, targets: Tensor) -> Tensor:

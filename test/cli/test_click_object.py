@@ -42,6 +42,7 @@ def words(numbers):
 
 
 def clicked(scene, output, *options):
+    options = ("--model", "geometric", *options)  # finds plain boxes without fail
     assert main(["click", str(scene), "-o", str(output), *options]) == 0
     (item,) = json.loads((output / "objects.json").read_text())["objects"]
     return item

@@ -20,7 +20,7 @@ from seg3d_ros.segmenters.segmenter import NothingThereError
 from seg3d_ros.segmenters.settings import NetworkSettings
 
 
-def scene_of(count, *, size=0.6, seed=0, shift=(0, 0, 0)):
+def scene_of(count, *, size=0.2, seed=0, shift=(0, 0, 0)):
     rng = np.random.default_rng(seed)
     points = (rng.random((count, 3)) * size + shift).astype(np.float32)
     colors = rng.random((count, 3)).astype(np.float32)
@@ -173,6 +173,16 @@ def test_what_is_missing_is_said_with_what_to_do(tmp_path, monkeypatch):
     given = NetworkSettings(prompt_checkpoint=str(tmp_path / "other.safetensors"))
     with pytest.raises(FileNotFoundError, match=r"other\.safetensors is missing"):
         load_prompt_segmenter("point_sam", network=given)
+
+
+def test_the_best_one_that_can_run_here_is_the_default(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEG3D_WEIGHTS", str(tmp_path))
+    assert load_prompt_segmenter().name == "point_sam_mini"
+    given = NetworkSettings(prompt_checkpoint=str(tmp_path / "other.safetensors"))
+    with pytest.raises(FileNotFoundError, match="seg3d download point_sam"):
+        load_prompt_segmenter(network=given)
+    monkeypatch.setattr("seg3d_ros.segmenters.registry.missing_packages", lambda _: ["torch"])
+    assert load_prompt_segmenter().name == "geometric"
 
 
 def test_the_small_one_loads_from_a_training(tmp_path):

@@ -36,11 +36,12 @@ class ByColor:
 
 @pytest.fixture
 def line():
-    """A line of 10 m with a voxel every 10 cm; objects of 0.4, 2.2 and 7.4 m."""
-    x = np.arange(100, dtype=np.float32) / 10
+    """A line of 9.5 m with a voxel every 9.5 cm; objects of 0.4, 2.1 and 7 m."""
+    row = np.arange(100)
+    x = row.astype(np.float32) * 0.095
     points = np.stack([x, 0 * x, 0 * x], axis=1)
-    colors = np.select([x < 0.35, x < 2.55], [0.1, 0.2], 0.3).astype(np.float32)
-    return Scene(points, np.repeat(colors[:, None], 3, 1), np.arange(100), 0.1)
+    colors = np.select([row < 4, row < 26], [0.1, 0.2], 0.3).astype(np.float32)
+    return Scene(points, np.repeat(colors[:, None], 3, 1), row, 0.1)
 
 
 @pytest.fixture
@@ -61,49 +62,72 @@ def click(session, *rows, off=()):
 def test_a_small_object_is_segmented_in_a_small_crop(session, network):
     mask = click(session, 1)
     assert np.flatnonzero(mask).tolist() == [0, 1, 2, 3]
-    assert network.encoded == [RADII_M[0]]
-    assert network.answered == [(1, False)]
+    assert network.encoded == list(RADII_M[:2])  # nothing more of it in the next larger one
+    assert network.answered == [(1, False)] * 2
 
 
 def test_the_crop_grows_with_the_object(session, network):
     mask = click(session, 12)
     assert np.flatnonzero(mask).tolist() == list(range(4, 26))
-    assert network.encoded == list(RADII_M[:2])
+    assert network.encoded == list(RADII_M)  # the last one shows that there is no more of it
 
 
 def test_the_crop_grows_to_its_largest_and_no_further(session, network):
     mask = click(session, 60)
-    assert np.flatnonzero(mask).tolist() == list(range(30, 91))
+    assert np.flatnonzero(mask).tolist() == list(range(27, 94))
     assert network.encoded == list(RADII_M)
 
 
 def test_where_the_scene_ends_nothing_grows(line, network):
-    rows = np.arange(10)
+    rows = np.arange(7)
     part = Scene(line.points[rows], line.colors[rows], rows, 0.1)
     session = PromptSession(SceneCrops(network, part))
-    assert np.flatnonzero(click(session, 5)).tolist() == list(range(4, 10))
+    assert np.flatnonzero(click(session, 4)).tolist() == list(range(4, 7))
     assert network.encoded == [RADII_M[0]]
 
 
 def test_the_crop_holds_all_foreground_clicks(session, network):
     mask = click(session, 1, 12)
     assert mask[:26].all()
-    assert network.encoded[0] == RADII_M[1]
+    assert network.encoded[0] == RADII_M[2]
     assert network.answered[:2] == [(1, False), (2, True)]  # first one click, then its mask too
 
 
 def test_further_clicks_start_from_the_mask_and_encode_nothing(session, network):
     click(session, 1)
+    done = list(network.encoded)
     mask = click(session, 2)
     assert mask.sum() == 4
-    assert network.encoded == [RADII_M[0]]
-    assert network.answered == [(1, False), (2, True)]
+    assert network.encoded == done
+    assert network.answered[-1] == (2, True)
 
 
 def test_background_clicks_far_away_or_into_the_open_do_no_harm(session, network):
     mask = click(session, 1, off=(99, -1))
     assert mask.sum() == 4
-    assert network.answered == [(1, False)]
+    assert set(network.answered) == {(1, False)}
+
+
+def test_the_crop_grows_where_more_around_shows_that_the_mask_was_of_a_part(line):
+    """Without context the network answers with less; what is many times as large is no whole."""
+
+    class Nearsighted(ByColor):
+        def __init__(self, reach_m):
+            super().__init__()
+            self.reach_m = reach_m
+
+        def answer(self, crop, clicked, foreground, *, before=None):
+            found = super().answer(crop, clicked, foreground, before=before)
+            if crop.radius == RADII_M[0]:
+                found.logits[0, crop.distances > self.reach_m] = -1
+            return found
+
+    def size_of(reach_m):
+        crops = SceneCrops(Nearsighted(reach_m), line)
+        return click(PromptSession(crops), 6).sum()  # three from the end of an object of 22
+
+    assert size_of(0.25) == 22  # five voxels, then thirteen, then all
+    assert size_of(0.05) == 1
 
 
 def test_clicks_have_the_last_word(session):

@@ -73,8 +73,9 @@ class NodeProcess:
         self.environment = {**os.environ, **(env or {}), "ROS_DOMAIN_ID": str(self.domain)}
         self.log = folder / f"node_{self.domain}_{secrets.token_hex(2)}.log"
         command = [sys.executable, *program, "--ros-args"]
-        # Toy rooms hold plain boxes, which the geometric segmenter finds without fail and fast.
-        for name, value in {"model": "geometric", **parameters}.items():
+        # Toy rooms hold plain boxes, which the geometric segmenters find without fail and fast.
+        geometric = {"model": "geometric", "prompt_model": "geometric"}
+        for name, value in {**geometric, **parameters}.items():
             command += ["-p", f"{name}:={_yaml(value)}"]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
