@@ -19,6 +19,7 @@ def test_the_small_point_sam_answers(start_node: Any, make_robot: Any, tmp_path:
     nowhere = {"SEG3D_WEIGHTS": str(tmp_path)}
     node = start_node(prompt_model="auto", segment_period=3600.0, env=nowhere)
     robot = make_robot(node.domain)
+    robot.listen_to_diagnostics()
     robot.show(toy_room.views(6))
     on_top = np.array([*BOX.center[:2], BOX.high[2]])
     request = SegmentAtPoints.Request(header=Header(frame_id="map"), name="parcel")

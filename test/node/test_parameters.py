@@ -66,7 +66,7 @@ def test_every_setting_is_a_described_parameter(robot: Robot) -> None:
         tuple(v) if isinstance(d, tuple) else v for d, v in zip(defaults, read(robot, *names))
     ]
     changed = {name for name, d, v in zip(names, defaults, values, strict=True) if d != v}
-    assert changed == {"model", "segment_period"}  # what harness and fixture give
+    assert changed == {"model", "prompt_model", "segment_period"}  # what harness and fixture give
 
 
 def test_range_limits_change_the_map_at_once(robot: Robot) -> None:
