@@ -12,7 +12,7 @@ from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.maskformer import MaskFormer, MaskFormerOutput, class_probabilities
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Instances, Int64, Scene
-from seg3d_ros.segmenters.postprocess import Queries, propose, score_queries, segment_whole
+from seg3d_ros.segmenters.postprocess import BlockwiseSegmenter, Queries, propose, score_queries
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.spaceformer_engine import pick_torch_device
 from seg3d_ros.text.encoder import load_text_encoder
@@ -22,12 +22,10 @@ EMBEDDING_SPACE = "all-MiniLM-L6-v2"
 _BLOCK_POINTS = 300_000
 
 
-class MaskFormerSegmenter:
+class MaskFormerSegmenter(BlockwiseSegmenter):
     """Instances whose embedding is the mean of the class names', weighted by probability.
 
     So any vocabulary can name them, and a query for a word that is no class finds its neighbours.
-
-    Threads: `segment` may be called from any thread, one at a time.
 
     Args:
         model: the network.
@@ -47,26 +45,10 @@ class MaskFormerSegmenter:
         network: NetworkSettings | None = None,
         postprocess: PostprocessSettings | None = None,
     ) -> None:
+        limit = (network or NetworkSettings()).block_points or _BLOCK_POINTS
+        super().__init__(next(model.parameters()).device, limit=limit, postprocess=postprocess)
         self._model = model.eval()
-        self._device = next(model.parameters()).device
         self._class_embeddings = class_embeddings.to(self._device)
-        self._limit = (network or NetworkSettings()).block_points or _BLOCK_POINTS
-        self._postprocess = postprocess or PostprocessSettings()
-
-    @property
-    def device(self) -> str:
-        """Where the network runs."""
-        return str(self._device)
-
-    def segment(self, scene: Scene) -> Instances:
-        """Instances, best score first; those of a large scene are put together from blocks."""
-        instances, _ = segment_whole(
-            scene,
-            lambda rows: self._propose(scene, rows),
-            limit=self._limit,
-            settings=self._postprocess,
-        )
-        return instances
 
     @torch.inference_mode()
     def _propose(self, scene: Scene, rows: Int64) -> Instances:

@@ -14,7 +14,7 @@ from seg3d_ros.networks.mini_decoder import Queries
 from seg3d_ros.networks.seeds import seeds_for_all
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Instances, Int64, Scene
-from seg3d_ros.segmenters.postprocess import distinct, segment_whole
+from seg3d_ros.segmenters.postprocess import BlockwiseSegmenter, distinct
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.spaceformer_engine import pick_torch_device
 from seg3d_ros.segmenters.weights import MINI
@@ -23,11 +23,8 @@ SEEDS = 400  # a room holds about 30 instances
 _BLOCK_POINTS = 600_000  # 3 GB on a CPU
 
 
-class MiniSegmenter:
-    """Instances with embeddings in the space of all-MiniLM-L6-v2.
-
-    Threads: `segment` may be called from any thread, one at a time.
-    """
+class MiniSegmenter(BlockwiseSegmenter):
+    """Instances with embeddings in the space of all-MiniLM-L6-v2."""
 
     name = "mini"
     embedding_space = "all-MiniLM-L6-v2"
@@ -39,25 +36,9 @@ class MiniSegmenter:
         network: NetworkSettings | None = None,
         postprocess: PostprocessSettings | None = None,
     ) -> None:
+        limit = (network or NetworkSettings()).block_points or _BLOCK_POINTS
+        super().__init__(next(model.parameters()).device, limit=limit, postprocess=postprocess)
         self._model = model.eval()
-        self._device = next(model.parameters()).device
-        self._limit = (network or NetworkSettings()).block_points or _BLOCK_POINTS
-        self._postprocess = postprocess or PostprocessSettings()
-
-    @property
-    def device(self) -> str:
-        """Where the network runs."""
-        return str(self._device)
-
-    def segment(self, scene: Scene) -> Instances:
-        """Instances, best score first; those of a large scene are put together from blocks."""
-        instances, _ = segment_whole(
-            scene,
-            lambda rows: self._propose(scene, rows),
-            limit=self._limit,
-            settings=self._postprocess,
-        )
-        return instances
 
     @torch.inference_mode()
     def _propose(self, scene: Scene, rows: Int64) -> Instances:

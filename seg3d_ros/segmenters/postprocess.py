@@ -7,7 +7,7 @@ views or blocks of a scene may be pooled.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -137,32 +137,49 @@ def finish(proposals: Instances, scene: Scene, settings: PostprocessSettings) ->
     return take(proposals, best[: settings.max_instances])
 
 
-def segment_whole(
-    scene: Scene,
-    propose: Callable[[Int64], Instances],
-    *,
-    limit: int,
-    settings: PostprocessSettings,
-) -> tuple[Instances, int]:
-    """Instances of a scene of any size, best score first; a large one is put together from blocks.
+class BlockwiseSegmenter(ABC):
+    """Instances of a scene of any size; a large one is put together from blocks.
+
+    Threads: `segment` may be called from any thread, one at a time.
 
     Args:
-        scene: what to segment.
-        propose: proposals for the points in these rows, masks over them; raises
-            `BlockTooLargeError` where there is no memory for so many.
-        limit: points given to it at once.
-        settings: thresholds.
-
-    Returns:
-        The instances, and the limit that worked.
-
-    Raises:
-        BlockTooLargeError: there is not even memory for the smallest block.
+        device: where the network runs.
+        limit: points given to it at once; falls where memory does not suffice.
+        postprocess: which masks become instances.
     """
-    if not len(scene):
-        return Instances(np.zeros((0, 0), np.bool_), np.zeros(0, np.float32)), limit
-    proposals, limit = segment_blocks(scene.points, propose, limit=limit)
-    return finish(proposals, scene, settings), limit
+
+    def __init__(
+        self, device: torch.device, *, limit: int, postprocess: PostprocessSettings | None
+    ) -> None:
+        self._device = device
+        self._limit = limit
+        self._postprocess = postprocess or PostprocessSettings()
+
+    @property
+    def device(self) -> str:
+        """Where the network runs."""
+        return str(self._device)
+
+    def segment(self, scene: Scene) -> Instances:
+        """Instances, best score first.
+
+        Raises:
+            BlockTooLargeError: the device has not even memory for a small block.
+        """
+        if not len(scene):
+            return Instances(np.zeros((0, 0), np.bool_), np.zeros(0, np.float32))
+        proposals, self._limit = segment_blocks(
+            scene.points, lambda rows: self._propose(scene, rows), limit=self._limit
+        )
+        return finish(proposals, scene, self._postprocess)
+
+    @abstractmethod
+    def _propose(self, scene: Scene, rows: Int64) -> Instances:
+        """Proposals for the points in these rows, masks over them.
+
+        Raises:
+            BlockTooLargeError: there is no memory for so many.
+        """
 
 
 def take(instances: Instances, rows: Int64) -> Instances:

@@ -11,11 +11,11 @@ from torch import Tensor
 from seg3d_ros.scene import Float32, Instances, Int64, Scene
 from seg3d_ros.segmenters.blocks import SMALLEST_BLOCK, BlockTooLargeError
 from seg3d_ros.segmenters.postprocess import (
+    BlockwiseSegmenter,
     Queries,
     looks_inverted,
     propose,
     score_queries,
-    segment_whole,
 )
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.spaceformer_engine import Engine, load_engine
@@ -32,7 +32,7 @@ _COARSE = 1.5  # times the network's voxels; above, surfaces have holes in its g
 _MIRRORED_FROM = 4  # of the augmented views: four quarter turns, then the same mirrored
 
 
-class SpaceformerSegmenter:
+class SpaceformerSegmenter(BlockwiseSegmenter):
     """Instances with embeddings in the space of SigLIP 2.
 
     Threads: `segment` may be called from any thread, one at a time; all calls share the network.
@@ -50,32 +50,17 @@ class SpaceformerSegmenter:
     ) -> None:
         self.engine = engine
         self._network_settings = network or NetworkSettings()
-        self._postprocess = postprocess or PostprocessSettings()
-        self._limit = self._network_settings.block_points or _usual_points(engine.device)
+        limit = self._network_settings.block_points or _usual_points(engine.device)
+        super().__init__(engine.device, limit=limit, postprocess=postprocess)
         self._checked = False
         self._warned_coarse = False
 
-    @property
-    def device(self) -> str:
-        """Where the network runs."""
-        return str(self.engine.device)
-
     def segment(self, scene: Scene) -> Instances:
-        """Instances, best score first; those of a large scene are put together from blocks.
-
-        Raises:
-            BlockTooLargeError: the device has not even memory for a small block.
-        """
+        """As every `BlockwiseSegmenter`; a map too coarse for the network is warned of first."""
         self._warn_if_coarse(scene)
-        instances, self._limit = segment_whole(
-            scene,
-            lambda rows: self._proposals(scene, rows),
-            limit=self._limit,
-            settings=self._postprocess,
-        )
-        return instances
+        return super().segment(scene)
 
-    def _proposals(self, scene: Scene, rows: Int64) -> Instances:
+    def _propose(self, scene: Scene, rows: Int64) -> Instances:
         """Proposals of all views of a part of the scene."""
         try:
             return self._propose_views(scene.points[rows], scene.colors[rows])
@@ -94,9 +79,9 @@ class SpaceformerSegmenter:
         cloud = torch.from_numpy(points - origin).to(self.engine.device)
         features = torch.from_numpy(colors).to(self.engine.device) * 2 - 1
         views = range(self._network_settings.augmented_views)
-        return _pooled([self._propose(turned(cloud, view), features) for view in views])
+        return _pooled([self._propose_view(turned(cloud, view), features) for view in views])
 
-    def _propose(self, points: Tensor, features: Tensor) -> Instances:
+    def _propose_view(self, points: Tensor, features: Tensor) -> Instances:
         queries = self._queries(points, features)
         scored = score_queries(queries, mask_threshold=self._postprocess.mask_threshold)
         if not self._checked:
