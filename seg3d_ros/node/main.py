@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import logging
 import os
 import re
 import signal
 import sys
+import threading
 from pathlib import Path
+from typing import NoReturn
 
 import rclpy
 from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.signals import SignalHandlerOptions
 
 from seg3d_ros.node.seg3d_node import Seg3dNode
 
@@ -22,14 +26,21 @@ log = logging.getLogger(__name__)
 _SEGMENT_LOCK = re.compile(r"/dev/shm/fastdds_[0-9a-f]{16}_el")
 
 
-def main(args: list[str] | None = None) -> int:
-    """Run the node until it is interrupted; returns the exit code of the process."""
-    code = _run(args)
+def main(args: list[str] | None = None) -> NoReturn:
+    """Run the node until it is interrupted, then end the process."""
+    faulthandler.enable()  # should native code crash, the log says in which call
+    _leave(_run(args))
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process at once.
+
+    Nobody has to wait for what is left: a network that still runs in a thread, and the end of the
+    middleware's own threads, over which the process fell now and then.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     _give_back_shared_memory()
-    # What is left nobody has to wait for: a network that still runs in a thread, and the end of
-    # the middleware's own threads, over which the process fell now and then.
     os._exit(code)
 
 
@@ -47,37 +58,52 @@ def _give_back_shared_memory() -> None:
 
 
 def _run(args: list[str] | None) -> int:
-    rclpy.init(args=args)
+    signals = _signals_to_read()
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    executor = SingleThreadedExecutor()
+    started, ended = threading.Event(), threading.Event()
+
+    def end_on_signal() -> None:
+        os.read(signals, 1)
+        if not started.is_set():
+            _leave(0)  # nothing is lost before the node listens
+        executor.create_task(ended.set)
+
+    threading.Thread(target=end_on_signal, name="signals", daemon=True).start()
     try:
         node = Seg3dNode()
     except (ValueError, ParameterException) as error:  # the latter from ROS: type or range
         rclpy.logging.get_logger("seg3d").fatal(f"wrong parameter: {error}")
-        rclpy.try_shutdown()
         return 2
-    executor = SingleThreadedExecutor()
     executor.add_node(node)
-    try:
-        if not _started(node):
-            return 1
-        _spin(executor)
-    except KeyboardInterrupt:
-        pass
-    finally:
-        # A second Ctrl-C while the node is taken down would leave its threads behind.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        executor.shutdown()
-        node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+    if _started(node):
+        started.set()
+        _spin(executor, ended)
+    executor.shutdown()
+    node.destroy_node()
+    rclpy.try_shutdown()
+    return 0 if started.is_set() else 1
 
 
-def _spin(executor: SingleThreadedExecutor) -> None:
-    """Run callbacks until ROS shuts down; one that fails is logged, and the node stays up."""
-    while rclpy.ok():
+def _signals_to_read() -> int:
+    """A pipe that SIGINT and SIGTERM write to, and that is all they do.
+
+    An exception in the main thread, in whatever call runs just then, would leave the middleware in
+    the middle of something.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    return reader
+
+
+def _spin(executor: SingleThreadedExecutor, ended: threading.Event) -> None:
+    """Run callbacks until the event is set; one that fails is logged, and the node stays up."""
+    while not ended.is_set():
         try:
             executor.spin_once()
-        except ExternalShutdownException:
-            return
         except Exception:
             log.exception("a callback failed")
 
@@ -92,4 +118,4 @@ def _started(node: Seg3dNode) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
