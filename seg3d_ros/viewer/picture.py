@@ -11,14 +11,15 @@ import numpy.typing as npt
 from PIL import Image
 
 from seg3d_ros.objects.map_object import MapObject
-from seg3d_ros.scene import Scene
+from seg3d_ros.scene import Float32, Float64, Scene
 from seg3d_ros.viewer.captions import draw_boxes, draw_captions, draw_title
 from seg3d_ros.viewer.export import replacing
-from seg3d_ros.viewer.paint import NO_OBJECT, object_ids
+from seg3d_ros.viewer.paint import object_ids
 from seg3d_ros.viewer.shot import BACKGROUND, Shot, painted, shoot
 
 _MIN_DRAWN = 0.5  # of an object's voxels; the lid cuts the rest, and its box would float
 _MIN_VISIBLE = 0.0003  # of the picture
+_THICKEST_WALL_M = 0.5  # wavy ones, and with what hangs on them
 
 
 def render_view(
@@ -47,15 +48,27 @@ def _panels(
 ) -> tuple[Image.Image, Image.Image]:
     """The two pictures of (width, height) pixels."""
     ids = object_ids(scene, objects)
-    shot = shoot(scene.points, ids != NO_OBJECT, voxel_size=scene.voxel_size, size=size)
+    things = _without_surfaces(objects, scene.points)
+    of_thing = np.isin(ids, [item.id for item in things])
+    shot = shoot(scene.points, of_thing, voxel_size=scene.voxel_size, size=size)
     left, right = shot.paint(scene.colors), shot.paint(painted(scene.colors, ids))
     shown = _worth_a_box(objects, ids, shot)
-    draw_boxes(right, shown, shot.view, shot.depth)
+    draw_boxes(right, [item for item in shown if item in things], shot.view, shot.depth)
     left, right = shot.reduced(left), shot.reduced(right)
     draw_captions(right, shown, shot.picture_view)
     draw_title(left, f"map: {len(scene):,} voxels of {scene.voxel_size * 100:g} cm")
     draw_title(right, f"objects: {len(objects)}")
     return left, right
+
+
+def _without_surfaces(objects: Sequence[MapObject], points: Float32) -> list[MapObject]:
+    """Without what bounds a room: walls may be cut off, and their boxes would frame everything."""
+    room = float(np.ptp(np.percentile(points[:, :2], [0.5, 99.5], axis=0), axis=0).max())
+
+    def is_surface(size: Float64) -> bool:
+        return bool(size.min() < _THICKEST_WALL_M and size[:2].max() > room / 2)
+
+    return [item for item in objects if not is_surface(item.box.size)]
 
 
 def _worth_a_box(

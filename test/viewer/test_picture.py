@@ -73,3 +73,18 @@ def test_maps_of_a_few_points_are_drawn(tmp_path, room, count):
     render_view(tmp_path / "view.png", few, [], size=(200, 100))
     left, _ = halves(tmp_path / "view.png")
     assert (left[40:].max(axis=-1) > 150).any()
+
+
+def test_walls_that_are_objects_are_cut_off_too_and_get_no_boxes(
+    tmp_path, room, in_block, make_object
+):
+    block = make_object(in_block(room.points), object_id=5)
+    x, y, z = room.points.T
+    walls = [x < 0.05, x > 3.95, y < 0.05, y > 2.95]
+    objects = [make_object(wall & (z > 0.05), object_id=10 + i) for i, wall in enumerate(walls)]
+    render_view(tmp_path / "plain.png", room, [block], size=(600, 300))
+    render_view(tmp_path / "walls.png", room, [block, *objects], size=(600, 300))
+    plain, walls = (halves(tmp_path / name) for name in ("plain.png", "walls.png"))
+    np.testing.assert_array_equal(plain[0], walls[0])  # the same view
+    of_block = share_of_hue(walls[1], color_of(5).astype(int))
+    assert of_block > 0.9 * share_of_hue(plain[1], color_of(5).astype(int))
