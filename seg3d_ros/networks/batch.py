@@ -21,6 +21,7 @@ class SceneBatch:
         instance: (P,) int64 instance of each point, counted anew in each scene; -1 for none.
         sizes: points of each scene.
         names: of the scenes.
+        share: (P,) float32 how much of each point's instance its crop holds; None: all of it.
     """
 
     points: Tensor
@@ -30,6 +31,7 @@ class SceneBatch:
     instance: Tensor
     sizes: tuple[int, ...]
     names: tuple[str, ...]
+    share: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.sizes)

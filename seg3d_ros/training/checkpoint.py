@@ -57,7 +57,7 @@ def load_checkpoint(path: Path, *, device: torch.device) -> dict[str, Any]:
         state = torch.load(path, map_location=device, weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise CheckpointError(f"{path} is damaged, or no checkpoint of a training") from error
-    if not isinstance(state, dict) or "optimizer" not in state:
+    if not isinstance(state, dict) or "optimizers" not in state:
         raise CheckpointError(
             f"{path} holds weights, not a training; start from it with paths.ckpt_path={path}"
         )

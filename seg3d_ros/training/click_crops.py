@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
 
-from seg3d_ros.scene import Int64
-from seg3d_ros.segmenters.point_sam_session import INNER_SHARE, RADII_M
+from seg3d_ros.scene import Bool, Float32, Int64
+from seg3d_ros.segmenters.point_sam_session import RADII_M
 from seg3d_ros.training.augmentation import (
     AutoContrast,
     Chain,
@@ -21,7 +22,8 @@ from seg3d_ros.training.augmentation import (
 )
 from seg3d_ros.training.dataset import SceneSample, Transform
 
-_SMALLER, _LARGER = 0.5, 0.1  # chance of a crop too small for the object, and of the next larger
+_INNER = 0.65  # of a radius; what lies beyond is there to tell where objects end
+_SMALLER, _LARGER = 0.45, 0.15  # chance of a crop too small for the object, and of the next larger
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,10 @@ class ObjectCrop:
         distances = np.linalg.norm(sample.points - sample.points[clicked], axis=1)
         own = sample.instance == sample.instance[clicked]
         radius = RADII_M[_level(float(distances[own].max()), rng)]
-        inside = rng.permutation(np.flatnonzero((distances <= radius) & (distances > 0)))
-        return sample.take(np.concatenate([[clicked], inside[: self.points - 1]]))
+        inside = distances <= radius
+        others = rng.permutation(np.flatnonzero(inside & (distances > 0)))
+        sample = dataclasses.replace(sample, share=_shares(sample.instance, inside))
+        return sample.take(np.concatenate([[clicked], others[: self.points - 1]]))
 
     def _points_of_an_object(self, sample: SceneSample, rng: Generator) -> Int64:
         ids, counts = np.unique(sample.instance[sample.instance >= 0], return_counts=True)
@@ -62,10 +66,17 @@ class ObjectCrop:
         return np.flatnonzero(sample.instance == rng.choice(large))
 
 
+def _shares(instance: Int64, inside: Bool) -> Float32:
+    """(N,) how much of the instance of each point is inside."""
+    _, place, sizes = np.unique(instance, return_inverse=True, return_counts=True)
+    shares = np.bincount(place[inside], minlength=len(sizes)) / sizes
+    return shares[place].astype(np.float32)
+
+
 def _level(reach: float, rng: Generator) -> int:
     """Of a crop: mostly the first that holds an object which reaches so far from the click."""
     last = len(RADII_M) - 1
-    fitting = next((i for i, r in enumerate(RADII_M) if INNER_SHARE * r >= reach), last)
+    fitting = next((i for i, r in enumerate(RADII_M) if _INNER * r >= reach), last)
     chance = rng.random()
     if chance < _SMALLER:
         return int(rng.integers(fitting + 1))

@@ -28,13 +28,15 @@ class ClickRounds:
 
     Attributes:
         answers: of each round, K masks for each object.
-        targets: (M, N) bool, the objects.
+        targets: (M, N) bool, the objects, as far as they are in the crop.
+        missing: (M,) how many points of them the crop would hold besides if it were larger.
         tokens: (1, G, C) of the patches.
         patch_instance: (G,) int64 object that the centre of each patch is on, -1 for none.
     """
 
     answers: tuple[Candidates, ...]
     targets: Tensor
+    missing: Tensor
     tokens: Tensor
     patch_instance: Tensor
 
@@ -69,16 +71,22 @@ class ClickTraining(nn.Module):
             batch: crops as `ObjectCrop` makes them, the points of each in random order.
         """
         sizes = list(batch.sizes)
-        parts = (torch.split(x, sizes) for x in (batch.points, batch.colors, batch.instance))
+        share = torch.ones_like(batch.points[:, 0]) if batch.share is None else batch.share
+        tensors = (batch.points, batch.colors, batch.instance, share)
+        parts = (torch.split(tensor, sizes) for tensor in tensors)
         return tuple(self._click(*crop) for crop in zip(*parts, strict=True))
 
-    def _click(self, points: Tensor, colors: Tensor, instance: Tensor) -> ClickRounds:
-        """Answers for one crop: (N, 3), (N, 3) and (N,)."""
+    def _click(
+        self, points: Tensor, colors: Tensor, instance: Tensor, share: Tensor
+    ) -> ClickRounds:
+        """Answers for one crop: (N, 3), (N, 3), (N,) and (N,)."""
         if self.training:
             kept = slice(_random_count(self._fewest, len(points)))
-            points, colors, instance = points[kept], colors[kept], instance[kept]
+            points, colors = points[kept], colors[kept]
+            instance, share = instance[kept], share[kept]
         seeds = _seeds(instance, self._objects, chance=self.training)
         targets = instance == instance[seeds][:, None]
+        missing = targets.sum(1) * (1 / share[seeds] - 1)
         points = self._normalised(points)[None]
         clouds = self.network.encode(points, colors[None] * 2 - 1)
         if self.training:
@@ -87,7 +95,7 @@ class ClickTraining(nn.Module):
             first = first_clicks(points, targets)
         answers = tuple(self._answers(points, clouds, targets, first))
         centers = find_nearest(points, clouds.patches.centers, 1)[0, :, 0]
-        return ClickRounds(answers, targets, clouds.tokens, instance[centers])
+        return ClickRounds(answers, targets, missing, clouds.tokens, instance[centers])
 
     def _answers(
         self, points: Tensor, clouds: EncodedClouds, targets: Tensor, first: SimulatedClicks

@@ -48,6 +48,7 @@ class SceneSample:
         normals: (N, 3) float32 unit vectors; zero where unknown.
         segment: (N,) int64 class of each point, -1 for none.
         instance: (N,) int64 instance of each point, -1 for none.
+        share: (N,) float32 how much of each point's instance a crop holds; None: all of it.
     """
 
     name: str
@@ -56,6 +57,7 @@ class SceneSample:
     normals: Float32
     segment: Int64
     instance: Int64
+    share: Float32 | None = None
 
     def __len__(self) -> int:
         return len(self.points)
@@ -69,6 +71,7 @@ class SceneSample:
             normals=self.normals[rows],
             segment=self.segment[rows],
             instance=self.instance[rows],
+            share=None if self.share is None else self.share[rows],
         )
 
 
@@ -240,6 +243,7 @@ def collate(samples: list[SceneSample]) -> SceneBatch:
         normals=joined("normals"),
         segment=joined("segment"),
         instance=joined("instance"),
+        share=None if samples[0].share is None else joined("share"),
         sizes=tuple(len(sample) for sample in samples),
         names=tuple(sample.name for sample in samples),
     )

@@ -15,6 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.training.checkpoint import AveragedWeights
+from seg3d_ros.training.optimizers import OptimizerName, optimizers_of
 from seg3d_ros.training.processes import Processes
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ class DivergedError(ValueError):
 class LearnerSettings:
     """How weights change; the defaults and what they mean are in configs/train.yaml."""
 
+    optimizer: OptimizerName
     weight_decay: float
     clip_norm: float | None
     precision: Literal["32", "16-mixed", "bf16-mixed"]
@@ -60,7 +62,7 @@ class Step:
 
 
 class Learner:
-    """A network, what it is trained for, and the state of AdamW.
+    """A network, what it is trained for, and the state of what changes it.
 
     With several processes the gradients are the mean over them. Losses that are not finite in
     any process are skipped in all.
@@ -85,8 +87,8 @@ class Learner:
         self.settings = settings
         device = self.processes.device
         self._task = _Task(model, objective).to(device)
-        self._optimizer = torch.optim.AdamW(
-            self._task.parameters(), weight_decay=settings.weight_decay
+        self._optimizers = optimizers_of(
+            self._task, settings.optimizer, weight_decay=settings.weight_decay
         )
         self._scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "16-mixed")
         self._average = (
@@ -113,9 +115,10 @@ class Learner:
         """
         self._seed(step)
         self._task.train()
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        self._optimizer.zero_grad()
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.zero_grad()
         with self._autocast():
             losses, output = self._shared(batch)
         norm = self._descend(losses["total"])
@@ -139,7 +142,7 @@ class Learner:
         return {
             "state_dict": self.model.state_dict(),
             "task": self._task.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
             "scaler": self._scaler.state_dict(),
         }
 
@@ -151,9 +154,10 @@ class Learner:
         """
         self._task.load_state_dict(state["task"])
         self.model.load_state_dict(state["state_dict"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        for group in self._optimizer.param_groups:
-            group["weight_decay"] = self.settings.weight_decay  # not that of the checkpoint
+        for optimizer, kept in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
+            for group in optimizer.param_groups:
+                group["weight_decay"] = self.settings.weight_decay  # not that of the checkpoint
         self._scaler.load_state_dict(state["scaler"])
 
     def _descend(self, total: Tensor) -> float | None:
@@ -161,13 +165,15 @@ class Learner:
         if self.processes.any(not bool(total.isfinite())):
             return None
         torch.autograd.backward(self._scaler.scale(total))
-        self._scaler.unscale_(self._optimizer)
+        for optimizer in self._optimizers:
+            self._scaler.unscale_(optimizer)
         limit = self.settings.clip_norm or float("inf")
         norm = float(nn.utils.clip_grad_norm_(self._task.parameters(), limit))
         # The scaler itself steps over gradients that its own factor makes too large.
         if not np.isfinite(norm) and not self._scaler.is_enabled():
             return None
-        self._scaler.step(self._optimizer)
+        for optimizer in self._optimizers:
+            self._scaler.step(optimizer)
         self._scaler.update()
         return norm
 

@@ -20,6 +20,9 @@ _DICE_SLACK = 1e-3
 class PromptObjective(nn.Module):
     """Focal, dice and IoU losses, the mean over all rounds of clicks and all crops.
 
+    The IoU to predict is that with the whole object, also where a crop holds but a part of it: it
+    is what crops of several sizes are compared by.
+
     Args:
         common: share of the losses that all candidates for a click have in common; the rest is for
             the best alone. Point-SAM has 0: candidates become different readings of a click, which
@@ -37,9 +40,7 @@ class PromptObjective(nn.Module):
 
     def forward(self, output: Sequence[ClickRounds], batch: SceneBatch) -> dict[str, Tensor]:
         """Scalars: "total", and its parts "mask", "predicted_iou" and "affinity"."""
-        rounds = [
-            self._round_losses(answer, crop.targets) for crop in output for answer in crop.answers
-        ]
+        rounds = [self._round_losses(answer, crop) for crop in output for answer in crop.answers]
         mask, predicted_iou = torch.stack([torch.stack(parts) for parts in rounds]).mean(0)
         losses = {"mask": mask, "predicted_iou": predicted_iou}
         total = mask + predicted_iou
@@ -49,11 +50,11 @@ class PromptObjective(nn.Module):
             total = total + self._affinity * affinity
         return {"total": total, **losses}
 
-    def _round_losses(self, answer: Candidates, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def _round_losses(self, answer: Candidates, crop: ClickRounds) -> tuple[Tensor, Tensor]:
         """Loss of the masks and of their predicted IoU."""
-        losses = mask_losses(answer.logits, targets)
+        losses = mask_losses(answer.logits, crop.targets)
         best = losses.argmin(1, keepdim=True)
-        iou = intersection_over_union(answer.logits > 0, targets)
+        iou = intersection_over_union(answer.logits > 0, crop.targets, crop.missing)
         errors = (answer.predicted_iou.float() - iou).square()
         return self._shared(losses, best), self._shared(errors, best)
 
@@ -96,8 +97,17 @@ def mask_losses(logits: Tensor, targets: Tensor) -> Tensor:
     return focal + _DICE_WEIGHT * dice
 
 
-def intersection_over_union(masks: Tensor, targets: Tensor) -> Tensor:
-    """(S, K, N) and (S, N) bool -> (S, K); 0 where both are empty."""
+def intersection_over_union(masks: Tensor, targets: Tensor, missing: Tensor) -> Tensor:
+    """Of masks with whole objects, also where a crop holds parts of them.
+
+    Args:
+        masks: (S, K, N) bool.
+        targets: (S, N) bool.
+        missing: (S,) how many points of the objects are not among the N.
+
+    Returns:
+        (S, K); 0 where both are empty.
+    """
     both = (masks & targets[:, None]).sum(-1)
-    either = (masks | targets[:, None]).sum(-1)
+    either = (masks | targets[:, None]).sum(-1) + missing[:, None]
     return both / either.clamp_min(1)

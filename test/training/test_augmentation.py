@@ -29,6 +29,7 @@ def room(seed: int = 0, count: int = N) -> SceneSample:
         normals=(normals / np.linalg.norm(normals, axis=1, keepdims=True)).astype(np.float32),
         segment=np.arange(count),
         instance=np.arange(count),
+        share=rng.random(count, np.float32),
     )
 
 

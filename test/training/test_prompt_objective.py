@@ -11,14 +11,13 @@ import torch
 from support.parity import recordings
 from support.point_sam import network_of, small_network
 
-from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.networks.point_sam import Candidates, load_point_sam
 from seg3d_ros.networks.point_sam_config import MINI
 from seg3d_ros.segmenters.point_sam_session import RADII_M
 from seg3d_ros.training.click_crops import ObjectCrop
 from seg3d_ros.training.click_rounds import ClickRounds, ClickTraining
 from seg3d_ros.training.click_simulation import first_clicks
-from seg3d_ros.training.dataset import SceneSample
+from seg3d_ros.training.dataset import SceneSample, collate
 from seg3d_ros.training.prompt_objective import (
     PromptObjective,
     intersection_over_union,
@@ -35,7 +34,7 @@ def test_losses_are_the_reference_s(recording):
     logits, targets = arrays["logits"], arrays["targets"]
     ours = mask_losses(logits, targets)
     torch.testing.assert_close(ours, arrays["mask_loss"], atol=1e-5, rtol=0)
-    iou = intersection_over_union(logits > 0, targets)
+    iou = intersection_over_union(logits > 0, targets, torch.zeros(len(targets)))
     torch.testing.assert_close(iou, arrays["iou"], atol=1e-5, rtol=0)
 
 
@@ -45,12 +44,22 @@ def test_loss_of_masks_by_hand():
     focal = 0.25 * math.log(2)
     dice = 1 - (2 * 0.5 + 1e-3) / (0.5 + 1 + 1e-3)
     assert loss.item() == pytest.approx(focal + 2 * dice, abs=1e-6)
-    assert intersection_over_union(torch.zeros(1, 1, 2) > 0, torch.zeros(1, 2) > 0).item() == 0
 
 
 def rounds_of(answer, targets):
     """One round of clicks on a crop without patches."""
-    return ClickRounds((answer,), targets, torch.zeros(1, 0, 2), torch.zeros(0).long())
+    nothing = torch.zeros(len(targets))
+    return ClickRounds((answer,), targets, nothing, torch.zeros(1, 0, 2), torch.zeros(0).long())
+
+
+def test_iou_is_that_with_the_whole_object():
+    """Of three points two are of the object, a third of whose points is in the crop."""
+    masks = torch.tensor([[[True, True, False], [True, False, True], [False, False, False]]])
+    target = torch.tensor([[True, True, False]])
+    ious = intersection_over_union(masks, target, torch.tensor([4.0]))
+    torch.testing.assert_close(ious, torch.tensor([[2 / 6, 1 / 7, 0]]))
+    nothing = intersection_over_union(masks[:, 2:], torch.zeros_like(target), torch.zeros(1))
+    assert nothing.item() == 0
 
 
 def test_only_the_best_candidate_learns():
@@ -95,7 +104,8 @@ class LoopOfTheReference(ClickTraining):
         clouds = self.network.encode(points, arrays["in/features"])
         first = first_clicks(points, targets)
         answers = tuple(self._answers(points, clouds, targets, first))
-        return ClickRounds(answers, targets, clouds.tokens, torch.zeros(0).long())
+        nothing = torch.zeros(len(targets))
+        return ClickRounds(answers, targets, nothing, clouds.tokens, torch.zeros(0).long())
 
 
 @pytest.mark.parametrize("recording", LOOPS, ids=str)
@@ -147,6 +157,18 @@ def test_crops_are_around_a_point_of_an_object():
     assert radii == set(RADII_M) and clicked == {0, 1, 2}
 
 
+def test_crops_tell_how_much_of_their_objects_they_hold():
+    crop, scene = ObjectCrop(points=100_000), sample_of()
+    shares = set()
+    for seed in range(20):
+        part = crop(scene, np.random.default_rng(seed))
+        for number in (0, 1, 2):
+            held, all_of_it = part.instance == number, (scene.instance == number).sum()
+            assert np.allclose(part.share[held], held.sum() / all_of_it, atol=1e-6)
+            shares.update(part.share[held].tolist())
+    assert 1.0 in shares and min(shares) < 0.5
+
+
 def test_scenes_without_objects_are_refused():
     with pytest.raises(ValueError, match="room has no object of 5000 points"):
         ObjectCrop(min_object_points=5000)(sample_of(), np.random.default_rng(0))
@@ -154,12 +176,7 @@ def test_scenes_without_objects_are_refused():
 
 def batch_of(*seeds, points=600):
     crops = [ObjectCrop(points=points)(sample_of(), np.random.default_rng(seed)) for seed in seeds]
-    names = ("points", "colors", "normals", "segment", "instance")
-    tensors = [
-        torch.from_numpy(np.concatenate([getattr(crop, name) for crop in crops])) for name in names
-    ]
-    sizes = tuple(len(crop) for crop in crops)
-    return SceneBatch(*tensors, sizes=sizes, names=("room",) * len(crops))
+    return collate(crops)
 
 
 def test_targets_are_objects_of_the_crops():
@@ -167,9 +184,12 @@ def test_targets_are_objects_of_the_crops():
     batch = batch_of(0, 1, points=600)
     crops = ClickTraining(small_network(), objects=3, fewest_points=600).train()(batch)
     instances = torch.split(batch.instance, batch.sizes)
-    for crop, instance in zip(crops, instances, strict=True):
+    shares = torch.split(batch.share, batch.sizes)
+    for crop, instance, share in zip(crops, instances, shares, strict=True):
         assert crop.targets.shape == (3, len(instance)) and len(crop.answers) == 5
-        for target in crop.targets:
+        for target, missing in zip(crop.targets, crop.missing, strict=True):
+            whole = target.sum() / share[target].mean()
+            assert missing.item() == pytest.approx((whole - target.sum()).item(), rel=1e-3)
             ids = instance[target].unique()
             assert len(ids) == 1 and ids >= 0
             assert target.sum() == (instance == ids).sum()

@@ -50,7 +50,8 @@ def root(tmp_path_factory):
 
 def learner(*, dropout: float = 0.0, **changes) -> Learner:
     values = {
-        "weight_decay": 0.1, "clip_norm": 1.0, "precision": "32", "ema_decay": 0.0, "seed": 0,
+        "optimizer": "adamw", "weight_decay": 0.1, "clip_norm": 1.0, "precision": "32",
+        "ema_decay": 0.0, "seed": 0,
     }  # fmt: skip
     torch.manual_seed(5)
     settings = LearnerSettings(**{**values, **changes})
