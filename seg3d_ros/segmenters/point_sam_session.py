@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 
 from seg3d_ros.scene import Bool, Int64, Scene
 from seg3d_ros.segmenters.prompt_network import Answer, Crop, PromptNetwork
 from seg3d_ros.segmenters.segmenter import PromptResult
 
-RADII_M = (0.5, 1.0, 2.0, 3.2)  # of crops; the next one is taken when the object does not fit
-INNER_SHARE = 0.65  # of the radius; what lies beyond is there to tell where objects end
-_ON_BORDER = 0.03  # of a mask's voxels, from which on it touches the border
-# The mask of a first click is thought to be a part of that in the next larger crop if this much of
-# it is inside, if it is smaller by such a factor, and if the network is not less sure by so much.
-_PART_INSIDE = 0.8
-_PART_FACTORS = (1.2, 6.0)
-_LESS_SURE = 0.05
+RADII_M = (0.5, 1.0, 2.0, 3.2)  # of the crops around a first click, each asked for the object
+_SURENESS = 0.1  # of a predicted IoU: a mask that is better by so much counts e times as much
+# From which probability on a voxel is inside. The IoU to expect is largest with some that rather
+# are not: missing a part costs more than taking too much (Lipton et al. 2014, on F1 scores).
+_INSIDE = 0.3
 _CROPS_KEPT = 8
 
 
@@ -43,20 +42,18 @@ class SceneCrops:
 
 @dataclass(frozen=True, eq=False)
 class _Step:
-    """The session after a request: how many clicks it had, and what was found where."""
+    """The session after a request: how many clicks it had, and what was found in which crop."""
 
     clicks: int
-    level: int
-    answer: Answer
+    answers: dict[int, Answer]
     result: PromptResult
 
 
 class PromptSession:
     """Clicks on one object of a scene. Not for several threads at once.
 
-    The crop is around the first foreground click. It grows until it holds all foreground clicks
-    and the mask does not touch its border. With the first request it also grows where more around
-    the click shows that the mask was of a part only.
+    One click says nothing of the size of what is meant. So crops of all sizes around the first
+    foreground click are asked, and their masks are averaged.
     """
 
     def __init__(self, crops: SceneCrops) -> None:
@@ -71,7 +68,7 @@ class PromptSession:
         return len(self._rows)
 
     def click(self, rows: Int64, foreground: Bool) -> PromptResult:
-        """Add clicks and segment anew, from the mask so far.
+        """Add clicks and segment anew, from the masks so far.
 
         Args:
             rows: (K,) voxels of the scene; -1 for background clicks that hit none.
@@ -79,21 +76,10 @@ class PromptSession:
         """
         self._rows = np.concatenate([self._rows, rows])
         self._foreground = np.concatenate([self._foreground, foreground])
-        last = self._steps[-1] if self._steps else None
-        level = self._level_of_clicks(last.level if last else 0)
-        same_crop = last is not None and last.level == level
-        found = self._segment(level, last.answer if last and same_crop else None)
-        while level + 1 < len(RADII_M) and not found[0].whole:
-            reaches_out = _touches_border(*found)
-            if last is not None and not reaches_out:
-                break
-            wider = self._segment(level + 1, None)
-            if not (reaches_out or _is_part(found, wider)):
-                break
-            level, found = level + 1, wider
-        crop, answer = found
-        result = PromptResult(self._mask(crop, answer), answer.predicted_iou)
-        self._steps.append(_Step(self.clicks, level, answer, result))
+        before = self._steps[-1].answers if self._steps else {}
+        answers = {level: self._ask(level, before.get(level)) for level in self._levels()}
+        result = self._averaged(answers)
+        self._steps.append(_Step(self.clicks, answers, result))
         return result
 
     def undo(self) -> PromptResult | None:
@@ -122,28 +108,30 @@ class PromptSession:
         same_rows = np.array_equal(self._rows, rows[:count])
         return same_rows and np.array_equal(self._foreground, foreground[:count])
 
-    def _anchor(self) -> int:
-        return int(self._rows[self._foreground][0])
+    def _crop(self, level: int) -> Crop:
+        return self._crops.around(int(self._rows[self._foreground][0]), level)
 
-    def _level_of_clicks(self, level: int) -> int:
-        """The smallest crop, of this level or above, that holds all foreground clicks."""
-        points = self._crops.scene.points
-        offset = points[self._rows[self._foreground]] - points[self._anchor()]
-        reach = float(np.linalg.norm(offset, axis=1).max())
-        while level + 1 < len(RADII_M) and reach > INNER_SHARE * RADII_M[level]:
-            level += 1
-        return level
+    def _levels(self) -> Iterator[int]:
+        """Of the crops that hold all foreground clicks; the last in any case."""
+        clicked = self._crops.scene.points[self._rows[self._foreground]]
+        reach = np.linalg.norm(clicked - clicked[0], axis=1).max()
+        last = len(RADII_M) - 1
+        for level in range(last + 1):
+            if reach <= RADII_M[level] or level == last:
+                yield level
+                if self._crop(level).whole:  # larger ones are the same
+                    return
 
-    def _segment(self, level: int, before: Answer | None) -> tuple[Crop, Answer]:
-        """The mask of all clicks; where there is none to start from, of the first click first."""
-        network, crop = self._crops.network, self._crops.around(self._anchor(), level)
+    def _ask(self, level: int, before: Answer | None) -> Answer:
+        """Masks of all clicks, from those before; at the beginning those of the first click."""
+        network, crop = self._crops.network, self._crop(level)
         clicked, foreground = self._clicks_in(crop)
         if before is None:
             first = np.flatnonzero(foreground)[:1]
             before = network.answer(crop, clicked[first], foreground[first])
             if len(clicked) == 1:
-                return crop, before
-        return crop, network.answer(crop, clicked, foreground, before=before)
+                return before
+        return network.answer(crop, clicked, foreground, before=before)
 
     def _clicks_in(self, crop: Crop) -> tuple[Int64, Bool]:
         """Encoded points of the clicks inside a crop, and whether they are foreground."""
@@ -151,32 +139,16 @@ class PromptSession:
         inside = crop.rows[place] == self._rows
         return crop.source[place[inside]], self._foreground[inside]
 
-    def _mask(self, crop: Crop, answer: Answer) -> Bool:
-        """(N,) over the scene; for clicked voxels the clicks have the last word."""
-        mask = np.zeros(len(self._crops.scene), np.bool_)
-        mask[crop.rows] = _inside(crop, answer)
+    def _averaged(self, answers: dict[int, Answer]) -> PromptResult:
+        """What the crops say together; for clicked voxels the clicks have the last word."""
+        predicted = np.array([answer.predicted_iou for answer in answers.values()])
+        weights = softmax(predicted / _SURENESS)
+        probability = np.zeros(len(self._crops.scene), np.float32)
+        for (level, answer), weight in zip(answers.items(), weights, strict=True):
+            crop = self._crop(level)
+            inside = weight * answer.logits[0].sigmoid().cpu().numpy()
+            probability[crop.rows] += inside[crop.source]
+        mask = probability > _INSIDE
         hit = self._rows >= 0
         mask[self._rows[hit]] = self._foreground[hit]
-        return mask
-
-
-def _touches_border(crop: Crop, answer: Answer) -> bool:
-    mask = _inside(crop, answer)
-    outer = crop.distances > INNER_SHARE * crop.radius
-    return bool(np.count_nonzero(mask & outer) > _ON_BORDER * np.count_nonzero(mask))
-
-
-def _is_part(found: tuple[Crop, Answer], wider: tuple[Crop, Answer]) -> bool:
-    """Whether the mask in the next larger crop is of the whole, and the other one of a part."""
-    if wider[1].predicted_iou < found[1].predicted_iou - _LESS_SURE:
-        return False
-    part, whole = (crop.rows[_inside(crop, answer)] for crop, answer in (found, wider))
-    inside = np.isin(part, whole, assume_unique=True).sum()
-    low, high = (factor * len(part) for factor in _PART_FACTORS)
-    return bool(inside >= _PART_INSIDE * len(part) and low <= len(whole) <= high)
-
-
-def _inside(crop: Crop, answer: Answer) -> Bool:
-    """(C,) which voxels of a crop are in a mask."""
-    mask: Bool = (answer.logits[0] > 0).cpu().numpy()[crop.source]
-    return mask
+        return PromptResult(mask, float(weights @ predicted))

@@ -28,8 +28,6 @@ class Crop:
         rows: (C,) int64 rows of the scene, ascending.
         source: (C,) int64 for each of them the encoded point that stands for it.
         points: (P, 3) float32 encoded points, normalised to the unit ball.
-        distances: (C,) float32 to the point that the crop is around, metres.
-        radius: metres.
         whole: nothing of the scene lies outside.
         clouds: what the network made of it.
     """
@@ -37,8 +35,6 @@ class Crop:
     rows: Int64
     source: Int64
     points: Float32
-    distances: Float32
-    radius: float
     whole: bool
     clouds: EncodedClouds
 
@@ -87,7 +83,7 @@ class PromptNetwork:
         with autocast(self.device, self._precision):
             clouds = self._network.encode(self._batch(points), self._batch(colors))
         whole = len(rows) == len(scene)
-        return Crop(rows, source, points, distances[rows], radius, whole, clouds)
+        return Crop(rows, source, points, whole, clouds)
 
     @torch.inference_mode()
     def answer(
@@ -101,7 +97,7 @@ class PromptNetwork:
             crop: where.
             clicked: (K,) encoded points that were clicked.
             foreground: (K,) on the object or not.
-            before: the mask that the last click was given for.
+            before: the answer that the last click was given for.
         """
         first = before is None and len(clicked) == 1
         clicks = Clicks(

@@ -12,26 +12,32 @@ from seg3d_ros.segmenters.prompt_network import Answer, Crop
 
 
 class ByColor:
-    """Answers with all points that are coloured like a foreground click and like no other one."""
+    """Answers with all points that are coloured like a foreground click and like no other one.
+
+    It knows how many of them are elsewhere, and so how good its masks are.
+    """
 
     def __init__(self):
         self.encoded, self.answered = [], []
 
     def encode(self, scene, center, radius):
         self.encoded.append(radius)
-        distances = np.linalg.norm(scene.points - center, axis=1)
-        rows = np.flatnonzero(distances <= radius)
-        colors = scene.colors[rows, 0]
-        source = np.arange(len(rows))
+        rows = np.flatnonzero(np.linalg.norm(scene.points - center, axis=1) <= radius)
         whole = len(rows) == len(scene)
-        return Crop(rows, source, scene.points[rows], distances[rows], radius, whole, colors)
+        clouds = scene.colors[rows, 0], scene.colors[:, 0]
+        return Crop(rows, np.arange(len(rows)), scene.points[rows], whole, clouds)
 
     def answer(self, crop, clicked, foreground, *, before=None):
         self.answered.append((len(clicked), before is not None))
-        colors = crop.clouds
-        wanted = np.isin(colors, colors[clicked[foreground]])
-        wanted &= ~np.isin(colors, colors[clicked[~foreground]])
-        return Answer(torch.from_numpy(np.where(wanted, 1.0, -1.0))[None], 0.5)
+        here, everywhere = crop.clouds
+
+        def wanted(colors):
+            like = np.isin(colors, here[clicked[foreground]])
+            return like & ~np.isin(colors, here[clicked[~foreground]])
+
+        logits = torch.from_numpy(np.where(wanted(here), 9.0, -9.0)).float()
+        share = wanted(here).sum() / max(wanted(everywhere).sum(), 1)
+        return Answer(logits[None], float(share))
 
 
 @pytest.fixture
@@ -59,23 +65,13 @@ def click(session, *rows, off=()):
     return session.click(np.array([*rows, *off]), np.array(flags)).mask
 
 
-def test_a_small_object_is_segmented_in_a_small_crop(session, network):
-    mask = click(session, 1)
-    assert np.flatnonzero(mask).tolist() == [0, 1, 2, 3]
-    assert network.encoded == list(RADII_M[:2])  # nothing more of it in the next larger one
-    assert network.answered == [(1, False)] * 2
-
-
-def test_the_crop_grows_with_the_object(session, network):
-    mask = click(session, 12)
-    assert np.flatnonzero(mask).tolist() == list(range(4, 26))
-    assert network.encoded == list(RADII_M)  # the last one shows that there is no more of it
-
-
-def test_the_crop_grows_to_its_largest_and_no_further(session, network):
-    mask = click(session, 60)
-    assert np.flatnonzero(mask).tolist() == list(range(27, 94))
+@pytest.mark.parametrize(("row", "first", "last"), [(1, 0, 4), (12, 4, 26), (60, 27, 94)])
+def test_objects_of_every_size_are_found(session, network, row, first, last):
+    """The last one is larger than the largest crop, in which it is seen from end to end."""
+    mask = click(session, row)
+    assert np.flatnonzero(mask).tolist() == list(range(first, last))
     assert network.encoded == list(RADII_M)
+    assert network.answered == [(1, False)] * len(RADII_M)
 
 
 def test_where_the_scene_ends_nothing_grows(line, network):
@@ -86,11 +82,18 @@ def test_where_the_scene_ends_nothing_grows(line, network):
     assert network.encoded == [RADII_M[0]]
 
 
-def test_the_crop_holds_all_foreground_clicks(session, network):
+def test_crops_hold_all_foreground_clicks(session, network):
     mask = click(session, 1, 12)
-    assert mask[:26].all()
-    assert network.encoded[0] == RADII_M[2]
-    assert network.answered[:2] == [(1, False), (2, True)]  # first one click, then its mask too
+    assert np.flatnonzero(mask).tolist() == list(range(26))
+    assert network.encoded == list(RADII_M[2:])
+    # first one click, then its mask too
+    assert network.answered == [(1, False), (2, True)] * 2
+
+
+def test_clicks_further_apart_than_any_crop_are_those_of_the_largest(session, network):
+    mask = click(session, 60, 97)
+    assert mask[27:94].all() and mask[97]
+    assert network.encoded == [RADII_M[-1]]
 
 
 def test_further_clicks_start_from_the_mask_and_encode_nothing(session, network):
@@ -108,26 +111,22 @@ def test_background_clicks_far_away_or_into_the_open_do_no_harm(session, network
     assert set(network.answered) == {(1, False)}
 
 
-def test_the_crop_grows_where_more_around_shows_that_the_mask_was_of_a_part(line):
-    """Without context the network answers with less; what is many times as large is no whole."""
+def test_masks_of_all_crops_are_averaged(line):
+    """Crops of 6, 11 and all 22 voxels, of which the first counts twice."""
 
-    class Nearsighted(ByColor):
-        def __init__(self, reach_m):
-            super().__init__()
-            self.reach_m = reach_m
-
+    class Torn(ByColor):
         def answer(self, crop, clicked, foreground, *, before=None):
-            found = super().answer(crop, clicked, foreground, before=before)
-            if crop.radius == RADII_M[0]:
-                found.logits[0, crop.distances > self.reach_m] = -1
-            return found
+            wanted = {6: [2], 11: [3, 4], 22: [4, 15]}[len(crop.rows)]
+            logits = torch.full((1, len(crop.rows)), -9.0)
+            logits[0, wanted] = 9.0
+            return Answer(logits, 0.3 + 0.1 * np.log(2) * (len(crop.rows) == 6))
 
-    def size_of(reach_m):
-        crops = SceneCrops(Nearsighted(reach_m), line)
-        return click(PromptSession(crops), 6).sum()  # three from the end of an object of 22
-
-    assert size_of(0.25) == 22  # five voxels, then thirteen, then all
-    assert size_of(0.05) == 1
+    rows = np.arange(22)
+    part = Scene(line.points[rows], line.colors[rows], rows, 0.1)
+    result = PromptSession(SceneCrops(Torn(), part)).click(*on(0))
+    # Voxels 2 and 4 have half of the weight, 3 and 15 a quarter; voxel 0 is clicked.
+    assert np.flatnonzero(result.mask).tolist() == [0, 2, 4]
+    assert result.predicted_iou == pytest.approx(0.3 + 0.05 * np.log(2), abs=1e-6)
 
 
 def test_clicks_have_the_last_word(session):
