@@ -101,7 +101,7 @@ def _signals_to_read() -> int:
 
 def _spin(executor: SingleThreadedExecutor, ended: threading.Event) -> None:
     """Run callbacks until the event is set; one that fails is logged, and the node stays up."""
-    while not ended.is_set():
+    while rclpy.ok() and not ended.is_set():
         try:
             executor.spin_once()
         except Exception:

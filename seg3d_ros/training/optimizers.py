@@ -27,9 +27,11 @@ def optimizers_of(
         raise ValueError(f"optimizer {name!r}; give one of {', '.join(get_args(OptimizerName))}")
     if name == "adamw":
         return (AdamW(module.parameters(), weight_decay=weight_decay),)
-    weights = list(module.parameters())
-    matrices = [w for w in weights if w.ndim == 2 and min(w.shape) >= _SMALLEST]
-    others = [w for w in weights if w.ndim != 2 or min(w.shape) < _SMALLEST]
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for weight in module.parameters():
+        is_matrix = weight.ndim == 2 and min(weight.shape) >= _SMALLEST
+        (matrices if is_matrix else others).append(weight)
     return (
         Muon(matrices, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"),
         AdamW(others, weight_decay=weight_decay),

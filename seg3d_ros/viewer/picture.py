@@ -20,6 +20,7 @@ from seg3d_ros.viewer.shot import BACKGROUND, Shot, painted, shoot
 _MIN_DRAWN = 0.5  # of an object's voxels; the lid cuts the rest, and its box would float
 _MIN_VISIBLE = 0.0003  # of the picture
 _THICKEST_WALL_M = 0.5  # wavy ones, and with what hangs on them
+_SHORTEST_WALL_M = 2.0  # in a small scene things are as long as half of it, too
 
 
 def render_view(
@@ -63,10 +64,11 @@ def _panels(
 
 def _without_surfaces(objects: Sequence[MapObject], points: Float32) -> list[MapObject]:
     """Without what bounds a room: walls may be cut off, and their boxes would frame everything."""
-    room = float(np.ptp(np.percentile(points[:, :2], [0.5, 99.5], axis=0), axis=0).max())
+    extent = np.ptp(np.percentile(points[:, :2], [0.5, 99.5], axis=0), axis=0)
+    longest = max(float(extent.max()) / 2, _SHORTEST_WALL_M)
 
     def is_surface(size: Float64) -> bool:
-        return bool(size.min() < _THICKEST_WALL_M and size[:2].max() > room / 2)
+        return bool(size.min() < _THICKEST_WALL_M and size[:2].max() > longest)
 
     return [item for item in objects if not is_surface(item.box.size)]
 

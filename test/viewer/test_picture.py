@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from seg3d_ros.objects.box import Box
-from seg3d_ros.viewer.captions import box_corners
+from seg3d_ros.viewer.captions import box_corners, draw_boxes
 from seg3d_ros.viewer.palette import color_of
 from seg3d_ros.viewer.picture import render_view
 
@@ -88,3 +88,26 @@ def test_walls_that_are_objects_are_cut_off_too_and_get_no_boxes(
     np.testing.assert_array_equal(plain[0], walls[0])  # the same view
     of_block = share_of_hue(walls[1], color_of(5).astype(int))
     assert of_block > 0.9 * share_of_hue(plain[1], color_of(5).astype(int))
+
+
+def test_a_flat_thing_that_fills_a_small_scene_has_a_box(
+    tmp_path, room, in_block, make_object, monkeypatch
+):
+    """It is as long as the scene, but no wall."""
+    boxed = []
+
+    def watched(image, objects, *view):
+        boxed.extend(objects)
+        draw_boxes(image, objects, *view)
+
+    monkeypatch.setattr("seg3d_ros.viewer.picture.draw_boxes", watched)
+    flat = in_block(room.points) & (room.points[:, 2] < 0.4)
+    small = dataclasses.replace(
+        room,
+        points=room.points[flat],
+        colors=room.colors[flat],
+        voxel_keys=room.voxel_keys[flat],
+    )
+    item = make_object(flat)
+    render_view(tmp_path / "view.png", small, [item], size=(400, 200))
+    assert boxed == [item]
