@@ -13,6 +13,10 @@ from seg3d_ros.scene import Float64
 
 MAX_FRAMES = 1_000
 MAX_SAMPLES = 5_000  # of one frame: 10 s at 500 Hz
+# Successive samples beyond the cache's reach that make up a new history. Behind the newest one it
+# takes one more: a second publisher whose clock lags must not win by chance.
+CONFIRM_AHEAD = 2
+CONFIRM_BEHIND = 3
 
 
 class TransformError(Exception):
@@ -51,11 +55,43 @@ class _Link:
 
 @dataclass
 class _History:
-    """Samples of one child frame, sorted by time; a static one has a single sample."""
+    """Samples of one child frame, sorted by time; a static one has a single sample.
+
+    `outliers` are the newest samples in a row that lie beyond the cache's reach: one wrong stamp
+    must not cost the history, and a clock that was set must not be refused for ever.
+    """
 
     static: bool
     stamps: list[int] = field(default_factory=list)
     links: list[_Link] = field(default_factory=list)
+    outliers: list[tuple[int, _Link]] = field(default_factory=list)
+
+    def take(self, stamp_ns: int, link: _Link, cache_ns: int) -> bool:
+        """Store a sample; False for an outlier that others have yet to confirm."""
+        if not self.stamps or abs(stamp_ns - self.stamps[-1]) <= cache_ns:
+            self.outliers.clear()
+            self.add(stamp_ns, link)
+        elif not self._confirms(stamp_ns, link, cache_ns):
+            return False
+        self.trim(cache_ns)
+        return True
+
+    def _confirms(self, stamp_ns: int, link: _Link, cache_ns: int) -> bool:
+        """Count an outlier; with enough of them in order they replace the history."""
+        newest = self.stamps[-1]
+        if self.outliers:
+            last, _ = self.outliers[-1]
+            if (last > newest) != (stamp_ns > newest) or stamp_ns < last - cache_ns:
+                self.outliers.clear()
+        self.outliers.append((stamp_ns, link))
+        if len(self.outliers) < (CONFIRM_AHEAD if stamp_ns > newest else CONFIRM_BEHIND):
+            return False
+        confirmed, self.outliers = self.outliers, []
+        self.stamps.clear()
+        self.links.clear()
+        for sample in confirmed:
+            self.add(*sample)
+        return True
 
     def add(self, stamp_ns: int, link: _Link) -> None:
         place = bisect_left(self.stamps, stamp_ns)
@@ -123,7 +159,8 @@ class TransformBuffer:
         """Store a sample: (4, 4) rigid transform of a child frame at a time.
 
         Returns:
-            False when the sample is older than the cache reaches and was dropped.
+            False when the sample lies farther from the newest one than the cache reaches: it is
+            dropped, unless the next samples confirm that time has jumped.
 
         Raises:
             ValueError: a name is empty, a frame is its own parent, the matrix is not rigid, or
@@ -138,11 +175,7 @@ class TransformBuffer:
             history = self._histories.get(child)
             if history is None or static or history.static:
                 history = self._histories[child] = _History(static)
-            elif stamp_ns < history.stamps[-1] - self._cache_ns:
-                return False
-            history.add(stamp_ns, _Link(parent, matrix))
-            history.trim(self._cache_ns)
-        return True
+            return history.take(stamp_ns, _Link(parent, matrix), self._cache_ns)
 
     def clear(self) -> None:
         """Forget everything that moves, after time went back; static transforms stay."""

@@ -174,6 +174,47 @@ def test_after_time_went_back_clear_makes_way_and_keeps_what_is_static(robot):
     np.testing.assert_allclose(robot.lookup("odom", "camera", -60 * SECOND), shift(5, 0, 0.5))
 
 
+YEAR = 365 * 24 * 3600 * SECOND
+
+
+@pytest.mark.parametrize("wrong", [YEAR, -YEAR])
+def test_one_wrong_stamp_costs_nothing(wrong):
+    buffer = TransformBuffer()
+    for tenth in range(20):
+        buffer.set_transform("a", "b", tenth * SECOND // 10, shift(tenth))
+    assert not buffer.set_transform("a", "b", wrong, shift(99))
+    np.testing.assert_allclose(buffer.lookup("a", "b", SECOND), shift(10))
+    assert buffer.set_transform("a", "b", 2 * SECOND, shift(20))
+    np.testing.assert_allclose(buffer.lookup("a", "b", None), shift(20))
+    np.testing.assert_allclose(buffer.lookup("a", "b", SECOND * 195 // 100), shift(19.5))
+
+
+@pytest.mark.parametrize("jump", [YEAR, -YEAR])
+def test_stamps_that_confirm_each_other_are_a_new_time(jump):
+    buffer = TransformBuffer()
+    buffer.set_transform("a", "b", 0, shift(1))  # may be the wrong one: it came first
+    for second in range(4):
+        buffer.set_transform("a", "b", jump + second * SECOND, shift(second))
+    for second in range(4):
+        found = buffer.lookup("a", "b", jump + second * SECOND)
+        np.testing.assert_array_equal(found, shift(second))
+
+
+def test_a_second_publisher_a_year_ahead_never_displaces_the_first():
+    buffer = TransformBuffer()
+    for second in range(30):
+        assert buffer.set_transform("a", "b", second * SECOND, shift(second))
+        assert not buffer.set_transform("a", "b", second * SECOND + YEAR, shift(-1))
+    np.testing.assert_array_equal(buffer.lookup("a", "b", 25 * SECOND), shift(25))
+
+
+def test_samples_rarer_than_the_cache_are_at_most_one_behind():
+    buffer = TransformBuffer(cache_s=2.0)
+    for second in range(0, 50, 5):
+        buffer.set_transform("a", "b", second * SECOND, shift(second))
+        assert buffer.lookup("a", "b", None)[0, 3] >= second - 5
+
+
 def test_a_leading_slash_makes_no_other_frame(robot):
     np.testing.assert_array_equal(
         robot.lookup("/map", "/base", SECOND), robot.lookup("map", "base", SECOND)
