@@ -63,9 +63,10 @@ class LabelledMap:
         instance = majority(rows[kept], np.concatenate(self._instances)[kept], count=len(scene))
         sizes = np.bincount(instance[instance != NONE], minlength=1)
         instance[(instance != NONE) & (sizes[instance] < min_voxels)] = NONE
-        eyes = np.zeros_like(scene.points)
         frames = np.repeat(np.arange(len(self._eyes)), [len(keys) for keys in self._keys])
-        eyes[rows[kept]] = np.array(self._eyes)[frames[kept]]  # the last one that saw it
+        last_seen = np.full(len(scene), -1)  # the origin, for voxels without points
+        last_seen[rows[kept]] = frames[kept]
+        eyes = np.stack([*self._eyes, np.zeros(3, np.float32)])[last_seen]
         return LabelledScene(replace(scene, normals=_normals(scene, eyes)), instance)
 
 
@@ -96,7 +97,11 @@ def _count_votes(starts, voxels, labels, winners):  # type: ignore[no-untyped-de
         gathered[free[voxels[i]]] = labels[i]
         free[voxels[i]] += 1
     for voxel in range(winners.size):
-        votes = np.sort(gathered[starts[voxel] : starts[voxel + 1]])
+        votes = gathered[starts[voxel] : starts[voxel + 1]]
+        if votes.size and (votes == votes[0]).all():
+            winners[voxel] = votes[0]
+            continue
+        votes.sort()
         most = 0
         run = 0
         for i in range(votes.size):

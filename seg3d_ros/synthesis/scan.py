@@ -123,15 +123,20 @@ class _Rig:
         glow[bright] = sky_radiance(hits.colors[bright], self.color_camera.typical)
         size = (CAMERA.height, CAMERA.width)
         facing = -np.einsum("nk,nk->n", hits.normals, directions)
-        facing /= np.linalg.norm(directions, axis=1)
+        facing /= np.sqrt(_sums(directions * directions))
         depth = np.where(bright, np.inf, hits.distance).reshape(size)
-        albedo = hits.colors.mean(axis=1).reshape(size)
+        albedo = (_sums(hits.colors) / np.float32(3)).reshape(size)
         measured = self.sensor.measure(depth, facing.reshape(size), albedo, rng)
         color = self.color_camera.photograph(glow, rng).reshape(*size, 3)
         # A pixel that mixes two depths floats between two things and belongs to none.
         floating = np.abs(measured * DEPTH_UNIT - depth).ravel() > _FLOATING_M
         instances = np.where(bright | floating, NONE, hits.mesh).astype(np.int32)
         return DepthImage(color, measured, DEPTH_UNIT, CAMERA), instances
+
+
+def _sums(rows: Array) -> Array:
+    """(N,) sums of (N, 3) rows; a reduction along so short an axis is four times slower."""
+    return np.asarray(rows[:, 0] + rows[:, 1] + rows[:, 2])
 
 
 def _bounds(mesh: Mesh) -> Float64:
