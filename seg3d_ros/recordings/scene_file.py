@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,20 +11,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.recordings.array_file import read_arrays
+from seg3d_ros.recordings.file_points import FilePoints
+from seg3d_ros.recordings.pcd_file import read_pcd
+from seg3d_ros.recordings.ply_points import read_ply_points
+from seg3d_ros.recordings.point_colors import GREY, finite_rows
 from seg3d_ros.recordings.recording import RecordingError
+from seg3d_ros.recordings.text_points import read_text_points
 from seg3d_ros.recordings.up_axis import Up, map_from_world_for
 from seg3d_ros.scene import Float32, Float64, Int64, Scene, UInt8
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 
 logger = logging.getLogger(__name__)
 
-CLOUDS = (".ply", ".pcd", ".xyzrgb", ".xyz", ".pts")
+TEXTS = (".xyz", ".xyzrgb", ".pts", ".txt", ".asc", ".csv")
 MESHES = (".glb", ".gltf", ".obj", ".off", ".stl")
-ARRAYS = (".npz",)
+_CLOUD_READERS: dict[str, Callable[[Path], FilePoints]] = {
+    ".pcd": read_pcd,
+    ".npz": read_arrays,
+    **dict.fromkeys(TEXTS, read_text_points),
+}
 _Y_UP = (".glb", ".gltf")  # the format says so
-_XYZ = ("xyz", "points", "coord", "coords")
-_RGB = ("rgb", "color", "colors")
-_GREY = 128  # of points without a colour
 _LARGEST_M = 1000.0
 
 
@@ -47,10 +54,10 @@ class PointCloud:
 def read_scene_file(
     path: str | Path, *, up: Up | None = None, scale: float = 1.0, spacing: float = 0.01
 ) -> PointCloud:
-    """Read a point cloud (PLY, PCD, XYZRGB, PTS), arrays (NPZ) or a mesh (GLB, OBJ, OFF, STL).
+    """Read a point cloud (PLY, PCD, XYZ, PTS), arrays (NPZ) or a mesh (PLY, GLB, OBJ, OFF, STL).
 
     An NPZ holds "xyz" (P, 3) in metres and "rgb" (P, 3), 0 to 255 or 0 to 1. Points that are not
-    finite are left out.
+    finite are left out. What is skipped or has to be guessed is logged as a warning.
 
     Args:
         path: of the file.
@@ -62,29 +69,55 @@ def read_scene_file(
         RecordingError: it is not there, not of these kinds, damaged or empty.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
     if not path.is_file():
         raise RecordingError(f"{path} does not exist, or is no file")
-    if suffix in ARRAYS:
-        points, colors = _read_arrays(path)
-    elif suffix in CLOUDS:
-        points, colors = _read_cloud(path)
-    elif suffix in MESHES:
+    content = _read(path, spacing / scale)
+    for note in content.notes:
+        logger.warning("%s: %s", path, note)
+    return _placed(path, content, map_from_file(path, up=up, scale=scale))
+
+
+def _read(path: Path, spacing: float) -> FilePoints:
+    """Content of a file of any kind; `spacing` of points on meshes in the unit of the file."""
+    suffix = path.suffix.lower()
+    if suffix in _CLOUD_READERS:
+        return _CLOUD_READERS[suffix](path)
+    if suffix == ".ply":
+        return read_ply_points(path, spacing=spacing)
+    if suffix in MESHES:
         from seg3d_ros.recordings.mesh_file import sample_mesh_file
 
-        points, colors = sample_mesh_file(path, spacing=spacing / scale)
-    else:
-        known = ", ".join(CLOUDS + MESHES + ARRAYS)
-        raise RecordingError(f"{path} is of no kind that can be read; use one of {known}")
-    cloud = _cleaned(path, points, colors)
-    placed = (cloud.points @ map_from_file(path, up=up, scale=scale).T).astype(np.float32)
-    extent = float(np.ptp(placed, axis=0).max())
-    if extent > _LARGEST_M:
+        return sample_mesh_file(path, spacing=spacing)
+    known = ", ".join([".ply", *_CLOUD_READERS, *MESHES])
+    raise RecordingError(f"{path} is of no kind that can be read; use one of {known}")
+
+
+def _placed(path: Path, content: FilePoints, map_from_points: Float64) -> PointCloud:
+    """Finite points with colours in the map frame; the one place where float64 ends."""
+    finite = finite_rows(content.positions)
+    if not finite.any():
+        raise RecordingError(f"{path} holds no point; is it damaged?")
+    if not finite.all():
+        logger.warning(
+            "%s: %d of %d points have no finite position and are left out",
+            path, len(finite) - np.count_nonzero(finite), len(finite),
+        )  # fmt: skip
+    positions = content.positions[finite] @ map_from_points.T
+    extent = float(np.ptp(positions, axis=0).max())
+    if not extent <= _LARGEST_M:
         raise RecordingError(
             f"{path} is {extent:.0f} m long, at most {_LARGEST_M:.0f} m are read; "
             "if its unit is the millimetre, give --scale 0.001"
         )
-    return PointCloud(placed, cloud.colors)
+    if content.colors is None:
+        logger.warning(
+            "%s has no colours that can be read (it has: %s); learned models need them",
+            path, ", ".join(content.fields) or "positions",
+        )  # fmt: skip
+        colors = np.full(positions.shape, GREY, np.uint8)
+    else:
+        colors = content.colors[finite]
+    return PointCloud(positions.astype(np.float32), colors)
 
 
 def map_from_file(path: Path, *, up: Up | None, scale: float) -> Float64:
@@ -114,59 +147,3 @@ def voxelize_cloud(cloud: PointCloud, voxel_size: float) -> tuple[Scene, Int64]:
 
     scene = Scene(mean(cloud.points), mean(cloud.colors) / np.float32(255), keys, voxel_size)
     return scene, rows
-
-
-def _read_arrays(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            points = _first(archive, _XYZ)
-            colors = _first(archive, _RGB)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise RecordingError(f"{path} is no archive of arrays ({error})") from error
-    if points is None:
-        raise RecordingError(f"{path} holds no positions; name them {' or '.join(_XYZ)}")
-    return points, colors
-
-
-def _first(archive: Any, names: tuple[str, ...]) -> npt.NDArray[Any] | None:
-    found = [name for name in names if name in archive]
-    return archive[found[0]] if found else None
-
-
-def _read_cloud(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
-    try:
-        import open3d
-    except (ImportError, OSError) as error:
-        raise RecordingError(
-            f"{path.suffix} files are read with Open3D, which cannot be loaded ({error}): "
-            "pip install 'seg3d_ros[clouds]', or use an .npz with xyz and rgb"
-        ) from error
-    with open3d.utility.VerbosityContextManager(open3d.utility.VerbosityLevel.Error):
-        cloud = open3d.io.read_point_cloud(path, remove_nan_points=False)
-    colors = np.asarray(cloud.colors) if cloud.has_colors() else None
-    return np.asarray(cloud.points), colors
-
-
-def _cleaned(path: Path, points: npt.NDArray[Any], colors: npt.NDArray[Any] | None) -> PointCloud:
-    """Checked arrays of one type each, still in the axes and the unit of the file."""
-    if points.ndim != 2 or points.shape[1] != 3 or points.dtype.kind not in "fiu":
-        raise RecordingError(f"{path}: positions have shape {points.shape}, expected (P, 3)")
-    if colors is None:
-        logger.warning("%s has no colours; learned models need them", path)
-        colors = np.full(points.shape, _GREY, np.uint8)
-    if colors.shape != points.shape or colors.dtype.kind not in "fiu":
-        raise RecordingError(
-            f"{path}: colours have shape {colors.shape}, the positions {points.shape}"
-        )
-    finite = np.isfinite(points).all(axis=1) & np.isfinite(colors).all(axis=1)
-    points, colors = points[finite], colors[finite]
-    if not len(points):
-        raise RecordingError(f"{path} holds no point; is it damaged?")
-    return PointCloud(points.astype(np.float32), _as_bytes(colors))
-
-
-def _as_bytes(colors: npt.NDArray[Any]) -> UInt8:
-    """Colours from 0 to 255, or real numbers from 0 to 1, as bytes."""
-    if colors.dtype.kind == "f" and colors.max() <= 1:
-        colors = colors * 255
-    return np.rint(np.clip(colors, 0, 255)).astype(np.uint8)
