@@ -8,10 +8,11 @@ from benchmarks.table import Row, measure, print_table
 from seg3d_ros.mapping.voxel_map import VoxelMap
 from seg3d_ros.recordings.recording import to_frame
 from seg3d_ros.scene import Float64
+from seg3d_ros.synthesis.capture import CAMERA
 from seg3d_ros.synthesis.fusion import LabelledMap
 from seg3d_ros.synthesis.mesh import Mesh, plain
 from seg3d_ros.synthesis.room import Placed, Room
-from seg3d_ros.synthesis.scan import CAMERA, Scan, pixel_rays, scan_room
+from seg3d_ros.synthesis.scan import Scan, pixel_rays, scan_room
 from seg3d_ros.synthesis.shell import build_shell
 
 REPEATS = 3

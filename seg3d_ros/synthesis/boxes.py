@@ -43,7 +43,7 @@ class Boxes:
     def __len__(self) -> int:
         return len(self.middle)
 
-    def __getitem__(self, index: slice | NDArray[np.bool_]) -> Boxes:
+    def __getitem__(self, index: slice | list[int] | NDArray[np.bool_]) -> Boxes:
         return Boxes(
             self.middle[index],
             self.half[index],

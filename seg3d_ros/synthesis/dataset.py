@@ -33,7 +33,7 @@ from seg3d_ros.synthesis.fusion import NONE, LabelledMap, LabelledScene
 from seg3d_ros.synthesis.room import Room
 from seg3d_ros.synthesis.scan import Scan
 
-FORMAT = 1
+FORMAT = 2  # 1: rooms to train with were as neat as those to validate with
 MIN_VOXELS = 20  # smaller instances are nobody's to recognise
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

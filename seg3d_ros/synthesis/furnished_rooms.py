@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+
 from seg3d_ros.synthesis.bake import BakedModels, bake
+from seg3d_ros.synthesis.capture import random_capture
 from seg3d_ros.synthesis.layout import furnish
 from seg3d_ros.synthesis.library import read_libraries
 from seg3d_ros.synthesis.names import Furnishing, furnishings, names
 from seg3d_ros.synthesis.room import Room
 from seg3d_ros.synthesis.scan import Scan, scan_room
 from seg3d_ros.synthesis.splits import Split, furnishings_of, room_random
+from seg3d_ros.synthesis.varied_layout import furnish_varied
 
 
 class FurnishedRooms:
@@ -32,8 +36,15 @@ class FurnishedRooms:
         """Furnish and scan a room."""
         known_split = cast("Split", split)
         rng = room_random(self.seed, known_split, number)
+        if known_split == "train":
+            return self._make_varied(rng)
         room = furnish(rng, furnishings_of(known_split, self._furniture), self._models.supports)
         return room, scan_room(room, self._models.load, rng)
+
+    def _make_varied(self, rng: np.random.Generator) -> tuple[Room, Scan]:
+        """Room to train with: the validation splits stay as they are, for their numbers."""
+        room = furnish_varied(rng, furnishings_of("train", self._furniture), self._models.supports)
+        return room, scan_room(room, self._models.load, rng, random_capture(rng))
 
 
 def furnished_rooms(

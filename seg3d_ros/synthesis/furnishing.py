@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from seg3d_ros.synthesis.boxes import Boxes
 from seg3d_ros.synthesis.company import Company
+from seg3d_ros.synthesis.crowding import pushed
+from seg3d_ros.synthesis.layout_style import NEAT, LayoutStyle
 from seg3d_ros.synthesis.names import Furnishing
 from seg3d_ros.synthesis.openings import keep_free
 from seg3d_ros.synthesis.poses import (
@@ -21,12 +23,12 @@ from seg3d_ros.synthesis.poses import (
     on_support,
 )
 from seg3d_ros.synthesis.room import Opening, Placed
+from seg3d_ros.synthesis.shapes import Shape
 from seg3d_ros.synthesis.supports import Support
 from seg3d_ros.synthesis.themes import FACING
 
-_GAP = 0.01  # metres between things
+_AS_IT_IS = Shape()
 _CARRIERS = 5  # tried for each thing that goes on top of others
-_ON_FLOOR = 0.1  # share of those that lie on the floor instead
 _HUNG_AT = 1.4  # height of the middle of what hangs on a wall, if its author says nothing
 _HEADROOM = 1.0  # metres below what hangs from the ceiling, at least
 
@@ -40,8 +42,10 @@ class Furnisher:
         size: Size,
         openings: Sequence[Opening],
         supports: Callable[[str], Sequence[Support]],
+        style: LayoutStyle = NEAT,
     ) -> None:
         """Start with an empty room; `supports` tells where a model, by its key, carries things."""
+        self._style = style
         self._rng = rng
         self._size = size
         self._openings = openings
@@ -53,33 +57,41 @@ class Furnisher:
 
     def put(self, item: Furnishing) -> bool:
         """Try to place a thing where things of its kind go; tells whether there was room."""
-        scale = self._rng.uniform(0.85, 1.15)
-        if item.place == "top" and self._rng.random() > _ON_FLOOR and self._put_on(item, scale):
+        shape = self._style.shape(item, self._rng)
+        on_top = item.place == "top" and self._rng.random() > self._style.on_floor
+        if on_top and self._put_on(item, shape):
             return True
-        return self.put_at(item, self._poses(item, item.extent(scale)), scale=scale)
+        return self.put_at(item, self._poses(item, shape.extent(item.model)), shape=shape)
 
-    def put_company(self, item: Furnishing, company: Company) -> None:
-        """Place a few of a thing at what was placed last."""
-        scale = self._rng.uniform(0.9, 1.1)
-        poses = company.poses(self._rng, self._boxes[-1:], item.extent(scale))
+    def put_company(self, item: Furnishing, company: Company, *, host: int = -1) -> None:
+        """Place a few of a thing at what was placed as this number, or last."""
+        shape = Shape(self._rng.uniform(0.9, 1.1))
+        poses = company.poses(self._rng, self._boxes[[host]], shape.extent(item.model))
         for number in range(len(poses)):
-            self.put_at(item, poses[number : number + 1], scale=scale)
+            self.put_at(item, poses[number : number + 1], shape=shape)
 
     def put_at(
-        self, item: Furnishing, poses: Poses, *, scale: float = 1.0, carrier: int | None = None
+        self,
+        item: Furnishing,
+        poses: Poses,
+        *,
+        shape: Shape = _AS_IT_IS,
+        carrier: int | None = None,
     ) -> bool:
         """Place a thing at the first of some poses that is in the room and free.
 
         Args:
             item: the thing.
             poses: in the order in which to try them.
-            scale: of the thing.
+            shape: of the thing.
             carrier: number of what it stands on, whose box it may enter.
         """
-        turn = np.radians(poses.turn_deg)
-        boxes = Boxes.of_one_size(poses.middle, turn, poses.low, size=item.extent(scale))
+        others, extent = self._boxes[self._in_the_way(item, carrier)], shape.extent(item.model)
+        if self._style.happens(self._style.crowded, self._rng):
+            poses = pushed(poses, extent, others, self._size)
+        boxes = Boxes.of_one_size(poses.middle, np.radians(poses.turn_deg), poses.low, size=extent)
         free = self._inside(boxes)
-        free &= ~boxes.overlap(self._boxes[self._in_the_way(item, carrier)], gap=_GAP).any(axis=1)
+        free &= ~boxes.overlap(others, gap=self._style.gap).any(axis=1)
         if item.place not in ("rug", "window"):
             free &= ~boxes.overlap(self._kept_free).any(axis=1)
         if not free.any():
@@ -87,13 +99,15 @@ class Furnisher:
         first = int(free.argmax())
         x, y = poses.middle[first].tolist()
         low, turn_deg = float(poses.low[first]), float(poses.turn_deg[first]) % 360
-        self.placed.append(Placed(item.model.key, item.name, x, y, low, turn_deg, scale))
+        self.placed.append(Placed(item.model.key, item.name, x, y, low, turn_deg, **vars(shape)))
         self._items.append(item)
         self._boxes = self._boxes.and_also(boxes[first : first + 1])
         return True
 
     def _poses(self, item: Furnishing, extent: Size) -> Poses:
         rng, size = self._rng, self._size
+        if item.place in ("wall", "middle") and self._style.happens(self._style.askew, rng):
+            return anywhere(rng, size)
         if item.place == "wall":
             return along_walls(rng, size, extent, tilt_deg=1.5, neighbours=self._boxes)
         if item.place == "hung":
@@ -114,25 +128,33 @@ class Furnisher:
             low = max(_HUNG_AT - extent[2] / 2, 0.02)
         return min(low * self._rng.uniform(0.95, 1.05), self._size[2] - extent[2] - 0.02)
 
-    def _put_on(self, item: Furnishing, scale: float) -> bool:
+    def _put_on(self, item: Furnishing, shape: Shape) -> bool:
         """Place a thing on one of a few pieces of furniture, rather on large ones."""
-        weights = np.array([_carries(carrier) for carrier in self._items])
+        weights = np.array([self._carries(number) for number in range(len(self._items))])
         possible = int((weights > 0).sum())
         if not possible:
             return False
         count = min(_CARRIERS, possible)
         tried = self._rng.choice(len(weights), count, replace=False, p=weights / weights.sum())
-        return any(self._put_on_carrier(item, scale, int(number)) for number in tried)
+        return any(self.put_on_carrier(item, shape, int(number)) for number in tried)
 
-    def _put_on_carrier(self, item: Furnishing, scale: float, number: int) -> bool:
+    def put_on_carrier(self, item: Furnishing, shape: Shape, number: int) -> bool:
+        """Try to place a thing on the piece of furniture that was placed as this number."""
         rng, carrier = self._rng, self.placed[number]
         levels = self._supports(carrier.key)
         if not levels:
             return False
         level = levels[int(rng.integers(len(levels)))]
         turn = rng.normal(0, 20) if item.name in FACING else rng.uniform(0, 360)
-        poses = on_support(rng, carrier, level, item.extent(scale), turn_deg=turn)
-        return self.put_at(item, poses, scale=scale, carrier=number)
+        poses = on_support(rng, carrier, level, shape.extent(item.model), turn_deg=turn)
+        return self.put_at(item, poses, shape=shape, carrier=number)
+
+    def _carries(self, number: int) -> float:
+        """How likely what was placed as this number is to carry something."""
+        item = self._items[number]
+        if item.place == "top" and self.placed[number].tip_deg == Shape.tip_deg:
+            return self._style.stacked * _area_root(item) if item.model.surface else 0.0
+        return _carries(item)
 
     def _in_the_way(self, item: Furnishing, carrier: int | None) -> NDArray[np.bool_]:
         """(N,) what a thing may not enter; rugs lie under furniture, not under each other."""
@@ -153,4 +175,8 @@ def _carries(item: Furnishing) -> float:
     if item.model.surface is None or item.place in ("top", "rug", "ceiling", "window"):
         return 0.0
     seat_or_bed = item.place == "floor" or item.name.endswith(("bed", "sofa", "chair", "bench"))
-    return float(np.sqrt(item.model.width * item.model.depth)) * (0.25 if seat_or_bed else 1.0)
+    return _area_root(item) * (0.25 if seat_or_bed else 1.0)
+
+
+def _area_root(item: Furnishing) -> float:
+    return float(np.sqrt(item.model.width * item.model.depth))

@@ -38,9 +38,9 @@ def furnish(
     openings = make_openings(rng, size)
     theme = str(rng.choice(sorted(ANCHORS)))
     room = Furnisher(rng, size, openings, supports)
-    for item in _in_order(rng, _chosen(rng, furnishings, theme, area=size[0] * size[1])):
+    for item in in_order(rng, _chosen(rng, furnishings, theme, area=size[0] * size[1])):
         if room.put(item) and rng.random() < _COMPANY:
-            _bring_company(rng, room, item, furnishings)
+            bring_company(rng, room, item, furnishings)
     return Room(size, theme, openings, tuple(room.placed))
 
 
@@ -48,25 +48,28 @@ def _chosen(
     rng: np.random.Generator, furnishings: Sequence[Furnishing], theme: str, *, area: float
 ) -> list[Furnishing]:
     anchors = [name for name in ANCHORS[theme] if rng.random() < _ANCHOR]
-    chosen = [one for name in anchors if (one := _one_of(rng, furnishings, (name,))) is not None]
-    weights = _weights(furnishings, theme)
+    chosen = [one for name in anchors if (one := one_of(rng, furnishings, (name,))) is not None]
+    weights = weights_of(furnishings, theme)
     count = min(int(rng.integers(22, 34) + area / 3), int((weights > 0).sum()))
     drawn = rng.choice(len(furnishings), count, replace=False, p=weights)
     return chosen + [furnishings[number] for number in drawn]
 
 
-def _weights(furnishings: Sequence[Furnishing], theme: str) -> NDArray[np.float64]:
+def weights_of(furnishings: Sequence[Furnishing], theme: str | None) -> NDArray[np.float64]:
+    """(N,) odds of each model in a room of a theme; None: of no theme. They sum to one."""
     counts = Counter(item.name for item in furnishings)
     rare = np.array([counts[item.name] ** -0.3 for item in furnishings])
+    anywhere = rare / rare.sum()
+    if theme is None:
+        return np.asarray(anywhere)
     themes = [names()[item.name].themes for item in furnishings]
     typical = rare * [(theme in some) / len(some) for some in themes]
-    anywhere = rare / rare.sum()
     if not typical.any():
         return anywhere
     return np.asarray((1 - _ANYWHERE) * typical / typical.sum() + _ANYWHERE * anywhere)
 
 
-def _in_order(rng: np.random.Generator, items: Sequence[Furnishing]) -> list[Furnishing]:
+def in_order(rng: np.random.Generator, items: Sequence[Furnishing]) -> list[Furnishing]:
     """What carries before what is carried; the large before the small, roughly."""
 
     def turn_and_size(item: Furnishing) -> tuple[int, float]:
@@ -76,19 +79,20 @@ def _in_order(rng: np.random.Generator, items: Sequence[Furnishing]) -> list[Fur
     return sorted(items, key=turn_and_size)
 
 
-def _bring_company(
+def bring_company(
     rng: np.random.Generator,
     room: Furnisher,
     item: Furnishing,
     furnishings: Sequence[Furnishing],
 ) -> None:
+    """Place the usual companions of what was placed last."""
     company = COMPANY.get(item.name)
-    guest = _one_of(rng, furnishings, company.names) if company else None
+    guest = one_of(rng, furnishings, company.names) if company else None
     if company is not None and guest is not None:
         room.put_company(guest, company)
 
 
-def _one_of(
+def one_of(
     rng: np.random.Generator, furnishings: Sequence[Furnishing], wanted: Sequence[str]
 ) -> Furnishing | None:
     """Any model of any of some names; None if there is none."""

@@ -53,10 +53,6 @@ class Furnishing:
     name: str
     place: Place
 
-    def extent(self, scale: float) -> tuple[float, float, float]:
-        """Metres along x, y and z when scaled."""
-        return self.model.width * scale, self.model.depth * scale, self.model.height * scale
-
 
 @cache
 def names() -> dict[str, Name]:

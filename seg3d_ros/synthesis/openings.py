@@ -47,6 +47,7 @@ def make_openings(
 def _opening(rng: np.random.Generator, kind: str, size: tuple[float, float, float]) -> Opening:
     number = int(rng.integers(4))
     width = rng.uniform(0.75, 1.0) if kind == "door" else rng.uniform(0.6, 1.9)
+    width = min(width, size[number % 2] - 2 * _CORNER)  # of a bathroom, say
     start = _CORNER + rng.uniform(0, size[number % 2] - width - 2 * _CORNER)
     if kind == "door":
         return Opening("door", WALLS[number], start, start + width, 0.0, rng.uniform(1.95, 2.15))

@@ -35,8 +35,16 @@ class Poses:
     def __len__(self) -> int:
         return len(self.middle)
 
-    def __getitem__(self, index: slice) -> Poses:
+    def __getitem__(self, index: slice | NDArray[np.int64]) -> Poses:
         return Poses(self.middle[index], self.turn_deg[index], self.low[index])
+
+    def and_also(self, other: Poses) -> Poses:
+        """These poses, then the others."""
+        return Poses(
+            np.concatenate([self.middle, other.middle]),
+            np.concatenate([self.turn_deg, other.turn_deg]),
+            np.concatenate([self.low, other.low]),
+        )
 
     @classmethod
     def none(cls) -> Poses:
@@ -119,10 +127,11 @@ def on_support(
     """Where a thing, turned so far against its carrier, stands on one of the carrier's levels."""
     box = Boxes.of_one_size(np.zeros((1, 2)), np.radians([turn_deg]), np.zeros(1), size=extent)
     width, depth = 2 * box.reach()[0]
-    spots = level.spots(width, depth, extent[2] + 0.01, scale=carrier.scale)
+    x, y, z = carrier.stretch
+    spots = level.spots(width / x, depth / y, extent[2] / z + 0.01, scale=carrier.scale)
     spots = spots[rng.permutation(len(spots))[:TRIES]]
-    middle = np.array([carrier.x, carrier.y]) + spots @ turned(carrier.turn_deg)
-    low = np.full(len(spots), carrier.z + level.height * carrier.scale)
+    middle = np.array([carrier.x, carrier.y]) + spots * (x, y) @ turned(carrier.turn_deg)
+    low = np.full(len(spots), carrier.z + level.height * carrier.scale * z)
     return Poses(middle, np.full(len(spots), carrier.turn_deg + turn_deg), low)
 
 

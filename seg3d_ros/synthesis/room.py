@@ -18,6 +18,8 @@ class Placed:
         x, y, z: middle of its foot, metres from the corner of the floor with the least x and y.
         turn_deg: counter-clockwise turn seen from above; at 0 its front faces -y.
         scale: how much larger it is than in the library.
+        stretch: what its width, depth and height are multiplied by beside that.
+        tip_deg: turns about its own x and then its own y, before it is turned about z.
     """
 
     key: str
@@ -27,6 +29,8 @@ class Placed:
     z: float
     turn_deg: float
     scale: float
+    stretch: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    tip_deg: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)

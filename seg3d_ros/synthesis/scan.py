@@ -9,6 +9,7 @@ import numpy as np
 
 from seg3d_ros.recordings.recording import DepthImage, RecordedFrame
 from seg3d_ros.scene import Camera, Float64
+from seg3d_ros.synthesis.capture import CAREFUL, Capture
 from seg3d_ros.synthesis.fusion import NONE, Int32
 from seg3d_ros.synthesis.lighting import (
     ColorCamera,
@@ -19,13 +20,14 @@ from seg3d_ros.synthesis.lighting import (
     sky_radiance,
 )
 from seg3d_ros.synthesis.mesh import Array, Mesh
+from seg3d_ros.synthesis.optics import Optics
 from seg3d_ros.synthesis.ray_scene import RayScene
 from seg3d_ros.synthesis.room import Room
-from seg3d_ros.synthesis.sensor import DEPTH_UNIT, DepthSensor, random_sensor
+from seg3d_ros.synthesis.sensor import DEPTH_UNIT, DepthSensor
+from seg3d_ros.synthesis.shapes import placed_mesh
 from seg3d_ros.synthesis.shell import build_shell
-from seg3d_ros.synthesis.walk import random_walk, with_tracking_errors
+from seg3d_ros.synthesis.views import Surroundings
 
-CAMERA = Camera(320, 240, 262.5, 262.5, 159.5, 119.5)
 RATE_HZ = 2.0
 _FIRST_STAMP_NS = 1_700_000_000_000_000_000
 _FLOATING_M = 0.1
@@ -47,38 +49,46 @@ class Scan:
     names: list[str]
 
 
-def scan_room(room: Room, load: Callable[[str], Mesh], rng: np.random.Generator) -> Scan:
+def scan_room(
+    room: Room,
+    load: Callable[[str], Mesh],
+    rng: np.random.Generator,
+    capture: Capture = CAREFUL,
+) -> Scan:
     """Build a room with random materials and light, and walk through it.
 
     Args:
         room: what stands where.
         load: gives the mesh of a model by its key.
         rng: of everything that `room` leaves open.
+        capture: how it is scanned.
     """
     shell = build_shell(room, rng)
-    furniture = [
-        load(item.key).moved(item.x, item.y, item.z, item.turn_deg, scale=item.scale)
-        for item in room.placed
-    ]
+    furniture = [placed_mesh(load(item.key), item) for item in room.placed]
     names = [part.name for part in shell.parts] + [item.name for item in room.placed]
     meshes = [part.mesh for part in shell.parts] + furniture
     panes = [] if shell.panes is None else [shell.panes]
     scene = RayScene([*meshes, *panes], threads=1)
     boxes = np.array([_bounds(mesh) for mesh in furniture]).reshape(-1, 2, 3)
-    poses = random_walk(np.array(room.size), boxes, rng)
+    poses = capture.views(Surroundings(np.array(room.size), boxes, scene.blocked), rng)
     light = random_light(room, rng)
+    some = [pixel_rays(capture.camera, pose) for pose in poses[:: max(1, len(poses) // 4)]]
+    typical = _typical_light(scene, light, some)
     rig = _Rig(
+        capture.camera,
         scene,
         len(meshes),
         light,
-        random_color_camera(_typical_light(scene, light, poses), rng),
-        random_sensor(rng),
+        random_color_camera(typical, rng),
+        capture.sensor(rng),
+        capture.optics,
+        capture.gloss(len(meshes) + 1, rng),
     )
     views = [rig.look(pose, rng) for pose in poses]
     frames = [
         RecordedFrame(_FIRST_STAMP_NS + round(number * 1e9 / RATE_HZ), pose, image)
         for number, (pose, (image, _)) in enumerate(
-            zip(with_tracking_errors(poses, rng), views, strict=True)
+            zip(capture.believed(poses, rng), views, strict=True)
         )
     ]
     return Scan(frames, [instances for _, instances in views], names)
@@ -106,32 +116,47 @@ def pixel_rays(camera: Camera, pose: Float64, *, split: int = 1) -> tuple[Array,
 
 @dataclass(frozen=True, eq=False)
 class _Rig:
-    """Camera and depth sensor in a room; `panes` is the first mesh of the scene that is none."""
+    """Camera and depth sensor in a room.
 
+    Attributes:
+        camera: intrinsics of both.
+        scene: all meshes.
+        panes: the first mesh that is no instance.
+        light: of the room.
+        color_camera, sensor: what turns light and distances to images.
+        optics: faults of the colour camera.
+        gloss: (M,) of all meshes and the panes; None: all are matt.
+    """
+
+    camera: Camera
     scene: RayScene
     panes: int
     light: Light
     color_camera: ColorCamera
     sensor: DepthSensor
+    optics: Optics
+    gloss: Array | None
 
     def look(self, pose: Float64, rng: np.random.Generator) -> tuple[DepthImage, Int32]:
         """What both see from a pose, and the instances in it (H * W,)."""
-        origins, directions = pixel_rays(CAMERA, pose)
+        origins, directions = pixel_rays(self.camera, pose)
         hits = self.scene.cast(origins, directions)
         bright = hits.mesh == self.panes
         glow = radiance(hits, self.light)
         glow[bright] = sky_radiance(hits.colors[bright], self.color_camera.typical)
-        size = (CAMERA.height, CAMERA.width)
+        size = (self.camera.height, self.camera.width)
         facing = -np.einsum("nk,nk->n", hits.normals, directions)
         facing /= np.sqrt(_sums(directions * directions))
         depth = np.where(bright, np.inf, hits.distance).reshape(size)
         albedo = (_sums(hits.colors) / np.float32(3)).reshape(size)
-        measured = self.sensor.measure(depth, facing.reshape(size), albedo, rng)
-        color = self.color_camera.photograph(glow, rng).reshape(*size, 3)
+        gloss = None if self.gloss is None else self.gloss[hits.mesh].reshape(size)
+        measured = self.sensor.measure(depth, facing.reshape(size), albedo, rng, gloss=gloss)
+        arriving = self.optics.distort(glow.reshape(*size, 3), rng).reshape(-1, 3)
+        color = self.color_camera.photograph(arriving, rng).reshape(*size, 3)
         # A pixel that mixes two depths floats between two things and belongs to none.
         floating = np.abs(measured * DEPTH_UNIT - depth).ravel() > _FLOATING_M
         instances = np.where(bright | floating, NONE, hits.mesh).astype(np.int32)
-        return DepthImage(color, measured, DEPTH_UNIT, CAMERA), instances
+        return DepthImage(color, measured, DEPTH_UNIT, self.camera), instances
 
 
 def _sums(rows: Array) -> Array:
@@ -144,8 +169,7 @@ def _bounds(mesh: Mesh) -> Float64:
     return np.stack([mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)]).astype(np.float64)
 
 
-def _typical_light(scene: RayScene, light: Light, poses: list[Float64]) -> float:
-    """Mean light in a few of the views."""
-    rays = [pixel_rays(CAMERA, pose) for pose in poses[:: max(1, len(poses) // 4)]]
+def _typical_light(scene: RayScene, light: Light, rays: list[tuple[Array, Array]]) -> float:
+    """Mean light along the rays of a few views."""
     hits = scene.cast(*(np.concatenate(part)[::_TYPICAL_STEP] for part in zip(*rays)))
     return float(radiance(hits, light).mean())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
+from scipy.special import ndtri
 
 from seg3d_ros.synthesis.mesh import Array
 
@@ -34,6 +35,9 @@ class DepthSensor:
         edge_loss: part of the pixels at depth edges without measurement.
         mixing: part of the others that report a depth between those of both sides.
         dark_loss: part of the pixels on black things without measurement.
+        far_loss: part of the pixels at the greatest range without measurement; less as the square
+            of the range.
+        gloss_loss: part of the pixels on the glossiest things without measurement.
     """
 
     min_range: float
@@ -46,9 +50,17 @@ class DepthSensor:
     edge_loss: float
     mixing: float
     dark_loss: float
+    far_loss: float = 0.0
+    gloss_loss: float = 0.0
 
     def measure(
-        self, depth: Array, facing: Array, albedo: Array, rng: np.random.Generator
+        self,
+        depth: Array,
+        facing: Array,
+        albedo: Array,
+        rng: np.random.Generator,
+        *,
+        gloss: Array | None = None,
     ) -> npt.NDArray[np.uint16]:
         """Report on a true depth image.
 
@@ -57,6 +69,7 @@ class DepthSensor:
             facing: (H, W) float32 cosine between surface normal and line of sight.
             albedo: (H, W) float32 linear brightness of the surfaces.
             rng: the noise.
+            gloss: (H, W) float32 from 0 for matt surfaces to 1; None: all are matt.
 
         Returns:
             (H, W) uint16 in DEPTH_UNIT, 0 where nothing was measured.
@@ -69,6 +82,10 @@ class DepthSensor:
         lost = ~seen | (facing < self.grazing)
         lost |= edge & (luck < _quantile(self.edge_loss))
         lost |= (albedo < _DARK) & (luck < _quantile(self.dark_loss))
+        if self.far_loss:
+            lost |= luck < ndtri(self.far_loss * np.square(true / self.max_range))
+        if self.gloss_loss and gloss is not None:
+            lost |= luck < ndtri(self.gloss_loss * gloss)
         mixed = edge & (far < self.max_range) & (rng.random(depth.shape) < self.mixing)
         between = near + rng.random(depth.shape, np.float32) * (far - near)
         true = np.where(mixed, between, true)
@@ -98,6 +115,24 @@ def random_sensor(rng: np.random.Generator) -> DepthSensor:
     )  # fmt: skip
 
 
+def random_poor_sensor(rng: np.random.Generator) -> DepthSensor:
+    """A camera that is old, far from what it sees, or confused by its surfaces."""
+    good = random_sensor(rng)
+    structured = good.disparity_step > 0
+    return replace(
+        good,
+        max_range=rng.uniform(3.5, 7.0),
+        disparity_step=1 / rng.choice([2, 4, 8, 8, 16]) if structured else 0.0,
+        noise_per_range2=rng.uniform(0.001, 0.004 if structured else 0.003),
+        grazing=rng.uniform(0.1, 0.35),
+        edge_loss=rng.uniform(0.3, 1.0),
+        mixing=rng.uniform(0.05, 0.5),
+        dark_loss=rng.uniform(0.2, 1.0),
+        far_loss=rng.uniform(0.0, 0.7),
+        gloss_loss=rng.uniform(0.0, 0.9),
+    )
+
+
 def _noise(shape: tuple[int, ...], patch: float, rng: np.random.Generator) -> Any:
     """Standard normal noise; with `patch` neighbours have nearly the same."""
     noise = rng.standard_normal(shape, np.float32)
@@ -109,6 +144,4 @@ def _noise(shape: tuple[int, ...], patch: float, rng: np.random.Generator) -> An
 
 def _quantile(part: float) -> float:
     """Value that a part of standard normal numbers lies below."""
-    from scipy.special import ndtri
-
     return float(ndtri(np.clip(part, 1e-6, 1 - 1e-6)))

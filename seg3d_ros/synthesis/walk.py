@@ -13,7 +13,14 @@ _AHEAD_M = 1.0  # nobody looks at a wall that is nearer
 _TRIES = 8
 
 
-def random_walk(size: Float64, boxes: Float64, rng: np.random.Generator) -> list[Float64]:
+def random_walk(
+    size: Float64,
+    boxes: Float64,
+    rng: np.random.Generator,
+    *,
+    views: tuple[int, int] = (20, 36),
+    highest_pitch: float = 0.4,
+) -> list[Float64]:
     """Views of a robot or a person who looks around in a room, at the furniture above all.
 
     The camera stops in some places, and looks into directions within 40 to 100 % of a full
@@ -23,37 +30,39 @@ def random_walk(size: Float64, boxes: Float64, rng: np.random.Generator) -> list
         size: (3,) extents of the room, metres.
         boxes: (K, 2, 3) lowest and highest corners of what is in the room.
         rng: of the walk.
+        views: how many, from and to.
+        highest_pitch: upwards, radians; below 0 the ceiling is hardly ever seen.
 
     Returns:
-        20 to 36 (4, 4) map_from_camera poses, optical frame.
+        (4, 4) map_from_camera poses, optical frame.
     """
     # Seldom a low robot, which sees no table top; mostly a tall one, or a person.
     height = min(rng.uniform(*((0.5, 0.9) if rng.random() < 0.2 else (0.9, 1.7))), size[2] - 0.3)
-    stops = _stops(size, boxes, height, count=int(rng.integers(3, 7)), rng=rng)
+    stops = free_places(size, boxes, height, count=int(rng.integers(3, 7)), rng=rng)
     reach = np.pi * (1.0 if rng.random() < 0.5 else rng.uniform(0.3, 1.0))  # to each side
     centers = boxes.mean(axis=1)
     farthest = max(
         centers, key=lambda center: np.hypot(*(center - stops[0])[:2]), default=size / 2
     )
-    middle, _ = _gaze(farthest - stops[0])
+    middle, _ = gaze(farthest - stops[0])
     by_hand = rng.random() < 0.6
     interest = rng.uniform(0.3, 0.8)  # part of the views that are meant for a thing
     poses = []
-    for number in range(int(rng.integers(20, 37))):
+    for number in range(int(rng.integers(views[0], views[1] + 1))):
         shake = rng.normal(0, 0.06, 3) if by_hand else rng.normal(0, (0.05, 0.05, 0.0))
         eye = stops[number % len(stops)] + shake
         yaw = _free_yaw(eye, size, middle, reach, rng)
         pitch = rng.normal(0.1 - 0.25 * height, 0.15 if by_hand else 0.08)
         if len(centers) and rng.random() < interest:
-            seen = _gaze(centers[rng.integers(len(centers))] - eye)
+            seen = gaze(centers[rng.integers(len(centers))] - eye)
             if abs((seen[0] - middle + np.pi) % (2 * np.pi) - np.pi) < reach:
                 yaw, pitch = rng.normal(seen, (0.15, 0.1))
         roll = rng.normal(0, 0.03) if by_hand else 0.0
-        poses.append(_pose(eye, yaw, float(np.clip(pitch, -0.9, 0.4)), roll))
+        poses.append(camera_pose(eye, yaw, float(np.clip(pitch, -0.9, highest_pitch)), roll))
     return poses
 
 
-def _gaze(towards: Float64) -> tuple[float, float]:
+def gaze(towards: Float64) -> tuple[float, float]:
     """Yaw and pitch of a direction (3,), radians."""
     x, y, z = towards
     return float(np.arctan2(y, x)), float(np.arctan2(z, np.hypot(x, y)))
@@ -69,10 +78,10 @@ def with_tracking_errors(poses: list[Float64], rng: np.random.Generator) -> list
     size = np.array([0.003, 0.003, 0.002, 0.002, 0.002, 0.002]) * rng.uniform(0.3, 2.0)
     steps = rng.normal(0, size, (len(poses), 6))
     errors = 0.5 * np.cumsum(steps, axis=0) + steps
-    return [_moved(pose, error) for pose, error in zip(poses, errors - errors.mean(axis=0))]
+    return [displaced(pose, error) for pose, error in zip(poses, errors - errors.mean(axis=0))]
 
 
-def _moved(pose: Float64, error: Float64) -> Float64:
+def displaced(pose: Float64, error: Float64) -> Float64:
     """A pose shifted by error[:3] metres and turned by error[3:] radians about the map's axes."""
     from scipy.spatial.transform import Rotation
 
@@ -82,7 +91,7 @@ def _moved(pose: Float64, error: Float64) -> Float64:
     return moved
 
 
-def _stops(
+def free_places(
     size: Float64, boxes: Float64, height: float, *, count: int, rng: np.random.Generator
 ) -> Float64:
     """(count, 3) places for the camera that are free and far from each other."""
@@ -122,7 +131,7 @@ def _free_yaw(
     return float(yaw)
 
 
-def _pose(eye: Float64, yaw: float, pitch: float, roll: float) -> Float64:
+def camera_pose(eye: Float64, yaw: float, pitch: float, roll: float) -> Float64:
     """(4, 4) map_from_camera: x right, y down, z forward."""
     flat = np.cos(pitch)
     forward = np.array([flat * np.cos(yaw), flat * np.sin(yaw), np.sin(pitch)])

@@ -65,7 +65,7 @@ def test_the_table_is_seen_where_it_stands(written):
 
 def test_descriptions_say_what_is_never_trained_on(written):
     description = json.loads((written / "dataset.json").read_text())
-    assert description["format"] == 1 and description["unseen_names"] == ["cup"]
+    assert description["format"] == 2 and description["unseen_names"] == ["cup"]
     assert set(description["seen_names"] + ["cup"]) == set(BoxRooms().names())
 
 
