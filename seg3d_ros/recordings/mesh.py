@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from seg3d_ros.recordings.recording import RecordingError
 from seg3d_ros.scene import Bool, Float64, Int64, UInt8
 
 
@@ -63,6 +64,36 @@ def fan_triangles(lengths: Int64, corners: Int64) -> tuple[Int64, Int64, Int64]:
     second = first + 1 + np.arange(len(polygon)) - (np.cumsum(count) - count)[polygon]
     places = np.stack([first, second, second + 1], axis=1)
     return corners[places], places, polygon
+
+
+def check_corners(corners: Int64, vertices: int) -> None:
+    """Refuse faces whose corners are not there.
+
+    Args:
+        corners: rows of vertices.
+        vertices: number of vertices.
+
+    Raises:
+        RecordingError: a row is none of a vertex.
+    """
+    wrong = corners[(corners < 0) | (corners >= vertices)]
+    if len(wrong):
+        raise RecordingError(
+            f"a face has the corner {wrong[0]}, but there are {vertices} vertices; it is damaged"
+        )
+
+
+def without_loose(mesh: Mesh) -> Mesh:
+    """The mesh less its vertices of no triangle."""
+    used = ~mesh.loose
+    rows = np.cumsum(used) - 1
+    colors = None if mesh.vertex_colors is None else mesh.vertex_colors[used]
+    return replace(
+        mesh,
+        vertices=mesh.vertices[used],
+        triangles=rows[mesh.triangles],
+        vertex_colors=colors,
+    )
 
 
 def merge_meshes(parts: Sequence[Mesh]) -> Mesh:

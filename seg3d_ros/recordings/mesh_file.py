@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from seg3d_ros.recordings.file_points import FilePoints
+from seg3d_ros.recordings.gltf_file import NeedsDecoderError, read_gltf
 from seg3d_ros.recordings.mesh import Mesh
 from seg3d_ros.recordings.mesh_points import surface_points
+from seg3d_ros.recordings.obj_file import read_obj
+from seg3d_ros.recordings.off_file import read_off
 from seg3d_ros.recordings.recording import RecordingError
+from seg3d_ros.recordings.stl_file import read_stl
+
+_READERS: dict[str, Callable[[Path], Mesh]] = {
+    ".obj": read_obj,
+    ".off": read_off,
+    ".stl": read_stl,
+    ".glb": read_gltf,
+    ".gltf": read_gltf,
+}
 
 
 def sample_mesh_file(path: Path, *, spacing: float) -> FilePoints:
@@ -23,19 +37,30 @@ def sample_mesh_file(path: Path, *, spacing: float) -> FilePoints:
         RecordingError: it cannot be read, or holds neither a surface nor points.
     """
     try:
-        return surface_points(_read_with_open3d(path), spacing=spacing)
+        return surface_points(_read(path), spacing=spacing)
     except RecordingError as error:
         raise RecordingError(f"{path}: {error}") from None
 
 
+def _read(path: Path) -> Mesh:
+    reader = _READERS[path.suffix.lower()]
+    try:
+        return reader(path)
+    except NeedsDecoderError as error:
+        try:
+            mesh = _read_with_open3d(path)
+        except RecordingError as second:
+            raise RecordingError(f"{error}, which cannot be read here: {second}") from None
+        return replace(mesh, notes=(f"{error}; colours of materials are not read",))
+
+
 def _read_with_open3d(path: Path) -> Mesh:
-    """The mesh as Open3D reads it, which keeps triangles only."""
+    """The triangles, colours of vertices and pictures that Open3D reads."""
     try:
         import open3d
     except (ImportError, OSError) as error:
         raise RecordingError(
-            f"such a file is read with Open3D, which cannot be loaded ({error}): "
-            "pip install 'seg3d_ros[clouds]'"
+            f"Open3D is needed, which cannot be loaded ({error}): pip install 'seg3d_ros[clouds]'"
         ) from error
     with open3d.utility.VerbosityContextManager(open3d.utility.VerbosityLevel.Error):
         mesh = open3d.io.read_triangle_mesh(path)

@@ -8,7 +8,7 @@ from seg3d_ros.recordings.file_points import FilePoints
 from seg3d_ros.recordings.mesh import Mesh
 from seg3d_ros.recordings.point_colors import GREY, finite_rows
 from seg3d_ros.recordings.recording import RecordingError
-from seg3d_ros.scene import Float64, Int64, UInt8
+from seg3d_ros.scene import Bool, Float64, Int64, UInt8
 
 MAX_POINTS = 20_000_000  # 500 MB; a large house at 2 cm has 5 million voxels
 _BLOCK = 1_000_000  # points that are coloured at once
@@ -49,7 +49,7 @@ def surface_points(mesh: Mesh, *, spacing: float) -> FilePoints:
     loose = mesh.loose
     count = areas.sum() / spacing**2
     if not loose.any() and not count > 0:
-        raise RecordingError("it has no surface to put points on")
+        raise RecordingError("it holds neither a surface nor points; is it damaged?")
     if not count <= MAX_POINTS:
         raise RecordingError(
             f"it has a surface of {areas.sum():.3g} square units, which takes {count:.3g} "
@@ -114,8 +114,7 @@ def _colors(mesh: Mesh, chosen: Int64, weights: Float64) -> Float64:
     """(P, 3) RGB of points on triangles, the product of what the mesh has; NaN for nothing."""
     factors = []
     if mesh.vertex_colors is not None:
-        corners = mesh.vertex_colors[mesh.triangles[chosen]]
-        factors.append(np.einsum("pc,pcx->px", weights, corners))
+        factors.append(_interpolated(mesh.vertex_colors[mesh.triangles[chosen]], weights))
     if mesh.triangle_colors is not None:
         factors.append(mesh.triangle_colors[chosen])
     if mesh.corner_uv is not None and mesh.pictures:
@@ -126,6 +125,15 @@ def _colors(mesh: Mesh, chosen: Int64, weights: Float64) -> Float64:
             np.isnan(product), factor, np.where(np.isnan(factor), 1, factor) * product
         )
     return product
+
+
+def _interpolated(corners: Float64, weights: Float64) -> Float64:
+    """(P, 3) means of those of (P, 3, 3) corners that have a colour; NaN where none has."""
+    known: Bool = np.logical_and.reduce(np.isfinite(corners), axis=2)
+    weights = weights * known
+    total = weights.sum(axis=1, keepdims=True)
+    sums = np.einsum("pc,pcx->px", weights, np.where(known[:, :, None], corners, 0.0))
+    return np.where(total > 0, sums / np.maximum(total, 1e-12), np.nan)
 
 
 def _texels(mesh: Mesh, chosen: Int64, weights: Float64) -> Float64:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from seg3d_ros.recordings.file_points import FilePoints, from_columns
-from seg3d_ros.recordings.mesh import Mesh, fan_triangles
+from seg3d_ros.recordings.mesh import Mesh, check_corners, fan_triangles
 from seg3d_ros.recordings.mesh_points import surface_points, vertex_points, vertices_cover
-from seg3d_ros.recordings.pictures import read_picture
+from seg3d_ros.recordings.pictures import PictureShelf
 from seg3d_ros.recordings.ply_file import Lists, Ply, read_ply
 from seg3d_ros.recordings.point_colors import find_colors
 from seg3d_ros.recordings.recording import RecordingError
-from seg3d_ros.scene import Float64, Int64, UInt8
+from seg3d_ros.scene import Float64, Int64
 
 Array = npt.NDArray[Any]
 
@@ -83,15 +82,17 @@ def _mesh(path: Path, ply: Ply, points: FilePoints, notes: tuple[str, ...]) -> M
     triangles = np.concatenate([triangles, strips])
     if not len(triangles):
         return None
-    _check_rows(triangles, len(points))
+    check_corners(triangles.ravel(), len(points))
     vertex_colors = None if points.colors is None else points.colors / 255
     face_colors = None
     if vertex_colors is None:
         face_colors = find_colors(_lower(ply.columns("face")))[0]
-    pictures, missing = _pictures(path, ply)
+    shelf, numbers = _pictures(path, ply)
+    pictures = tuple(shelf.pictures)
     uv = _corner_uv(ply, places, triangles) if pictures else None
-    texture = ply.columns("face").get("texnumber")
-    picture_of = np.zeros(len(polygon), np.int64) if texture is None else texture[polygon]
+    texture = ply.columns("face").get("texnumber", np.zeros(len(lengths)))[polygon]
+    in_range = (texture >= 0) & (texture < len(numbers))
+    picture_of = np.array([*numbers, -1])[np.where(in_range, texture, -1).astype(np.int64)]
     fields = [f"face {name}" for name in ply.elements.get("face", {})]
     return Mesh(
         points.positions,
@@ -99,10 +100,10 @@ def _mesh(path: Path, ply: Ply, points: FilePoints, notes: tuple[str, ...]) -> M
         vertex_colors,
         None if face_colors is None else _padded(face_colors[polygon] / 255, count, np.nan),
         None if uv is None else _padded(uv, count, np.nan),
-        _padded(np.where(picture_of < len(pictures), picture_of, -1), count, -1),
+        _padded(picture_of, count, -1),
         pictures if uv is not None else (),
         (*points.fields, *fields),
-        (*notes, *missing),
+        (*notes, *shelf.notes),
     )
 
 
@@ -125,12 +126,6 @@ def _strip_triangles(strips: Lists | None) -> Int64:
     return triangles[(triangles >= 0).all(axis=1)]
 
 
-def _check_rows(triangles: Int64, vertices: int) -> None:
-    if triangles.min() < 0 or triangles.max() >= vertices:
-        wrong = triangles.min() if triangles.min() < 0 else triangles.max()
-        raise RecordingError(f"a face has the corner {wrong}, but there are {vertices} vertices")
-
-
 def _padded(values: Array, count: int, value: float) -> Array:
     """Values of the polygons' triangles, then `count` times none for those of strips."""
     return np.concatenate([values, np.full((count, *values.shape[1:]), value, values.dtype)])
@@ -140,17 +135,12 @@ def _lower(columns: dict[str, Array]) -> dict[str, Array]:
     return {name.lower(): values for name, values in columns.items()}
 
 
-def _pictures(path: Path, ply: Ply) -> tuple[tuple[UInt8, ...], tuple[str, ...]]:
-    """Pictures that comments name, as MeshLab does; and sentences on those that are not there."""
-    named = [re.match(r"TextureFile\s+(.+)", line, re.IGNORECASE) for line in ply.header.comments]
-    pictures, notes = [], []
-    for match in filter(None, named):
-        picture = read_picture(path.parent / match[1])
-        if picture is None:
-            notes.append(f"the picture {match[1]!r} of its texture cannot be read")
-        else:
-            pictures.append(picture)
-    return tuple(pictures), tuple(notes)
+def _pictures(path: Path, ply: Ply) -> tuple[PictureShelf, list[int]]:
+    """Pictures that comments name, as MeshLab writes them; and their numbers, -1 for missing."""
+    shelf = PictureShelf()
+    lines = [line.partition(" ") for line in ply.header.comments]
+    names = [name.strip() for word, _, name in lines if word.lower() == "texturefile"]
+    return shelf, [shelf.add_file(path.parent, name) for name in names]
 
 
 def _corner_uv(ply: Ply, places: Int64, triangles: Int64) -> Float64 | None:
