@@ -12,6 +12,7 @@ import torch
 
 from benchmarks.bench_sparse import SIZE, room_voxels
 from benchmarks.table import Row, measure, print_table
+from seg3d_ros.compute import Compute
 from seg3d_ros.networks.point_operations import find_nearest, gather, sample_farthest
 from seg3d_ros.networks.point_sam import load_point_sam
 from seg3d_ros.networks.point_sam_config import MINI
@@ -59,7 +60,7 @@ def _open3d(points: np.ndarray) -> float | None:
 
 def _click_rows(scene: Scene) -> list[Row]:
     weights = load_point_sam(POINT_SAM_MINI, config=MINI)
-    network = PromptNetwork(weights, device=torch.device("cpu"))
+    network = PromptNetwork(weights, Compute(torch.device("cpu")))
     clicks = scene.points[:50]  # beside each other, so that all crops hold them
     on = np.ones(len(clicks), bool)
 

@@ -24,13 +24,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from seg3d_ros.compute import pick_device
 from seg3d_ros.networks.spaceformer import CHECKPOINT_PREFIX, Spaceformer
 from seg3d_ros.recordings.scene_file import PointCloud, voxelize_cloud
 from seg3d_ros.scene import Scene
 from seg3d_ros.segmenters.postprocess import Queries
 from seg3d_ros.segmenters.settings import NetworkSettings
 from seg3d_ros.segmenters.spaceformer import VOXEL_SIZE_M, SpaceformerSegmenter
-from seg3d_ros.segmenters.spaceformer_engine import Engine, load_engine, pick_torch_device
+from seg3d_ros.segmenters.spaceformer_engine import Engine, load_engine
 
 SEED = 0
 POINTS_PER_VOXEL = 12
@@ -51,7 +52,7 @@ class Measured:
 def main() -> int:
     """Measure what the command line asks for and print it."""
     options = parse()
-    device = pick_torch_device(options.device)
+    device = pick_device(options.device)
     scene = make_room(options.voxels)
     print(f"{describe(device)}, torch {torch.__version__}")
     print(f"room of {len(scene):,} voxels; median of {options.repeats} warm runs\n")
@@ -98,10 +99,10 @@ def run(checkpoint: Path, scene: Scene, settings: NetworkSettings, *, repeats: i
     """Time one engine on one scene."""
     gc.collect()  # the engine before
     engine = load_engine(checkpoint, settings)
-    points = torch.from_numpy(scene.points).to(engine.device)
-    colors = torch.from_numpy(scene.colors).to(engine.device) * 2 - 1
+    points = torch.from_numpy(scene.points).to(engine.compute.device)
+    colors = torch.from_numpy(scene.colors).to(engine.compute.device) * 2 - 1
     segmenter = SpaceformerSegmenter(engine, network=settings)
-    if engine.device.type == "cuda":
+    if engine.compute.device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     with torch.inference_mode():
@@ -128,14 +129,14 @@ def median_ms(function: Callable[[], object], engine: Engine, repeats: int) -> f
 
 def synchronize(engine: Engine) -> None:
     """Wait for the GPU, if there is one."""
-    if engine.device.type == "cuda":
-        torch.cuda.synchronize(engine.device)
+    if engine.compute.device.type == "cuda":
+        torch.cuda.synchronize(engine.compute.device)
 
 
 def peak_mb(engine: Engine) -> float:
     """Most memory that was in use: PyTorch's on a GPU, the whole process's on a CPU."""
-    if engine.device.type == "cuda":
-        return torch.cuda.max_memory_allocated(engine.device) / 1e6
+    if engine.compute.device.type == "cuda":
+        return torch.cuda.max_memory_allocated(engine.compute.device) / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 

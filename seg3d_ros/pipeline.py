@@ -135,9 +135,10 @@ class Perception:
             self.settings.prompt_model, network=network
         )
         space = self.segmenter.embedding_space
-        folder = Path(network.text_weights).expanduser() if network.text_weights else None
         self._encoder = (
-            load_text_encoder(space, folder=folder, device=network.device) if space else None
+            load_text_encoder(space, folder=network.text_folder, device=network.device)
+            if space
+            else None
         )
         self._embedding_cache = EmbeddingCache() if space else None
         self.map = VoxelMap(self.settings.map, self.settings.filter)

@@ -11,7 +11,7 @@ from seg3d_ros.segmenters.registry import load_segmenter
 from seg3d_ros.segmenters.segmenter import Segmenter
 from seg3d_ros.segmenters.weights import SPACEFORMER
 from seg3d_ros.text.cache import EmbeddingCache
-from seg3d_ros.text.encoder import load_text_encoder
+from seg3d_ros.text.encoder import load_text_encoder, require_packages
 from seg3d_ros.text.vocabulary import Vocabulary
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 from seg3d_ros.timings import StageTimings
@@ -48,7 +48,8 @@ class SceneSegmentation:
         self.vocabulary: Vocabulary | None = None
         if space:
             words = labels or load_vocabulary_file("household")
-            encoder = load_text_encoder(space, device=settings.network.device)
+            network = settings.network
+            encoder = load_text_encoder(space, folder=network.text_folder, device=network.device)
             self.vocabulary = Vocabulary(words, encoder=encoder, cache=EmbeddingCache())
         elif labels:
             Vocabulary(labels)  # for its checks
@@ -85,9 +86,18 @@ class SceneSegmentation:
 
 
 def default_model(checkpoint: str = "") -> str:
-    """The best segmenter whose weights are here: SpaCeFormer, or else mini.
+    """Name of the segmenter of a checkpoint, or of the best one whose weights are here.
 
     Args:
         checkpoint: weights that the user gives; empty: where downloads go.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CheckpointError: it holds the weights of no segmenter.
     """
-    return "spaceformer" if checkpoint or SPACEFORMER.path.is_file() else "mini"
+    if checkpoint:
+        require_packages("a learned model", ("torch",))
+        from seg3d_ros.segmenters.checkpoint_model import segmenter_of_checkpoint
+
+        return segmenter_of_checkpoint(checkpoint)
+    return "spaceformer" if SPACEFORMER.path.is_file() else "mini"

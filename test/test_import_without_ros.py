@@ -6,10 +6,10 @@ import sys
 HEAVY = ["open3d", "torch", "transformers"]
 LIGHT_IN_SPARSE = ("hash_index", "merge_join", "voxel_keys")  # what the map uses of sparse/
 TORCH_IN_SEGMENTERS = (
-    "maskformer", "mini", "point_sam", "point_sam_session", "postprocess", "prompt_network",
-    "spaceformer", "spaceformer_engine",
+    "checkpoint_model", "maskformer", "mini", "on_device", "point_sam", "point_sam_session",
+    "postprocess", "prompt_network", "spaceformer", "spaceformer_engine",
 )  # fmt: skip
-MADE_OF_TORCH = ("seg3d_ros.networks.", "seg3d_ros.training.")
+MADE_OF_TORCH = ("seg3d_ros.compute", "seg3d_ros.networks.", "seg3d_ros.training.")
 
 # A fresh interpreter imports the modules named as arguments, and says what went wrong.
 IMPORT_ALL = """

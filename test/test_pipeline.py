@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from support import toy_room
 
+from seg3d_ros.compute import Compute
 from seg3d_ros.mapping.depth_image import deproject
 from seg3d_ros.objects.object_map import UnknownObjectError
 from seg3d_ros.objects.query import NoEmbeddingsError, Query
@@ -142,7 +143,7 @@ def test_a_learned_model_encodes_once_while_the_map_stands_still(perception: Per
     network.pc_encoder.register_forward_hook(lambda *_: ran.append("encoder"))
     network.mask_decoder.register_forward_hook(lambda *_: ran.append("decoder"))
     perception.prompt_segmenter = PointSamPrompt(
-        "point_sam", PromptNetwork(network, device=torch.device("cpu"))
+        "point_sam", PromptNetwork(network, Compute(torch.device("cpu")))
     )
     box = toy_room.BOXES[0]
     top, floor = (*box.center[:2], box.high[2]), (1.5, -2.0, 0)

@@ -86,6 +86,8 @@ def evaluate(
     from seg3d_ros.evaluation.report import text_table, write_json
     from seg3d_ros.evaluation.run import run_model
     from seg3d_ros.evaluation.scenes import load_classes
+    from seg3d_ros.segmenters.settings import NetworkSettings
+    from seg3d_ros.settings import replace_settings
     from seg3d_ros.text.encoder import load_text_encoder
     from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 
@@ -98,8 +100,8 @@ def evaluate(
 
         classes = load_classes(dataset, label_set, objects_only=objects_only)
         entries = load_vocabulary_file(vocabulary) if vocabulary else classes.names
-        folder = Path(settings["text_weights"]).expanduser() if settings["text_weights"] else None
-        load = partial(load_text_encoder, folder=folder, device=settings["device"])
+        network = replace_settings(NetworkSettings(), settings)
+        load = partial(load_text_encoder, folder=network.text_folder, device=network.device)
         protocol = Protocol(classes, Labels(entries, classes.names, load=load), min_points)
         scenes = [
             ScanNetDataset(dataset, split, label_set=label_set)

@@ -31,7 +31,9 @@ def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
 )  # fmt: skip
 @words_options
 @click.option(
-    "--model", help="Segmenter; if not given: spaceformer if its weights are here, else mini."
+    "--model",
+    help="Segmenter; if not given: that of --checkpoint, spaceformer if its weights are here, or "
+    "mini.",
 )
 @click.option(
     "--up", type=click.Choice(["x", "-x", "y", "-y", "z", "-z"]),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,9 +40,15 @@ class SceneBatch:
 
     def to(self, device: torch.device | str) -> SceneBatch:
         """The same on another device; from pinned memory the copy runs beside the host."""
-        moved = {
-            field.name: getattr(self, field.name).to(device, non_blocking=True)
-            for field in dataclasses.fields(self)
-            if isinstance(getattr(self, field.name), Tensor)
+        return self._with_tensors(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> SceneBatch:
+        """The same in pinned memory; `DataLoader` calls it."""
+        return self._with_tensors(Tensor.pin_memory)
+
+    def _with_tensors(self, change: Callable[[Tensor], Tensor]) -> SceneBatch:
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        changed: dict[str, Any] = {
+            name: change(value) for name, value in values.items() if isinstance(value, Tensor)
         }
-        return dataclasses.replace(self, **moved)
+        return dataclasses.replace(self, **changed)

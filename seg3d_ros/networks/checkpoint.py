@@ -48,16 +48,34 @@ def read_state_dict(path: str | Path, *, prefix: str = "") -> dict[str, Tensor]:
         CheckpointError: it is damaged, or holds more than tensors and plain values.
     """
     loaded = read_checkpoint(path)
-    state = loaded.get("state_dict", loaded)
-    if not isinstance(state, Mapping):
-        raise CheckpointError(
-            f"{path} holds a {type(state).__name__}, not a dictionary of tensors"
-        )
     return {
         name.removeprefix(prefix): tensor
-        for name, tensor in state.items()
-        if name.startswith(prefix) and isinstance(tensor, Tensor)
+        for name, tensor in tensors_in(loaded.get("state_dict", loaded), source=path).items()
+        if name.startswith(prefix)
     }
+
+
+def tensors_in(state: Any, *, source: str | Path) -> dict[str, Tensor]:
+    """Tensors of a dictionary from a file, by name; other values are left out.
+
+    Raises:
+        CheckpointError: it is no dictionary, or a name or a tensor is of a strange kind.
+    """
+    if not isinstance(state, Mapping):
+        raise CheckpointError(
+            f"{source} holds {_kind(state)} where the dictionary of tensors should be"
+        )
+    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    for name, tensor in tensors.items():
+        if not isinstance(name, str):
+            raise CheckpointError(f"{source} holds a tensor whose name is {name!r}, not text")
+        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
+            raise CheckpointError(f"{source} holds {name} as no plain array of numbers")
+    return tensors
+
+
+def _kind(value: Any) -> str:
+    return "nothing" if value is None else f"a {type(value).__name__}"
 
 
 def load_strictly(network: nn.Module, state: Mapping[str, Tensor], *, source: str) -> None:

@@ -8,6 +8,7 @@ over all points. Modules are named so that the released tensors fit as they are.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -243,12 +244,12 @@ def _check_range(points: Tensor, what: str) -> None:
         )
 
 
-def load_point_sam(path: str | Path, *, config: PointSamConfig = LARGE) -> PointSam:
-    """The network with weights from a file, ready for inference on the CPU.
+def load_point_sam(path: str | Path, *, config: PointSamConfig | None = None) -> PointSam:
+    """Network with weights from a file, ready for inference on the CPU.
 
     Args:
         path: a safetensors file like the released one, or the checkpoint of a training.
-        config: sizes of the network in it.
+        config: sizes of the network in it; None: those of `SIZES` that the file fits.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -258,6 +259,16 @@ def load_point_sam(path: str | Path, *, config: PointSamConfig = LARGE) -> Point
     released = Path(path).suffix == ".safetensors"
     state = read_safetensors(path) if released else read_state_dict(path, prefix=TRAINING_PREFIX)
     with torch.device("meta"):
-        network = PointSam(config)
+        network = PointSam(config or _size_of(state))
     load_strictly(network, state, source=str(path))
     return network.eval()
+
+
+def _size_of(state: Mapping[str, Tensor]) -> PointSamConfig:
+    """Sizes of the network that the tensors belong to; the released ones where none fits."""
+    projection = state.get("pc_encoder.patch_proj.weight")
+    shape = None if projection is None else tuple(projection.shape)
+    for config in SIZES.values():
+        if shape == (config.transformer.width, config.patch_channels):
+            return config
+    return LARGE

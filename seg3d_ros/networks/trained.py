@@ -15,7 +15,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from seg3d_ros.networks.checkpoint import CheckpointError, load_strictly, read_checkpoint
+from seg3d_ros.networks.checkpoint import (
+    CheckpointError,
+    load_strictly,
+    read_checkpoint,
+    tensors_in,
+)
 
 _PACKAGE = "seg3d_ros.networks."  # a checkpoint must not name anything else to be called
 
@@ -46,13 +51,16 @@ def load_trained(path: str | Path) -> Trained:
     if not {"state_dict", "recipe"} <= loaded.keys():
         raise CheckpointError(f"{path} was not written by `seg3d train`: it lacks the recipe")
     try:
-        recipe = _parsed(loaded["recipe"])
+        recipe = parse_recipe(loaded["recipe"])
         names = tuple(map(str, recipe["data"]["class_names"]))
         with torch.device("meta"):
             network = build(recipe["model"])
-    except (ImportError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if not isinstance(network, nn.Module):
+            raise ValueError(f"its model is a {type(network).__name__}")
+    except (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError,
+            RecursionError, RuntimeError, TypeError, ValueError) as error:  # fmt: skip
         raise CheckpointError(f"the recipe in {path} describes no network: {error!r}") from error
-    load_strictly(network, loaded["state_dict"], source=str(path))
+    load_strictly(network, tensors_in(loaded["state_dict"], source=path), source=str(path))
     return Trained(network.eval(), names)
 
 
@@ -83,11 +91,18 @@ def _class(target: str) -> type:
     raise ValueError(f"{target} is none of the networks in {_PACKAGE.rstrip('.')}")
 
 
-def _parsed(recipe: str) -> Any:
+def parse_recipe(recipe: Any) -> Any:
+    """Content of the YAML text in a checkpoint.
+
+    Raises:
+        ValueError: it is no text, or no YAML.
+    """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
+    if not isinstance(recipe, str):
+        raise ValueError(f"it is a {type(recipe).__name__}, not text")
     try:
         return YAML(typ="safe", pure=True).load(recipe)
-    except YAMLError as error:
+    except (YAMLError, RecursionError) as error:
         raise ValueError("it is no YAML") from error

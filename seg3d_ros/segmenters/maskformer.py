@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seg3d_ros.compute import Compute
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.maskformer import MaskFormer, MaskFormerOutput, class_probabilities
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Instances, Int64, Scene
 from seg3d_ros.segmenters.postprocess import BlockwiseSegmenter, Queries, propose, score_queries
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
-from seg3d_ros.segmenters.spaceformer_engine import pick_torch_device
 from seg3d_ros.text.encoder import load_text_encoder
 from seg3d_ros.text.ensemble import embed_words
 
@@ -30,6 +30,7 @@ class MaskFormerSegmenter(BlockwiseSegmenter):
     Args:
         model: the network.
         class_embeddings: (C, D) unit vectors of the class names.
+        compute: where it runs, and in which precision.
         network: size of the blocks.
         postprocess: which masks become instances.
     """
@@ -42,20 +43,27 @@ class MaskFormerSegmenter(BlockwiseSegmenter):
         model: MaskFormer,
         class_embeddings: Tensor,
         *,
+        compute: Compute,
         network: NetworkSettings | None = None,
         postprocess: PostprocessSettings | None = None,
     ) -> None:
         limit = (network or NetworkSettings()).block_points or _BLOCK_POINTS
-        super().__init__(next(model.parameters()).device, limit=limit, postprocess=postprocess)
-        self._model = model.eval()
-        self._class_embeddings = class_embeddings.to(self._device)
+        super().__init__(compute.device, limit=limit, postprocess=postprocess)
+        self._compute = compute
+        self._model = model.to(compute.device).eval()
+        self._class_embeddings = class_embeddings.to(compute.device)
 
     @torch.inference_mode()
     def _propose(self, scene: Scene, rows: Int64) -> Instances:
         points, colors = scene.points[rows], scene.colors[rows]
         # Whole metres are whole waves of the position encoding; small numbers keep it exact.
         cloud = torch.from_numpy(points - np.floor(points.min(axis=0))).to(self._device)
-        output = self._model.predict(cloud, torch.from_numpy(colors).to(self._device))
+        features = torch.from_numpy(colors).to(self._device)
+        output = self._compute.run(
+            lambda: self._model.predict(cloud, features),
+            checked=lambda output: output.logits,
+            name=self.name,
+        )
         queries = self._queries(output)
         scored = score_queries(queries, mask_threshold=self._postprocess.mask_threshold)
         return propose(queries, scored, self._postprocess)
@@ -84,8 +92,9 @@ def load_maskformer_segmenter(
     trained = load_trained(path)
     if not isinstance(trained.network, MaskFormer):
         raise CheckpointError(f"{path} holds a {type(trained.network).__name__}, not a MaskFormer")
-    folder = Path(network.text_weights).expanduser() if network.text_weights else None
-    encoder = load_text_encoder(EMBEDDING_SPACE, folder=folder, device=network.device)
+    compute = Compute.named(network.device, network.precision)
+    encoder = load_text_encoder(EMBEDDING_SPACE, folder=network.text_folder, device=network.device)
     names = torch.from_numpy(embed_words(encoder, trained.class_names))
-    model = trained.network.to(pick_torch_device(network.device))
-    return MaskFormerSegmenter(model, names, network=network, postprocess=postprocess)
+    return MaskFormerSegmenter(
+        trained.network, names, compute=compute, network=network, postprocess=postprocess
+    )

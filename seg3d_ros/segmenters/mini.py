@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seg3d_ros.compute import pick_device
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.mini import Mini
 from seg3d_ros.networks.mini_decoder import Queries
@@ -16,7 +17,6 @@ from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Instances, Int64, Scene
 from seg3d_ros.segmenters.postprocess import BlockwiseSegmenter, distinct
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
-from seg3d_ros.segmenters.spaceformer_engine import pick_torch_device
 from seg3d_ros.segmenters.weights import MINI
 
 SEEDS = 400  # a room holds about 30 instances
@@ -92,5 +92,5 @@ def load_mini_segmenter(
     trained = load_trained(path)
     if not isinstance(trained.network, Mini):
         raise CheckpointError(f"{path} holds a {type(trained.network).__name__}, not a Mini")
-    model = trained.network.to(pick_torch_device(network.device))
+    model = trained.network.to(pick_device(network.device))
     return MiniSegmenter(model, network=network, postprocess=postprocess)

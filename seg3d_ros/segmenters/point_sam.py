@@ -5,15 +5,15 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from seg3d_ros.compute import Compute
 from seg3d_ros.networks.point_sam import load_point_sam
-from seg3d_ros.networks.point_sam_config import LARGE, PointSamConfig
+from seg3d_ros.networks.point_sam_config import MINI, PointSamConfig
 from seg3d_ros.scene import Bool, Float32, Scene
 from seg3d_ros.segmenters.clicks import check_clicks, clicked_voxels
 from seg3d_ros.segmenters.point_sam_session import PromptSession, SceneCrops
 from seg3d_ros.segmenters.prompt_network import PromptNetwork
 from seg3d_ros.segmenters.segmenter import PromptResult
 from seg3d_ros.segmenters.settings import NetworkSettings
-from seg3d_ros.segmenters.spaceformer_engine import pick_torch_device
 
 
 class PointSamPrompt:
@@ -60,26 +60,20 @@ class PointSamPrompt:
 
 
 def load_point_sam_prompt(
-    path: Path,
-    settings: NetworkSettings,
-    *,
-    name: str = "point_sam",
-    config: PointSamConfig = LARGE,
+    path: Path, settings: NetworkSettings, *, config: PointSamConfig | None = None
 ) -> PointSamPrompt:
-    """The segmenter with weights from a file.
+    """Segmenter with weights from a file, point_sam or point_sam_mini by their size.
 
     Args:
         path: a safetensors file, or the checkpoint of a training.
         settings: where and how the network runs.
-        name: it is registered under.
-        config: sizes of the network in the file.
+        config: sizes of the network in the file; None: of any size that has a name.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file holds other weights, or the device is not there.
     """
-    # The authors evaluated in fp32; a half precision has to be asked for.
-    precision = "fp32" if settings.precision == "auto" else settings.precision
-    device = pick_torch_device(settings.device)
+    compute = Compute.named(settings.device, settings.precision)
     network = load_point_sam(path, config=config)
-    return PointSamPrompt(name, PromptNetwork(network, device=device, precision=precision))
+    name = "point_sam_mini" if network.config == MINI else "point_sam"
+    return PointSamPrompt(name, PromptNetwork(network, compute))

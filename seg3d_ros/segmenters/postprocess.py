@@ -18,6 +18,7 @@ from scipy.sparse.csgraph import connected_components
 from seg3d_ros.scene import Bool, Float32, Instances, Int64, Scene
 from seg3d_ros.segmenters.blocks import segment_blocks
 from seg3d_ros.segmenters.mask_matrix import adjacency, intersections
+from seg3d_ros.segmenters.on_device import run_on_device
 from seg3d_ros.segmenters.settings import PostprocessSettings
 from seg3d_ros.sparse.voxel_keys import key_step, pack_keys, unpack_keys
 
@@ -165,21 +166,22 @@ class BlockwiseSegmenter(ABC):
 
         Raises:
             BlockTooLargeError: the device has not even memory for a small block.
+            DeviceLostError: the GPU takes no more work from this process.
         """
         if not len(scene):
             return Instances(np.zeros((0, 0), np.bool_), np.zeros(0, np.float32))
-        proposals, self._limit = segment_blocks(
-            scene.points, lambda rows: self._propose(scene, rows), limit=self._limit
-        )
+
+        def segment(rows: Int64) -> Instances:
+            return run_on_device(
+                self._device, lambda: self._propose(scene, rows), points=len(rows)
+            )
+
+        proposals, self._limit = segment_blocks(scene.points, segment, limit=self._limit)
         return finish(proposals, scene, self._postprocess)
 
     @abstractmethod
     def _propose(self, scene: Scene, rows: Int64) -> Instances:
-        """Proposals for the points in these rows, masks over them.
-
-        Raises:
-            BlockTooLargeError: there is no memory for so many.
-        """
+        """Proposals for the points in these rows, masks over them; memory may run out."""
 
 
 def take(instances: Instances, rows: Int64) -> Instances:

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from seg3d_ros.compute import Compute
+from seg3d_ros.networks.point_operations import MAX_POINTS
 from seg3d_ros.networks.point_sam import (
     READINGS,
     SINGLE,
+    Candidates,
     Clicks,
     EncodedClouds,
     PointSam,
 )
 from seg3d_ros.scene import Bool, Float32, Int64, Scene
-from seg3d_ros.segmenters.spaceformer_engine import autocast
+from seg3d_ros.segmenters.blocks import SMALLEST_BLOCK, BlockTooLargeError
+from seg3d_ros.segmenters.on_device import run_on_device
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +52,7 @@ class Crop:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """A mask in the making.
+    """Mask refined by the clicks so far.
 
     Attributes:
         logits: (1, P) over the encoded points of a crop, on the network's device.
@@ -53,37 +64,50 @@ class Answer:
 
 
 class PromptNetwork:
-    """Runs the network. Without state: any thread may call it, though calls share the device.
+    """Point-SAM on a device. Any thread may call it, though calls share the device.
 
     Args:
         network: Point-SAM of any size.
-        device: where it runs.
-        precision: "fp32", which the released weights were evaluated in, "fp16" or "bf16".
+        compute: device and precision.
     """
 
-    def __init__(
-        self, network: PointSam, *, device: torch.device, precision: str = "fp32"
-    ) -> None:
-        self.device = device
-        self._precision = precision
-        self._network = network.to(device).eval()
+    def __init__(self, network: PointSam, compute: Compute) -> None:
+        self._compute = compute
+        self._network = network.to(compute.device).eval()
+        self._memory_for = MAX_POINTS  # points; falls where memory does not suffice
 
-    @torch.inference_mode()
     def encode(self, scene: Scene, center: Float32, radius: float) -> Crop:
         """Encode the voxels within `radius` metres of `center`; at least one has to be.
 
-        Where they are more than the network is made for, some stand for those beside them.
+        Where they are more than the network is made for, or than there is memory for, some stand
+        for those beside them.
+
+        Raises:
+            BlockTooLargeError: the device has not even memory for a small cloud.
+            DeviceLostError: the GPU takes no more work from this process.
         """
         offset = scene.points - center
         distances = np.sqrt(np.einsum("ij,ij->i", offset, offset))
         rows = np.flatnonzero(distances <= radius)
-        taken, source = _thinned(offset[rows], self._network.config.most_points)
-        points = _normalised(offset[rows[taken]], floor=scene.voxel_size)
-        colors = scene.colors[rows[taken]] * 2 - 1
-        with autocast(self.device, self._precision):
-            clouds = self._network.encode(self._batch(points), self._batch(colors))
-        whole = len(rows) == len(scene)
-        return Crop(rows, source, points, whole, clouds)
+        while True:
+            most = min(self._network.config.most_points, self._memory_for)
+            taken, source = _thinned(offset[rows], most)
+            points = _normalised(offset[rows[taken]], floor=scene.voxel_size)
+            try:
+                clouds = self._encode(points, scene.colors[rows[taken]] * 2 - 1)
+                return Crop(rows, source, points, len(rows) == len(scene), clouds)
+            except BlockTooLargeError as error:
+                if len(points) <= SMALLEST_BLOCK:
+                    raise
+                self._memory_for = max(len(points) // 2, SMALLEST_BLOCK)
+                logger.warning("%s; going on with %d", error, self._memory_for)
+
+    @torch.inference_mode()
+    def _encode(self, points: Float32, colors: Float32) -> EncodedClouds:
+        def network() -> EncodedClouds:
+            return self._network.encode(self._batch(points), self._batch(colors))
+
+        return self._run(network, checked=lambda clouds: clouds.tokens, points=len(points))
 
     @torch.inference_mode()
     def answer(
@@ -98,6 +122,10 @@ class PromptNetwork:
             clicked: (K,) encoded points that were clicked.
             foreground: (K,) on the object or not.
             before: the answer that the last click was given for.
+
+        Raises:
+            BlockTooLargeError: the device has no memory for it.
+            DeviceLostError: the GPU takes no more work from this process.
         """
         first = before is None and len(clicked) == 1
         clicks = Clicks(
@@ -105,16 +133,27 @@ class PromptNetwork:
             self._batch(foreground.astype(np.int64)),
             before.logits if before else None,
         )
-        with autocast(self.device, self._precision):
-            found = self._network.predict(
-                crop.clouds, clicks, candidates=READINGS if first else SINGLE
-            )
+
+        def network() -> Candidates:
+            readings = READINGS if first else SINGLE
+            return self._network.predict(crop.clouds, clicks, candidates=readings)
+
+        found = self._run(
+            network, checked=lambda found: found.predicted_iou, points=len(crop.points)
+        )
         best = int(found.predicted_iou[0].argmax())
         iou = float(found.predicted_iou[0, best].clamp(0, 1))
         return Answer(found.logits[:, best].float(), iou)
 
+    def _run(self, network: Callable[[], T], *, checked: Callable[[T], Tensor], points: int) -> T:
+        device = self._compute.device
+        return run_on_device(
+            device, lambda: self._compute.run(network, checked=checked, name="point_sam"),
+            points=points,
+        )  # fmt: skip
+
     def _batch(self, array: Float32 | Int64) -> Tensor:
-        return torch.from_numpy(array)[None].to(self.device)
+        return torch.from_numpy(array)[None].to(self._compute.device)
 
 
 def _thinned(points: Float32, limit: int) -> tuple[Int64, Int64]:

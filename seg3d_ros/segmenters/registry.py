@@ -93,10 +93,9 @@ def _point_sam_mini(network: NetworkSettings) -> PromptSegmenter:
             f"the weights of point_sam_mini are not in this installation: {path} is missing; set "
             "`prompt_checkpoint` to what `seg3d train --config-name point_sam_mini` writes"
         )
-    from seg3d_ros.networks.point_sam_config import MINI
     from seg3d_ros.segmenters.point_sam import load_point_sam_prompt
 
-    return load_point_sam_prompt(path, network, name="point_sam_mini", config=MINI)
+    return load_point_sam_prompt(path, network)
 
 
 MODELS = {
@@ -196,7 +195,10 @@ def load_prompt_segmenter(
 
 
 def _best_prompt_model(network: NetworkSettings) -> str:
-    """Point-SAM where its weights are here, else the small one, which needs torch, too."""
+    """Point-SAM where its weights are here, else the small one, which needs torch, too.
+
+    A file that is given may hold either; the segmenter that is loaded from it has the right name.
+    """
     if network.prompt_checkpoint or POINT_SAM.path.is_file():
         return "point_sam"
     return "geometric" if missing_packages(_PROMPT_PACKAGES) else "point_sam_mini"

@@ -1,4 +1,4 @@
-"""What the rest of the package knows of a segmenter: two protocols, one result, one error."""
+"""What the rest of the package knows of a segmenter: protocols, a result, errors."""
 
 from __future__ import annotations
 
@@ -43,6 +43,10 @@ class PromptResult:
 
     mask: Bool
     predicted_iou: float | None = None
+
+
+class DeviceLostError(RuntimeError):
+    """A GPU takes no more work from this process; only a new process can use it again."""
 
 
 class NothingThereError(ValueError):

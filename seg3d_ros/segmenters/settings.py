@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from seg3d_ros.settings import check_settings, setting
 
@@ -50,6 +51,11 @@ class NetworkSettings:
 
     def __post_init__(self) -> None:
         check_settings(self)
+
+    @property
+    def text_folder(self) -> Path | None:
+        """Folder of `text_weights`; None where a download puts them."""
+        return Path(self.text_weights).expanduser() if self.text_weights else None
 
 
 @dataclass(frozen=True)

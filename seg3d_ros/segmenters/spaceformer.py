@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seg3d_ros.scene import Float32, Instances, Int64, Scene
-from seg3d_ros.segmenters.blocks import SMALLEST_BLOCK, BlockTooLargeError
+from seg3d_ros.scene import Instances, Int64, Scene
+from seg3d_ros.segmenters.blocks import SMALLEST_BLOCK
 from seg3d_ros.segmenters.postprocess import (
     BlockwiseSegmenter,
-    Queries,
     looks_inverted,
     propose,
     score_queries,
@@ -50,8 +49,9 @@ class SpaceformerSegmenter(BlockwiseSegmenter):
     ) -> None:
         self.engine = engine
         self._network_settings = network or NetworkSettings()
-        limit = self._network_settings.block_points or _usual_points(engine.device)
-        super().__init__(engine.device, limit=limit, postprocess=postprocess)
+        device = engine.compute.device
+        limit = self._network_settings.block_points or _usual_points(device)
+        super().__init__(device, limit=limit, postprocess=postprocess)
         self._checked = False
         self._warned_coarse = False
 
@@ -60,29 +60,19 @@ class SpaceformerSegmenter(BlockwiseSegmenter):
         self._warn_if_coarse(scene)
         return super().segment(scene)
 
+    @torch.no_grad()  # not `inference_mode`, see `WarpConvNetEngine`
     def _propose(self, scene: Scene, rows: Int64) -> Instances:
         """Proposals of all views of a part of the scene."""
-        try:
-            return self._propose_views(scene.points[rows], scene.colors[rows])
-        except RuntimeError as error:
-            if not _is_out_of_memory(error):
-                raise
-        # Outside of the handler, which would keep the tensors of the failed call alive.
-        if self.engine.device.type == "cuda":
-            torch.cuda.empty_cache()
-        raise BlockTooLargeError(f"{self.device} has no memory for {len(rows)} points")
-
-    @torch.inference_mode()
-    def _propose_views(self, points: Float32, colors: Float32) -> Instances:
+        points, colors = scene.points[rows], scene.colors[rows]
         # Whole metres are a whole number of voxels; small numbers keep float32 exact far away.
         origin = np.floor(points.min(axis=0))
-        cloud = torch.from_numpy(points - origin).to(self.engine.device)
-        features = torch.from_numpy(colors).to(self.engine.device) * 2 - 1
+        cloud = torch.from_numpy(points - origin).to(self._device)
+        features = torch.from_numpy(colors).to(self._device) * 2 - 1
         views = range(self._network_settings.augmented_views)
         return _pooled([self._propose_view(turned(cloud, view), features) for view in views])
 
     def _propose_view(self, points: Tensor, features: Tensor) -> Instances:
-        queries = self._queries(points, features)
+        queries = self.engine(points, features)
         scored = score_queries(queries, mask_threshold=self._postprocess.mask_threshold)
         if not self._checked:
             self._checked = True
@@ -93,16 +83,6 @@ class SpaceformerSegmenter(BlockwiseSegmenter):
                     "segmenters/postprocess.py has to be the other one; please report it"
                 )
         return propose(queries, scored, self._postprocess)
-
-    def _queries(self, points: Tensor, features: Tensor) -> Queries:
-        queries = self.engine(points, features)
-        if self.engine.precision == "fp32" or bool(queries.logits.isfinite().all()):
-            return queries
-        logger.warning(
-            "%s overflows in spaceformer; computing in fp32 from now on", self.engine.precision
-        )
-        self.engine.precision = "fp32"
-        return self.engine(points, features)
 
     def _warn_if_coarse(self, scene: Scene) -> None:
         if scene.voxel_size > _COARSE * VOXEL_SIZE_M and not self._warned_coarse:
@@ -161,8 +141,3 @@ def _pooled(views: list[Instances]) -> Instances:
         np.concatenate([view.scores for view in views]),
         np.concatenate(embeddings),
     )
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """Of a GPU, or of the CPU, whose error has no type of its own."""
-    return isinstance(error, torch.cuda.OutOfMemoryError) or "allocate memory" in str(error)

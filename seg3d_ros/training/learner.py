@@ -20,7 +20,7 @@ from seg3d_ros.training.processes import Processes
 
 logger = logging.getLogger(__name__)
 
-MAX_SKIPPED = 5  # steps in a row without a finite loss
+MAX_SKIPPED = 5  # steps in a row without a finite loss or gradient
 _AUTOCAST = {"32": None, "16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
 
 
@@ -51,7 +51,7 @@ class Step:
     Attributes:
         losses: the objective's, by name, scalars without gradient.
         output: of the model.
-        gradient_norm: before clipping; None where the step was skipped.
+        gradient_norm: before clipping, finite; None where the step was skipped.
         rate: the learning rate.
     """
 
@@ -90,7 +90,10 @@ class Learner:
         self._optimizers = optimizers_of(
             self._task, settings.optimizer, weight_decay=settings.weight_decay
         )
-        self._scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "16-mixed")
+        # It starts at 65,536; half a step at a time would waste more steps on the way down.
+        self._scaler = torch.amp.GradScaler(
+            device.type, backoff_factor=0.25, enabled=settings.precision == "16-mixed"
+        )
         self._average = (
             AveragedWeights(model, settings.ema_decay) if settings.ema_decay > 0 else None
         )
@@ -111,7 +114,7 @@ class Learner:
             rate: learning rate.
 
         Raises:
-            DivergedError: the loss was not finite for the `MAX_SKIPPED`th time in a row.
+            DivergedError: loss or gradient were not finite for the `MAX_SKIPPED`th time in a row.
         """
         self._seed(step)
         self._task.train()
@@ -122,7 +125,7 @@ class Learner:
         with self._autocast():
             losses, output = self._shared(batch)
         norm = self._descend(losses["total"])
-        self._count(norm, step)
+        self._count(norm, losses["total"], step)
         if self._average and norm is not None:
             self._average.update(self._task.model, step)
         detached = {name: loss.detach() for name, loss in losses.items()}
@@ -161,7 +164,11 @@ class Learner:
         self._scaler.load_state_dict(state["scaler"])
 
     def _descend(self, total: Tensor) -> float | None:
-        """Gradient, clipping, new weights; the norm of the gradient, None if there is none."""
+        """Gradient, clipping, new weights; the norm of the gradient, None if it is not finite.
+
+        With several optimizers either all of them step or none: clipping has multiplied the
+        finite gradients of one by the norm of all.
+        """
         if self.processes.any(not bool(total.isfinite())):
             return None
         torch.autograd.backward(self._scaler.scale(total))
@@ -169,24 +176,27 @@ class Learner:
             self._scaler.unscale_(optimizer)
         limit = self.settings.clip_norm or float("inf")
         norm = float(nn.utils.clip_grad_norm_(self._task.parameters(), limit))
-        # The scaler itself steps over gradients that its own factor makes too large.
-        if not np.isfinite(norm) and not self._scaler.is_enabled():
-            return None
-        for optimizer in self._optimizers:
-            self._scaler.step(optimizer)
+        if np.isfinite(norm):
+            for optimizer in self._optimizers:
+                self._scaler.step(optimizer)
         self._scaler.update()
-        return norm
+        return norm if np.isfinite(norm) else None
 
-    def _count(self, norm: float | None, step: int) -> None:
+    def _count(self, norm: float | None, total: Tensor, step: int) -> None:
+        """Count steps in a row that are skipped, but not those that only the scaler needs."""
         if norm is not None:
             self._skipped_in_a_row = 0
+            return
+        scale = self._scaler.get_scale()  # 1 without a scaler
+        if self._scaler.is_enabled() and scale >= 1 and bool(total.isfinite()):
+            logger.info("step %d is skipped: gradients are scaled by %g from now on", step, scale)
             return
         self._skipped_in_a_row += 1
         logger.warning("step %d is skipped: its loss or gradient is not finite", step)
         if self._skipped_in_a_row >= MAX_SKIPPED:
             raise DivergedError(
-                f"no finite loss in {MAX_SKIPPED} steps up to {step}; lower train.lr, or go on "
-                "from the last checkpoint with train.precision=32"
+                f"no finite loss or gradient in {MAX_SKIPPED} steps up to {step}; lower train.lr, "
+                "or go on from the last checkpoint with train.precision=32"
             )
 
     def _autocast(self) -> contextlib.AbstractContextManager[None]:

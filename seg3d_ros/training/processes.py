@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, distributed
 
+from seg3d_ros.compute import pick_device
+
 
 @dataclass(frozen=True)
 class Processes:
@@ -71,14 +73,7 @@ def joined(device: str) -> Iterator[Processes]:
 
 
 def _device(name: str, local_rank: int | None) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ValueError(f"device {name!r}; give auto, cpu, cuda or cuda:1") from error
+    device = pick_device(name if local_rank is None else name.partition(":")[0])
     if device.type != "cuda":
         return device
-    if not torch.cuda.is_available():
-        raise ValueError(f"device {name!r}: PyTorch finds no GPU here; train with device=cpu")
-    return torch.device("cuda", device.index or 0 if local_rank is None else local_rank)
+    return pick_device(f"cuda:{device.index or 0 if local_rank is None else local_rank}")

@@ -101,7 +101,7 @@ class Trainer:
         try:
             self._learner.load_state_dict(state)
             self.step = state["step"]
-        except (KeyError, RuntimeError, ValueError) as error:
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(
                 f"{path} is of another network or recipe ({error}); train it with its own, or "
                 "choose another paths.output_dir"

@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 from support import toy_room
 from support.small_spaceformer import CONFIG, small_network, write_checkpoint
+from support.trained_maskformer import write_checkpoint as write_trained
 
 from seg3d_ros.cli import main
+from seg3d_ros.networks.checkpoint import CheckpointError
+from seg3d_ros.segment_scene import default_model
 from seg3d_ros.segmenters import spaceformer_engine
+from seg3d_ros.segmenters.weights import MINI
 from seg3d_ros.text import encoder as encoders
 from seg3d_ros.viewer.results import FILES
 
@@ -106,18 +110,37 @@ def test_a_learned_model_names_its_objects(room, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
         spaceformer_engine, "load_spaceformer", lambda path: load(path, config=CONFIG)
     )
-    monkeypatch.setitem(encoders.ENCODERS, Letters.name, lambda *_: Letters())
+    folders = []
+
+    def letters(folder, device):
+        folders.append(folder)
+        return Letters()
+
+    monkeypatch.setitem(encoders.ENCODERS, Letters.name, letters)
     weights = write_checkpoint(tmp_path / "it.ckpt", small_network())
     words = tmp_path / "words.txt"
     words.write_text("chair\ntable\n")
     options = ["--checkpoint", str(weights), "--vocabulary", str(words), "--device", "cpu"]
     options += ["--min-score", "0", "--voxel-size", "0.02", "-o", str(tmp_path)]
+    options += ["--text-weights", str(tmp_path)]
     assert main(["segment", str(written(room, tmp_path / "room.npz")), *options]) == 0
     document = json.loads((tmp_path / "objects.json").read_text())
     assert document["model"] == "spaceformer"
+    assert folders == [tmp_path]
     assert document["objects"]
     assert {item["label"] for item in document["objects"]} <= {"chair", "table"}
     assert json.loads((tmp_path / "timings.json").read_text())["device"] == "cpu"
+
+
+def test_a_checkpoint_says_which_model_it_is_of(tmp_path):
+    assert default_model(str(MINI)) == "mini"
+    assert default_model(str(write_trained(tmp_path)[0])) == "maskformer"
+    released = write_checkpoint(tmp_path / "released.ckpt", small_network())
+    assert default_model(str(released)) == "spaceformer"
+    clicks = {"_target_": "seg3d_ros.training.click_rounds.ClickTraining"}
+    path, _ = write_trained(tmp_path, model=clicks)
+    with pytest.raises(CheckpointError, match=r"no segmenter of scenes.*ClickTraining"):
+        default_model(str(path))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +153,7 @@ def test_a_learned_model_names_its_objects(room, tmp_path, monkeypatch, capsys):
         (["{tmp}/room.npz", "--labels", "a", "--vocabulary", "b"], "give one of them"),
         (["{tmp}/room.npz", "--vocabulary", "{tmp}/none.txt"], "no vocabulary"),
         (["{tmp}/room.npz", "--voxel-size", "-1"], "voxel_size is -1"),
-        (["{tmp}/room.npz", "--checkpoint", "{tmp}/room.npz", "--device", "tpu"], "'tpu'"),
+        (["{tmp}/room.npz", "--model", "mini", "--device", "tpu"], "'tpu'"),
         (["{tmp}/room.npz", "--checkpoint", "{tmp}/room.npz"], "not a checkpoint"),
         (["--labels", "chair", "{tmp}/room.npz"], "SCENE"),
     ],

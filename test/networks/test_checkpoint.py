@@ -31,6 +31,23 @@ def test_what_is_no_checkpoint_is_refused(tmp_path, content):
         read_state_dict(path)
 
 
+@pytest.mark.parametrize(
+    ("state", "complaint"),
+    [
+        (None, "nothing where the dictionary"),
+        ("weights", "a str where the dictionary"),
+        (torch.ones(2), "a Tensor where the dictionary"),
+        ({3: torch.ones(2)}, "name is 3, not text"),
+        ({"a": torch.eye(2).to_sparse()}, "a as no plain array"),
+        ({"a": torch.ones(2, device="meta")}, "a as no plain array"),
+    ],
+)
+def test_the_right_key_with_a_wrong_value_is_said(tmp_path, state, complaint):
+    torch.save({"state_dict": state}, tmp_path / "file.ckpt")
+    with pytest.raises(CheckpointError, match=complaint):
+        read_state_dict(tmp_path / "file.ckpt")
+
+
 def test_tensors_take_the_type_of_the_network():
     network = nn.BatchNorm1d(3)
     state = {name: torch.full_like(t, 2).half() for name, t in network.state_dict().items()}

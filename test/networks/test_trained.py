@@ -61,11 +61,32 @@ def test_nothing_but_networks_is_called(tmp_path, target):
         ("model: [", "describes no network.*YAML"),
         ("data: {class_names: [a]}", "describes no network.*model"),
         ("- 1", "describes no network"),
+        (None, "a NoneType, not text"),
+        (torch.ones(2), "a Tensor, not text"),
+        ({}, "a dict, not text"),
+        ("[" * 100_000, "describes no network"),
+        ("model: 3\ndata: {class_names: [a]}", "its model is a int"),
     ],
 )
 def test_a_damaged_recipe_is_refused(tmp_path, recipe, complaint):
     path, _ = write_checkpoint(tmp_path, recipe=recipe)
     with pytest.raises(CheckpointError, match=complaint):
+        load_trained(path)
+
+
+@pytest.mark.parametrize("state", [None, "weights", torch.ones(2), {"class_head.bias": 3}])
+def test_weights_that_are_none_are_refused(tmp_path, state):
+    path, _ = write_checkpoint(tmp_path, state_dict=state)
+    with pytest.raises(CheckpointError, match=r"checkpoint\.pt"):
+        load_trained(path)
+
+
+@pytest.mark.parametrize(
+    "change", [{"num_heads": 0}, {"hidden_dim": -4}, {"num_queries": "many"}, {"num_decoders": []}]
+)
+def test_a_recipe_with_impossible_sizes_is_refused(tmp_path, change):
+    path, _ = write_checkpoint(tmp_path, model=CONFIG | change)
+    with pytest.raises(CheckpointError, match="describes no network"):
         load_trained(path)
 
 

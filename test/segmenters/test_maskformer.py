@@ -99,6 +99,36 @@ def test_blocks_of_a_large_scene_are_put_together(tmp_path, words, scene):
     assert found.masks.shape == (len(found), len(scene))
 
 
+def short_of_memory(network, *, limit):
+    """Make a function of points run out of a GPU's memory where there are too many."""
+
+    def limited(points, *args, **kwargs):
+        if len(points) > limit:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return network(points, *args, **kwargs)
+
+    return limited
+
+
+def test_a_full_gpu_gets_smaller_blocks(tmp_path, words, scene, caplog):
+    path, _ = write_checkpoint(tmp_path)
+    segmenter = segmenter_of(path)
+    model = segmenter._model
+    model.predict = short_of_memory(model.predict, limit=2500)
+    found = segmenter.segment(scene)
+    assert found.masks.shape == (len(found), len(scene)) and len(found)
+    assert "no memory for" in caplog.text
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_gives_nearly_the_same(tmp_path, words, scene, precision, overlap):
+    path, _ = write_checkpoint(tmp_path)
+    exact, half = (segmenter_of(path, precision=p).segment(scene) for p in ("fp32", precision))
+    assert not np.array_equal(exact.scores, half.scores)
+    assert np.median([overlap(half.masks, mask) for mask in exact.masks]) > 0.9
+    assert half.embeddings.dtype == np.float32
+
+
 def test_an_empty_scene_has_no_instances(tmp_path, words):
     path, _ = write_checkpoint(tmp_path)
     nothing = np.zeros((0, 3), np.float32)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from support.trained_maskformer import write_checkpoint
 
 from seg3d_ros.networks.checkpoint import CheckpointError
@@ -91,6 +92,21 @@ def test_blocks_find_what_the_whole_shows(corner, mini):
     both = whole.masks.astype(np.float32) @ parts.masks.T.astype(np.float32)
     union = whole.masks.sum(1)[:, None] + parts.masks.sum(1) - both
     assert ((both / union).max(axis=1) > 0.9).sum() >= 2
+
+
+def test_a_full_gpu_gets_smaller_blocks(builder, caplog, monkeypatch):
+    scene, _ = builder().rectangle((0, 0, 0), (1.2, 0, 0), (0, 1, 0)).build()
+    segmenter = load_segmenter("mini", network=NetworkSettings(device="cpu"))
+    encode = segmenter._model.encode
+
+    def limited(points, colors):
+        if len(points) > 2500:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return encode(points, colors)
+
+    monkeypatch.setattr(segmenter._model, "encode", limited)
+    assert segmenter.segment(scene).masks.shape[1] == len(scene)
+    assert "no memory for" in caplog.text
 
 
 def test_an_empty_scene_has_no_instances(mini):

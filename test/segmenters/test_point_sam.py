@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.point_sam import SMALL, small_network, write_weights
 
+from seg3d_ros.compute import Compute
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.point_sam import READINGS, Clicks, PointSam
 from seg3d_ros.networks.point_sam_config import MINI
 from seg3d_ros.scene import Scene
+from seg3d_ros.segmenters.blocks import BlockTooLargeError
 from seg3d_ros.segmenters.point_sam import PointSamPrompt, load_point_sam_prompt
 from seg3d_ros.segmenters.prompt_network import PromptNetwork, _thinned
 from seg3d_ros.segmenters.registry import load_prompt_segmenter
@@ -36,7 +38,7 @@ class Counted(PointSamPrompt):
         network.pc_encoder.register_forward_hook(lambda *_: self.ran.append("encoder"))
         network.mask_decoder.register_forward_hook(lambda *_: self.ran.append("decoder"))
         self.network = network
-        super().__init__("point_sam", PromptNetwork(network, device=torch.device(device)))
+        super().__init__("point_sam", PromptNetwork(network, Compute(torch.device(device))))
 
 
 def click(prompt, scene, *rows, off=()):
@@ -96,6 +98,41 @@ def test_more_voxels_than_the_network_is_made_for_are_answered_too():
     assert len(crop.points) == 300 and len(crop.rows) == 2000
 
 
+def test_a_full_gpu_gets_fewer_points(monkeypatch, caplog):
+    prompt, scene = Counted(), scene_of(9000)
+    encode = prompt.network.encode
+
+    def limited(points, colors):
+        if points.shape[1] > 5000:
+            raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate")
+        return encode(points, colors)
+
+    monkeypatch.setattr(prompt.network, "encode", limited)
+    found = click(prompt, scene, 1234)
+    assert found.mask.shape == (9000,) and found.mask[1234]
+    assert "no memory for 9000 points; going on with 4500" in caplog.text
+
+
+def test_no_memory_at_all_is_said(monkeypatch):
+    prompt, scene = Counted(), scene_of(3000)
+
+    def full(points, colors):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(prompt.network, "encode", full)
+    with pytest.raises(BlockTooLargeError, match="cpu has no memory for 2000 points"):
+        click(prompt, scene, 7)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_gives_nearly_the_same(precision):
+    scene, masks = scene_of(500), []
+    for name in ("fp32", precision):
+        network = PromptNetwork(small_network(), Compute(torch.device("cpu"), name))
+        masks.append(click(PointSamPrompt("x", network), scene, 7, 9).mask)
+    assert (masks[0] & masks[1]).sum() > 0.9 * (masks[0] | masks[1]).sum()
+
+
 def test_thinned_points_stand_for_those_nearest_to_them():
     points = scene_of(500).points
     taken, source = _thinned(points, 60)
@@ -129,7 +166,7 @@ def test_no_click_leaves_the_range_of_the_network(clicks, size):
     rows, foreground, aside, away = (np.array(column) for column in zip(*clicks, strict=True))
     points = scene.points[rows] + aside[:, None]
     points[~foreground] += away[~foreground, None]
-    prompt = PointSamPrompt("x", PromptNetwork(small_network(), device=torch.device("cpu")))
+    prompt = PointSamPrompt("x", PromptNetwork(small_network(), Compute(torch.device("cpu"))))
     try:
         found = prompt.segment_at(scene, points.astype(np.float32), foreground)
     except ValueError as error:
@@ -155,10 +192,10 @@ def test_bad_clicks(points, foreground, error, message):
 def test_weights_are_read_from_a_file(tmp_path):
     path = write_weights(tmp_path / "it.safetensors", small_network())
     settings = NetworkSettings(device="cpu")
-    prompt = load_point_sam_prompt(path, settings, name="small", config=SMALL)
+    prompt = load_point_sam_prompt(path, settings, config=SMALL)
     scene = scene_of(300)
     np.testing.assert_array_equal(click(prompt, scene, 3).mask, click(Counted(), scene, 3).mask)
-    assert prompt.name == "small"
+    assert prompt.name == "point_sam"
     with pytest.raises(CheckpointError, match="does not fit PointSam"):
         load_point_sam_prompt(path, settings, config=MINI)
     with pytest.raises(ValueError, match="tpu"):
@@ -192,8 +229,10 @@ def test_the_small_one_loads_from_a_training(tmp_path):
     path = write_weights(tmp_path / "mini.safetensors", network)
     assert path.stat().st_size <= 12e6
     settings = NetworkSettings(device="cpu", prompt_checkpoint=str(path))
-    prompt = load_prompt_segmenter("point_sam_mini", network=settings)
-    assert click(prompt, scene_of(200), 3).mask[3]
+    for name in ("point_sam_mini", "auto"):
+        prompt = load_prompt_segmenter(name, network=settings)
+        assert prompt.name == "point_sam_mini"
+        assert click(prompt, scene_of(200), 3).mask[3]
     missing = NetworkSettings(prompt_checkpoint=str(tmp_path / "none.safetensors"))
     with pytest.raises(FileNotFoundError, match="point_sam_mini are not in this installation"):
         load_prompt_segmenter("point_sam_mini", network=missing)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from support.small_spaceformer import CONFIG, small_network, write_checkpoint
 
+from seg3d_ros.compute import Compute
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.spaceformer import Spaceformer
 from seg3d_ros.scene import Scene
@@ -17,7 +18,7 @@ from seg3d_ros.segmenters.postprocess import Queries
 from seg3d_ros.segmenters.registry import load_segmenter
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.spaceformer import SpaceformerSegmenter, turned
-from seg3d_ros.segmenters.spaceformer_engine import TorchEngine, load_engine, pick_torch_device
+from seg3d_ros.segmenters.spaceformer_engine import TorchEngine, load_engine
 from seg3d_ros.text.encoder import ENCODERS
 
 LENIENT = PostprocessSettings(min_score=0.05)
@@ -31,7 +32,7 @@ def scene(builder):
 
 def segmenter(*, device=None, precision="fp32", seed=3, **settings):
     device = device or torch.device("cpu")
-    engine = TorchEngine(small_network(seed=seed), device=device, precision=precision)
+    engine = TorchEngine(small_network(seed=seed), Compute(device, precision))
     network = NetworkSettings(**settings)
     return SpaceformerSegmenter(engine, network=network, postprocess=LENIENT)
 
@@ -124,8 +125,8 @@ def test_one_point_is_a_scene():
 class Scripted:
     """An engine whose only query is what lies in x < 0.5 m, and that has little memory."""
 
-    name, precision = "scripted", "fp32"
-    device = torch.device("cpu")
+    name = "scripted"
+    compute = Compute(torch.device("cpu"))
 
     def __init__(self, *, memory=10**9, error="[enforce] can't allocate memory: buy more"):
         self.memory, self.error = memory, error
@@ -187,18 +188,13 @@ def test_views_are_eight_different_quarter_turns_and_mirror_images():
 
 
 def test_overflow_in_half_precision_falls_back(scene, caplog):
-    class Overflowing(Scripted):
-        precision = "fp16"
-
-        def __call__(self, points, colors):
-            queries = super().__call__(points, colors)
-            if self.precision == "fp16":
-                queries.logits.fill_(torch.inf)
-            return queries
-
+    network = small_network()
+    with torch.no_grad():
+        network.class_head.bias[0] = 1e5  # beyond fp16
+    engine = TorchEngine(network, Compute(torch.device("cpu"), "fp16"))
     with caplog.at_level(logging.WARNING):
-        found = SpaceformerSegmenter(Overflowing()).segment(scene)
-    assert len(found) == 1 and "fp16 overflows" in caplog.text
+        found = SpaceformerSegmenter(engine, postprocess=LENIENT).segment(scene)
+    assert len(found) and "fp16 overflows in spaceformer" in caplog.text
 
 
 @pytest.fixture
@@ -266,12 +262,6 @@ def test_missing_weights_say_how_to_get_them_and_under_which_licence(tmp_path, m
         load_segmenter("spaceformer")
     with pytest.raises(FileNotFoundError, match=r"/no/such\.ckpt"):
         load_segmenter("spaceformer", network=NetworkSettings(checkpoint="/no/such.ckpt"))
-
-
-@pytest.mark.parametrize("name", ["gpu", "cuda:99", "mps:0", "cpux"])
-def test_devices_that_are_not_here_are_refused(name):
-    with pytest.raises(ValueError, match=f"device is '{name}'"):
-        pick_torch_device(name)
 
 
 def test_warpconvnet_without_a_gpu_is_refused(tmp_path):

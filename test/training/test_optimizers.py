@@ -24,6 +24,13 @@ def test_every_weight_is_changed_once(name):
     assert all(g["weight_decay"] == 0.1 for o in optimizers for g in o.param_groups)
 
 
+def test_a_torch_without_muon_trains_with_adamw_and_says_so(monkeypatch):
+    monkeypatch.delattr(torch.optim, "Muon")
+    assert len(optimizers_of(network(), "adamw", weight_decay=0.1)) == 1
+    with pytest.raises(ValueError, match=r"needs torch 2\.9.*train\.optimizer=adamw"):
+        optimizers_of(network(), "muon", weight_decay=0.1)
+
+
 def test_muon_changes_a_matrix_alike_in_all_directions():
     """Singular values of the step are equal, though those of the gradient are far apart."""
     module = network()

@@ -54,5 +54,5 @@ def test_devices_that_are_not_there_are_refused():
     with joined("cpu") as processes:
         assert (processes.rank, processes.count, str(processes.device)) == (0, 1, "cpu")
         assert [processes.any(True), processes.any(False)] == [True, False]
-    with pytest.raises(ValueError, match="'abacus'; give auto, cpu"), joined("abacus"):
+    with pytest.raises(ValueError, match="'abacus'; use auto, cpu"), joined("abacus"):
         pass

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 from multiprocessing import active_children
@@ -181,7 +182,7 @@ def test_what_is_not_finite_is_skipped_until_it_is_too_much(root):
     assert not torch.equal(weights(trained)["layers.0.weight"], before["layers.0.weight"])
     for step in range(4):
         trained.learn(bad, step=step, rate=0.1)
-    with pytest.raises(DivergedError, match="no finite loss in 5 steps"):
+    with pytest.raises(DivergedError, match="no finite loss or gradient in 5 steps"):
         trained.learn(bad, step=9, rate=0.1)
 
 
@@ -197,6 +198,78 @@ def test_gradients_that_are_not_finite_are_skipped_too(root):
     assert float(result.losses["total"]) == 0
     assert result.gradient_norm is None
     assert all(value.isfinite().all() for value in weights(trained).values())
+
+
+class WideNetwork(nn.Module):
+    """A matrix for Muon, and a bias for AdamW, with logits of classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide = nn.Linear(6, 32)
+        self.matrix = nn.Linear(32, 32)
+
+    def forward(self, batch):
+        x = torch.cat([batch.points, batch.colors], dim=1)
+        return self.matrix(self.wide(x).relu())
+
+
+class Steep(nn.Module):
+    """A loss whose gradient times 65,536 is too large for half precision."""
+
+    def __init__(self, factor: float = 1.0) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, output, batch):
+        return {"total": output[:, 0].half().square().mean().float() * self.factor}
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_scale_that_is_too_large_costs_steps_but_no_weights(root, optimizer):
+    settings = dataclasses.replace(
+        learner().settings, precision="16-mixed", optimizer=optimizer, ema_decay=0.9
+    )
+    torch.manual_seed(0)
+    trained = Learner(WideNetwork(), Steep(300.0), settings=settings)
+    batch = collate([ScanNetDataset(root, "train")[0]])
+    started = {name: value.clone() for name, value in weights(trained).items()}
+    norms = []
+    for step in range(20):
+        result = trained.learn(batch, step=step, rate=0.01)
+        norms.append(result.gradient_norm)
+        assert all(value.isfinite().all() for value in trained.state_dict()["task"].values())
+        if set(norms) == {None}:  # the average stands still, too
+            assert_equal(weights(trained), started)
+    assert norms[0] is None
+    assert all(norm is not None and norm > 0 for norm in norms[-5:])
+
+
+@pytest.mark.parametrize("precision", ["32", "16-mixed", "bf16-mixed"])
+def test_gradients_that_stay_not_finite_end_training_in_every_precision(root, precision):
+    class Kink(nn.Module):
+        def forward(self, output, batch):
+            return {"total": (output - output.detach()).sum().sqrt()}
+
+    trained = Learner(ToyNetwork(), Kink(), settings=learner(precision=precision).settings)
+    batch = collate([ScanNetDataset(root, "train")[0]])
+    with pytest.raises(DivergedError, match="no finite loss or gradient in 5 steps"):
+        for step in range(20):
+            trained.learn(batch, step=step, rate=0.1)
+
+
+def test_pinning_reaches_every_tensor(root, monkeypatch):
+    """As `DataLoader` does it; without a GPU PyTorch pins nothing."""
+    from torch.utils.data._utils.pin_memory import pin_memory
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor + 0)
+    batch = collate([ScanNetDataset(root, "train")[0]])
+    pinned = pin_memory(batch)
+    for field in dataclasses.fields(batch):
+        before, after = getattr(batch, field.name), getattr(pinned, field.name)
+        if isinstance(before, torch.Tensor):
+            assert after is not before and torch.equal(after, before), field.name
+        else:
+            assert after == before
 
 
 def test_clipping_bounds_the_step(root):

@@ -1,0 +1,46 @@
+"""Model that a file of weights belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from seg3d_ros.networks.checkpoint import CheckpointError, read_checkpoint
+from seg3d_ros.networks.spaceformer import CHECKPOINT_PREFIX
+from seg3d_ros.networks.trained import parse_recipe
+
+_OF_TARGET = {
+    "seg3d_ros.networks.mini.Mini": "mini",
+    "seg3d_ros.networks.maskformer.MaskFormer": "maskformer",
+}
+
+
+def segmenter_of_checkpoint(path: str | Path) -> str:
+    """Name of the segmenter whose weights a checkpoint holds.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CheckpointError: it is damaged, or holds the weights of no segmenter.
+    """
+    path = Path(path).expanduser()
+    loaded = read_checkpoint(path)
+    if "recipe" in loaded:
+        target = _target(loaded["recipe"])
+        if target in _OF_TARGET:
+            return _OF_TARGET[target]
+        raise CheckpointError(f"{path} holds a network that is no segmenter of scenes: {target}")
+    state = loaded.get("state_dict")
+    if isinstance(state, Mapping) and any(str(n).startswith(CHECKPOINT_PREFIX) for n in state):
+        return "spaceformer"
+    raise CheckpointError(
+        f"{path} holds the weights of none of mini, maskformer and spaceformer; if it is one of "
+        "them, say which with --model"
+    )
+
+
+def _target(recipe: Any) -> str:
+    try:
+        return str(parse_recipe(recipe)["model"]["_target_"])
+    except (LookupError, TypeError, ValueError):
+        return "unknown"
