@@ -26,25 +26,28 @@ _OUT_OF_MEMORY = (
 
 
 def pick_device(name: str) -> torch.device:
-    """Device of this name; "auto" is a GPU if there is one.
+    """Device of this name, a GPU with its number; "auto" is a GPU if there is one.
 
     Raises:
         ValueError: PyTorch knows no such device, or this machine has none.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError as error:
         raise ValueError(f"device is {name!r}; use {DEVICES}") from error
     if device.type not in ("cpu", "cuda"):
         raise ValueError(f"device is {name!r}; use {DEVICES}")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+    if device.type == "cpu":
+        return device
+    number = device.index or 0
+    if number >= torch.cuda.device_count():
         raise ValueError(
             f"device is {name!r}, but PyTorch sees {torch.cuda.device_count()} CUDA devices here; "
             "use cpu, or install a PyTorch for your driver"
         )
-    return device
+    return torch.device("cuda", number)
 
 
 @dataclass

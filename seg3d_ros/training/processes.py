@@ -73,7 +73,7 @@ def joined(device: str) -> Iterator[Processes]:
 
 
 def _device(name: str, local_rank: int | None) -> torch.device:
-    device = pick_device(name if local_rank is None else name.partition(":")[0])
-    if device.type != "cuda":
-        return device
-    return pick_device(f"cuda:{device.index or 0 if local_rank is None else local_rank}")
+    if local_rank is None:
+        return pick_device(name)
+    device = pick_device(name.partition(":")[0])
+    return device if device.type == "cpu" else pick_device(f"cuda:{local_rank}")
