@@ -73,7 +73,7 @@ def _node(given: dict[str, str]) -> Node:
     if given["camera"]:
         # An empty list has no type for launch; the node passes over an empty name.
         overrides |= {"cameras": ["camera"], "point_cloud_topics": [""]}
-        remappings = [(f"camera/{ours}", theirs) for ours, theirs in _preset(given["camera"])]
+        remappings = _preset(given["camera"])
     return Node(
         package="seg3d_ros",
         executable="seg3d_node",
@@ -91,7 +91,13 @@ def _preset(camera: str) -> list[tuple[str, str]]:
     if camera not in CAMERAS:
         raise ValueError(f"camera {camera!r} is unknown, choose one of: {', '.join(CAMERAS)}")
     topics = yaml.safe_load((CONFIG / "cameras" / f"{camera}.yaml").read_text())
-    return list(topics.items())
+    plain = [(f"camera/{ours}", theirs) for ours, theirs in topics.items()]
+    # image_transport adds these names; with compressed_color and compressed_depth they are read.
+    compressed = [
+        (f"camera/{ours}/{transport}", f"{topics[ours]}/{transport}")
+        for ours, transport in (("color", "compressed"), ("depth", "compressedDepth"))
+    ]
+    return plain + compressed
 
 
 def _rviz(given: dict[str, str]) -> Node:

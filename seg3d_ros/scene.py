@@ -15,8 +15,22 @@ Bool = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
+class Distortion:
+    """Lens distortion with the parameters and the order of OpenCV.
+
+    Attributes:
+        coefficients: k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 (radial, tangential, rational,
+            thin prism), missing ones are 0; k1, k2, k3, k4 of an equidistant lens.
+        equidistant: True for a fisheye lens (Kannala and Brandt).
+    """
+
+    coefficients: tuple[float, ...]
+    equidistant: bool = False
+
+
+@dataclass(frozen=True)
 class Camera:
-    """Pinhole intrinsics, pixels; the optical frame is x right, y down, z forward."""
+    """Camera intrinsics, pixels; the optical frame is x right, y down, z forward."""
 
     width: int
     height: int
@@ -24,6 +38,7 @@ class Camera:
     fy: float
     cx: float
     cy: float
+    distortion: Distortion | None = None
 
 
 @dataclass(frozen=True, eq=False)

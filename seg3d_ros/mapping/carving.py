@@ -57,15 +57,15 @@ def depth_view(
     anchor = np.clip(np.floor(origin), -AXIS_LIMIT, AXIS_LIMIT)
     rotation = map_from_sensor[:3, :3].T * voxel_size
     to_center = rotation @ (anchor + 0.5 - origin)
-    matrix = np.column_stack([rotation, to_center]).astype(np.float32)
     intrinsics = (camera.fx, camera.fy, camera.cx + 0.5, camera.cy + 0.5)
-    return DepthView(
-        tuple((anchor + AXIS_LIMIT).astype(np.int32)),
-        tuple(matrix.ravel()),
-        tuple(np.float32(value) for value in intrinsics),
-        np.float32(voxel_size),
-        np.int64(stamp_ns),
-    )
+    with np.errstate(over="ignore"):  # absurd values become infinite, and see nothing
+        return DepthView(
+            tuple((anchor + AXIS_LIMIT).astype(np.int32)),
+            tuple(np.column_stack([rotation, to_center]).astype(np.float32).ravel()),
+            tuple(np.float32(value) for value in intrinsics),
+            np.float32(voxel_size),
+            np.int64(stamp_ns),
+        )
 
 
 @numba.njit(nogil=True, cache=True)

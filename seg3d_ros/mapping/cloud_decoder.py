@@ -28,6 +28,7 @@ _TYPE_NAMES = {
     "f8": "FLOAT64",
 }
 MAX_POINTS = 16_000_000  # 4000 x 4000; anything above is taken for a broken header
+NO_COLORS = "%s has no colours; learned models need them"  # the source
 _GREY = np.full((1, 3), 160, np.uint8)
 
 
@@ -65,11 +66,13 @@ class Cloud:
         points: (N, 3) float32 in the cloud's own frame, metres; a view of the data if possible.
         colors: (N, 3) uint8 RGB; a view of the data if possible, grey where the cloud has none.
         grid: (height, width) of an organised cloud, None for a list of points.
+        has_colors: False where the colours are made up.
     """
 
     points: Float32
     colors: UInt8
     grid: tuple[int, int] | None
+    has_colors: bool = True
 
 
 def decode_cloud(layout: CloudLayout, data: Any) -> Cloud:
@@ -93,6 +96,7 @@ def decode_cloud(layout: CloudLayout, data: Any) -> Cloud:
         points=columns.positions(),
         colors=columns.colors(),
         grid=(layout.height, layout.width) if layout.height > 1 else None,
+        has_colors=columns.has_colors,
     )
 
 
@@ -133,6 +137,11 @@ class _Columns:
         with np.errstate(over="ignore", invalid="ignore"):  # too large a float64 becomes infinite
             return np.require(joined, np.float32, ["ALIGNED"])
 
+    @property
+    def has_colors(self) -> bool:
+        names = self._fields.keys()
+        return "rgb" in names or "rgba" in names or {"r", "g", "b"} <= names
+
     def colors(self) -> UInt8:
         packed = self._fields.get("rgb") or self._fields.get("rgba")
         if packed is not None:
@@ -146,8 +155,9 @@ class _Columns:
             channels = self._joined([r, g, b])
             if channels.dtype == np.uint8:
                 return channels
-            unit = np.nan_to_num(np.clip(channels, 0, 1))
-            return np.asarray(np.rint(unit * 255), np.uint8)
+            with np.errstate(invalid="ignore"):  # bytes that are no numbers
+                unit = np.nan_to_num(np.clip(channels, 0, 1))
+                return np.asarray(np.rint(unit * 255), np.uint8)
         count = self._layout.height * self._layout.width
         return np.broadcast_to(_GREY, (count, 3))
 

@@ -79,16 +79,29 @@ class Pending(NamedTuple):
 
 
 def observe(
-    frame: Frame, frame_filter: FrameFilter, *, voxel_size: float, max_weight: float
+    frame: Frame,
+    frame_filter: FrameFilter,
+    *,
+    voxel_size: float,
+    max_weight: float,
+    organised: bool,
 ) -> Observation:
-    """Prepare a frame for `integrate_points`."""
+    """Prepare a frame for `integrate_points`.
+
+    Args:
+        frame: what was measured.
+        frame_filter: which points are kept.
+        voxel_size: metres.
+        max_weight: bound of a voxel's weight.
+        organised: the points are an image, in which neighbours may be a depth edge.
+    """
     grid_from_sensor = frame.map_from_sensor[:3].astype(np.float64) / voxel_size
     low, high = frame_filter.crop_box() / voxel_size
     return Observation(
         tuple(grid_from_sensor.ravel().tolist()),
         tuple(low.tolist()),
         tuple(high.tolist()),
-        range_limits(frame_filter, organised=frame.grid is not None),
+        range_limits(frame_filter, organised=organised),
         np.float32(max_weight),
         np.int64(frame.stamp_ns),
     )

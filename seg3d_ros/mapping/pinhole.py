@@ -6,9 +6,13 @@ import numpy as np
 
 from seg3d_ros.scene import Camera, Float32, Float64
 
-_STEP = 8  # every eighth pixel each way is plenty for four unknowns
+_SAMPLES = 16  # pixels each way are plenty for four unknowns
+_LARGEST_STEP = 8
 _MIN_PIXELS = 50
 _MAX_RESIDUAL = 0.5  # pixels
+_MAX_LENS_RESIDUAL = 0.05  # of the image's width: lenses of depth cameras bend less
+# Axes right, down and forward of an optical frame, and of a body frame (x forward, z up).
+_OPTICAL, _BODY = ((0, 1, 2), (1, 1, 1)), ((1, 2, 0), (-1, -1, 1))
 
 
 def estimate_camera(points: Float32, grid: tuple[int, int]) -> Camera | None:
@@ -22,21 +26,49 @@ def estimate_camera(points: Float32, grid: tuple[int, int]) -> Camera | None:
         The camera; None when too little was measured or the points are no pinhole's view along
         +z (a spinning lidar, a cloud in another frame).
     """
+    fit = _fit_image(points, grid, _OPTICAL, (_MAX_RESIDUAL, _MAX_RESIDUAL))
+    if fit is None:
+        return None
+    (fx, cx), (fy, cy) = fit
+    return Camera(grid[1], grid[0], fx, fy, cx, cy)
+
+
+def is_image(points: Float32, grid: tuple[int, int]) -> bool:
+    """True when points in image order are a camera's view, of any lens but a fisheye.
+
+    Args:
+        points: (H * W, 3) float32, optical or body frame (REP-103), NaN where nothing was
+            measured.
+        grid: (H, W).
+    """
+    most = (_MAX_LENS_RESIDUAL * grid[1], _MAX_LENS_RESIDUAL * grid[0])
+    return any(_fit_image(points, grid, axes, most) is not None for axes in (_OPTICAL, _BODY))
+
+
+Axes = tuple[tuple[int, int, int], tuple[int, int, int]]  # column of the points, and its sign
+Line = tuple[float, float]  # focal length and centre, pixels
+
+
+def _fit_image(
+    points: Float32, grid: tuple[int, int], axes: Axes, most: tuple[float, float]
+) -> tuple[Line, Line] | None:
+    """Focal length and centre across and down; None where pixels deviate by more than `most`."""
     height, width = grid
+    v_step, u_step = (max(1, min(_LARGEST_STEP, side // _SAMPLES)) for side in grid)
     with np.errstate(invalid="ignore"):  # bytes that are no numbers
-        image = points.reshape(height, width, 3)[::_STEP, ::_STEP].astype(np.float64)
+        image = points.reshape(height, width, 3)[::v_step, ::u_step].astype(np.float64)
+    image = image[..., axes[0]] * axes[1]
     rows, columns = np.nonzero((image[..., 2] > 0) & np.isfinite(image).all(axis=-1))
     if len(rows) < _MIN_PIXELS:
         return None
     x, y, z = image[rows, columns].T
-    across = _fit(columns.astype(np.float64) * _STEP, x / z)
-    down = _fit(rows.astype(np.float64) * _STEP, y / z)
-    if across is None or down is None:
-        return None
-    return Camera(width, height, across[0], down[0], across[1], down[1])
+    with np.errstate(over="ignore"):
+        across = _fit(columns.astype(np.float64) * u_step, x / z, most[0])
+        down = _fit(rows.astype(np.float64) * v_step, y / z, most[1])
+    return None if across is None or down is None else (across, down)
 
 
-def _fit(pixels: Float64, slopes: Float64) -> tuple[float, float] | None:
+def _fit(pixels: Float64, slopes: Float64, most: float) -> Line | None:
     """Focal length and centre with slope = (pixel - centre) / focal, None for a bad fit."""
     offsets = pixels - pixels.mean()
     spread = float(offsets @ offsets)
@@ -44,6 +76,6 @@ def _fit(pixels: Float64, slopes: Float64) -> tuple[float, float] | None:
         return None
     gain = float(offsets @ slopes) / spread  # 1 / focal length
     residuals = slopes - slopes.mean() - gain * offsets
-    if not np.abs(residuals).max() <= _MAX_RESIDUAL * abs(gain):
+    if gain == 0 or not np.abs(residuals).max() <= most * abs(gain):
         return None
     return 1 / gain, float(pixels.mean() - slopes.mean() / gain)

@@ -19,7 +19,8 @@ from seg3d_ros.mapping.integration import (
     integrate_points,
     observe,
 )
-from seg3d_ros.mapping.pinhole import estimate_camera
+from seg3d_ros.mapping.lens import ideal_view
+from seg3d_ros.mapping.pinhole import estimate_camera, is_image
 from seg3d_ros.mapping.snapshot import make_scene
 from seg3d_ros.mapping.transforms import check_rigid
 from seg3d_ros.mapping.voxel_arrays import arrays_of_rows, rows_of_arrays
@@ -144,13 +145,16 @@ class VoxelMap:
         """
         _check_frame(frame)
         ranges = range_image(frame)
-        camera = _carving_camera(frame) if self._settings.carve_free_space else None
+        camera = _camera_of(frame)
+        organised = camera is not None or _is_image(frame)
         with self._lock:
             self._follow_clock(frame.stamp_ns)
             before = self._table.count
-            used, outside, evicted = self._add(frame, ranges)
+            used, outside, evicted = self._add(frame, ranges, organised=organised)
             added = self._table.count - before + evicted
-            carved = self._carve(frame, ranges, camera) if camera else 0
+            carved = 0
+            if camera is not None and self._settings.carve_free_space:
+                carved = self._carve(frame, ranges, camera)
         return IntegrationReport(used, outside, added, carved, evicted)
 
     def snapshot(
@@ -214,7 +218,7 @@ class VoxelMap:
             self._newest_stamp_ns = stamp_ns
         self._newest_stamp_ns = max(self._newest_stamp_ns, stamp_ns)
 
-    def _add(self, frame: Frame, ranges: Float32) -> tuple[int, int, int]:
+    def _add(self, frame: Frame, ranges: Float32, *, organised: bool) -> tuple[int, int, int]:
         """Integrate the points; returns points used, points outside and voxels evicted."""
         table, settings = self._table, self._settings
         measured = Measured(_read_only(frame.points), _read_only(frame.colors), ranges)
@@ -223,6 +227,7 @@ class VoxelMap:
             self.frame_filter,
             voxel_size=settings.voxel_size,
             max_weight=settings.max_weight,
+            organised=organised,
         )
         pending = Pending.empty()
         used = outside = evicted = start = 0
@@ -244,6 +249,9 @@ class VoxelMap:
 
     def _carve(self, frame: Frame, ranges: Float32, camera: Camera) -> int:
         table = self._table
+        if camera.distortion is not None:
+            camera, pixels = ideal_view(camera)
+            ranges = ranges.ravel()[pixels]
         view = depth_view(
             camera,
             frame.map_from_sensor,
@@ -267,14 +275,19 @@ def _check_frame(frame: Frame) -> None:
     check_rigid(frame.map_from_sensor, "map_from_sensor")
 
 
-def _carving_camera(frame: Frame) -> Camera | None:
-    """Intrinsics for looking through voxels; None when the frame is no pinhole's image."""
+def _camera_of(frame: Frame) -> Camera | None:
+    """Intrinsics of a frame; None when it is no pinhole's image."""
     if frame.grid is None:
         return None
     if frame.camera is None:
         return estimate_camera(frame.points, frame.grid)
     same_size = (frame.camera.height, frame.camera.width) == frame.grid
     return frame.camera if same_size else None
+
+
+def _is_image(frame: Frame) -> bool:
+    """True for the view of a camera; the rings of a lidar are no rows of an image."""
+    return frame.grid is not None and is_image(frame.points, frame.grid)
 
 
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

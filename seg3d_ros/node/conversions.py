@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
+from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
 from seg3d_ros.mapping.cloud_decoder import Cloud, CloudField, CloudLayout, decode_cloud
-from seg3d_ros.mapping.image_decoder import ImageError, decode_color, decode_depth
 from seg3d_ros.mapping.transforms import matrix_from_pose
 from seg3d_ros.msg import Instance
 from seg3d_ros.objects.box import Box
 from seg3d_ros.objects.map_object import MapObject
-from seg3d_ros.scene import Camera, Float32, Float64, UInt8
+from seg3d_ros.scene import Float32, Float64
 
 NO_INSTANCE = 0  # instance_id of points that belong to no object
 NANOSECONDS = 1_000_000_000
@@ -73,35 +72,6 @@ def cloud_from_msg(msg: PointCloud2) -> Cloud:
         is_bigendian=msg.is_bigendian,
     )
     return decode_cloud(layout, msg.data)
-
-
-def camera_from_msg(msg: CameraInfo) -> Camera:
-    """Pinhole intrinsics of a camera.
-
-    Raises:
-        ImageError: the camera is not calibrated.
-    """
-    fx, fy, cx, cy = msg.k[0], msg.k[4], msg.k[2], msg.k[5]
-    if not (all(map(math.isfinite, (fx, fy, cx, cy))) and fx and fy):
-        raise ImageError(f"camera_info holds no calibration: k = {[float(v) for v in msg.k]}")
-    return Camera(msg.width, msg.height, fx, fy, cx, cy)
-
-
-def color_from_msg(msg: Image) -> UInt8:
-    """(H, W, 3) uint8 RGB; see `decode_color` for the errors."""
-    return decode_color(msg.encoding, msg.height, msg.width, msg.step, msg.data)
-
-
-def depth_from_msg(msg: Image) -> tuple[Any, float]:
-    """(H, W) depth and the metres of one unit; see `decode_depth` for the errors."""
-    return decode_depth(
-        msg.encoding,
-        msg.height,
-        msg.width,
-        msg.step,
-        msg.data,
-        is_bigendian=bool(msg.is_bigendian),
-    )
 
 
 def matrix_from_transform(transform: Any) -> Float64:

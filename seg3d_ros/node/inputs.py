@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -10,20 +11,20 @@ from rclpy.node import Node
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
-from seg3d_ros.mapping.depth_image import deproject
-from seg3d_ros.mapping.image_decoder import ImageError, decode_compressed
+from seg3d_ros.mapping.calibration import is_rectified
+from seg3d_ros.mapping.cloud_decoder import NO_COLORS
+from seg3d_ros.mapping.rgbd import RgbdMessages, RgbdReader
 from seg3d_ros.node.arrival import Arrival, Measurement, SourceRecord
 from seg3d_ros.node.conversions import (
     NANOSECONDS,
-    camera_from_msg,
     cloud_from_msg,
-    color_from_msg,
-    depth_from_msg,
     stamp_ns,
 )
 from seg3d_ros.node.pairing import StampPairer
 from seg3d_ros.node.qos import SENSOR
+from seg3d_ros.scene import Float64
 
+log = logging.getLogger(__name__)
 Deliver = Callable[[Arrival], None]
 Pair = tuple[Any, Any]  # colour and depth message of one moment
 
@@ -43,6 +44,7 @@ class Inputs:
         cloud_topics: tuple[str, ...],
         cameras: tuple[str, ...],
         compressed_color: bool,
+        compressed_depth: bool,
         sync_slop: float,
         deliver: Deliver,
     ) -> None:
@@ -54,7 +56,12 @@ class Inputs:
         for topic in cloud_topics:
             self._add_cloud(topic)
         for camera in cameras:
-            self._add_camera(camera, compressed_color, sync_slop)
+            self._add_camera(
+                camera,
+                color="color/compressed" if compressed_color else "color",
+                depth="depth/compressedDepth" if compressed_depth else "depth",
+                sync_slop=sync_slop,
+            )
 
     def close(self) -> None:
         """Stop listening."""
@@ -64,6 +71,7 @@ class Inputs:
 
     def _add_cloud(self, topic: str) -> None:
         record = self._add_source(topic, (topic,))
+        reader = CloudReader(topic)
 
         def on_cloud(msg: PointCloud2) -> None:
             record.count_received()
@@ -72,19 +80,24 @@ class Inputs:
                     source=topic,
                     frame_id=msg.header.frame_id,
                     stamp_ns=stamp_ns(msg.header.stamp),
-                    read=lambda: _read_cloud(msg),
+                    read=lambda _: reader.read(msg),
                 )
             )
 
         self._subscribe(PointCloud2, topic, on_cloud)
 
-    def _add_camera(self, camera: str, compressed: bool, sync_slop: float) -> None:
-        color_topic = f"{camera}/color" + ("/compressed" if compressed else "")
-        topics = (color_topic, f"{camera}/depth", f"{camera}/camera_info")
-        source = CameraSource(camera, self._add_source(camera, topics), sync_slop, self._deliver)
-        self._subscribe(CompressedImage if compressed else Image, topics[0], source.on_color)
-        self._subscribe(Image, topics[1], source.on_depth)
-        self._subscribe(CameraInfo, topics[2], source.on_camera_info)
+    def _add_camera(self, camera: str, *, color: str, depth: str, sync_slop: float) -> None:
+        color_topic, depth_topic = f"{camera}/{color}", f"{camera}/{depth}"
+        info_topic = f"{camera}/camera_info"
+        record = self._add_source(camera, (color_topic, depth_topic, info_topic))
+        source = CameraSource(camera, record, sync_slop, self._deliver)
+        source.color_rectified = is_rectified(self._node.resolve_topic_name(color_topic))
+        source.depth_rectified = is_rectified(self._node.resolve_topic_name(depth_topic))
+        self._subscribe(_image_type(color), color_topic, source.on_color)
+        self._subscribe(_image_type(depth), depth_topic, source.on_depth)
+        self._subscribe(CameraInfo, info_topic, source.on_camera_info)
+        # Only depth that is not registered to colour has a calibration of its own.
+        self._subscribe(CameraInfo, f"{camera}/depth/camera_info", source.on_depth_info)
 
     def _add_source(self, name: str, topics: tuple[str, ...]) -> SourceRecord:
         self.topics[name] = topics
@@ -111,16 +124,24 @@ class Inputs:
 
 
 class CameraSource:
-    """Pairs colour and depth of one camera; its callbacks run in the executor's thread."""
+    """Pairs colour and depth of one camera; its callbacks run in the executor's thread.
+
+    Attributes:
+        color_rectified: colour images are rectified already.
+        depth_rectified: depth images are rectified already.
+    """
 
     def __init__(
         self, name: str, record: SourceRecord, sync_slop: float, deliver: Deliver
     ) -> None:
+        self.color_rectified = self.depth_rectified = False
         self._name = name
         self._record = record
         self._deliver = deliver
         self._pairer: StampPairer[Any] = StampPairer(round(sync_slop * NANOSECONDS))
+        self._reader = RgbdReader()
         self._camera_info: CameraInfo | None = None
+        self._depth_info: CameraInfo | None = None
         self._held: Pair | None = None
 
     def on_color(self, msg: Image | CompressedImage) -> None:
@@ -138,6 +159,10 @@ class CameraSource:
         if self._held is not None:
             pair, self._held = self._held, None
             self._deliver_pair(pair, msg)
+
+    def on_depth_info(self, msg: CameraInfo) -> None:
+        """Remember the newest calibration of depth that is not registered to colour."""
+        self._depth_info = msg
 
     def _add(self, side: int, msg: Any) -> None:
         before = self._pairer.unpaired
@@ -161,36 +186,56 @@ class CameraSource:
 
     def _deliver_pair(self, pair: Pair, info: CameraInfo) -> None:
         color, depth = pair
+        messages = RgbdMessages(
+            color,
+            depth,
+            color_info=info,
+            depth_info=self._depth_info,
+            color_rectified=self.color_rectified,
+            depth_rectified=self.depth_rectified,
+        )
         self._deliver(
             Arrival(
                 source=self._name,
                 frame_id=depth.header.frame_id,
                 stamp_ns=stamp_ns(depth.header.stamp),
-                read=lambda: _read_images(color, depth, info),
+                read=lambda color_from_depth: _read_images(
+                    self._reader, messages, color_from_depth
+                ),
+                color_frame_id="" if messages.are_registered else color.header.frame_id,
             )
         )
 
 
-def _read_cloud(msg: PointCloud2) -> Measurement:
-    cloud = cloud_from_msg(msg)
-    return Measurement(cloud.points, cloud.colors, cloud.grid)
+def _image_type(topic: str) -> Any:
+    return CompressedImage if "/" in topic else Image
 
 
-def _read_images(color: Any, depth: Image, info: CameraInfo) -> Measurement:
-    compressed = isinstance(color, CompressedImage)
-    pixels = decode_compressed(color.data) if compressed else color_from_msg(color)
-    distances, unit = depth_from_msg(depth)
-    camera = camera_from_msg(info)
-    shape = distances.shape
-    if pixels.shape[:2] != shape:
-        raise ImageError(
-            f"colour is {pixels.shape[1]} x {pixels.shape[0]} and depth {shape[1]} x {shape[0]}; "
-            "use depth that is registered to colour"
-        )
-    if (info.height, info.width) not in (shape, (0, 0)):
-        raise ImageError(
-            f"camera_info is for {info.width} x {info.height} and depth is "
-            f"{shape[1]} x {shape[0]}; use the camera_info of the registered depth"
-        )
-    points = deproject(distances, camera, depth_unit=unit)
-    return Measurement(points, pixels.reshape(-1, 3), (shape[0], shape[1]), camera)
+class CloudReader:
+    """Decodes the clouds of one topic; says once when they have no colours."""
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+        self._has_warned = False
+
+    def read(self, msg: PointCloud2) -> Measurement:
+        """Decode a cloud; see `decode_cloud` for the errors."""
+        cloud = cloud_from_msg(msg)
+        if not (cloud.has_colors or self._has_warned):
+            self._has_warned = True
+            log.warning(NO_COLORS, self._topic)
+        return Measurement(cloud.points, cloud.colors, cloud.grid)
+
+
+def _read_images(
+    reader: RgbdReader, messages: RgbdMessages, color_from_depth: Float64 | None
+) -> Measurement:
+    image = reader.read(messages.with_own_calibrations(), color_from_depth)
+    height, width = image.depth.shape
+    return Measurement(
+        image.points(),
+        image.color.reshape(-1, 3),
+        (height, width),
+        image.camera,
+        image.frame_from_camera,
+    )

@@ -8,7 +8,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from seg3d_ros.mapping.transform_buffer import ExtrapolationError, TransformError
+from seg3d_ros.mapping.rgbd import unregistered_text
+from seg3d_ros.mapping.transform_buffer import (
+    ExtrapolationError,
+    NotConnectedError,
+    TransformError,
+    UnknownFrameError,
+)
 from seg3d_ros.node.arrival import Arrival, SourceRecord
 from seg3d_ros.node.throttle import Throttle
 from seg3d_ros.node.transform_source import TransformSource
@@ -105,8 +111,9 @@ class Integrator:
         record = self._records[arrival.source]
         try:
             pose = self._transforms.lookup(self._fixed_frame, arrival.frame_id, arrival.stamp_ns)
+            color_from_depth = self._color_from_depth(arrival)
             if self._take(arrival):
-                self._integrate(arrival, record, pose)
+                self._integrate(arrival, record, pose, color_from_depth)
         except TransformError as error:
             if not self._is_too_late(arrival, error):
                 return False
@@ -117,19 +124,44 @@ class Integrator:
             self._drop(arrival, record, "malformed", str(error))
         except Exception:
             # One bad frame must not end the thread.
-            log.exception("integrating a frame of %s failed", arrival.source)
+            source = arrival.source
+            self._throttle.warning(
+                source + " failed", "integrating a frame of %s failed", source, traceback=True
+            )
             self._take(arrival)
             self._drop(arrival, record, "internal error", "")
         return True
+
+    def _color_from_depth(self, arrival: Arrival) -> Float64 | None:
+        """Transform between the frames of colour and depth where they differ.
+
+        Raises:
+            TransformError: it is not known.
+        """
+        if not arrival.color_frame_id:
+            return None
+        colors, depth = arrival.color_frame_id, arrival.frame_id
+        try:
+            return self._transforms.lookup(colors, depth, arrival.stamp_ns)
+        except (UnknownFrameError, NotConnectedError) as error:
+            raise NotConnectedError(f"{unregistered_text(colors, depth)}: {error}") from error
 
     def _is_too_late(self, arrival: Arrival, error: TransformError) -> bool:
         waited = time.monotonic() - arrival.received_s
         from_the_past = isinstance(error, ExtrapolationError) and error.is_past
         return from_the_past or waited > self.tf_timeout
 
-    def _integrate(self, arrival: Arrival, record: SourceRecord, pose: Float64) -> None:
+    def _integrate(
+        self,
+        arrival: Arrival,
+        record: SourceRecord,
+        pose: Float64,
+        color_from_depth: Float64 | None,
+    ) -> None:
         with self._perception.timings.measure("decode"):
-            measured = arrival.read()
+            measured = arrival.read(color_from_depth)
+        if measured.frame_from_sensor is not None:
+            pose = pose @ measured.frame_from_sensor
         frame = Frame(
             measured.points,
             measured.colors,

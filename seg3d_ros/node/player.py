@@ -30,6 +30,7 @@ from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from tf2_msgs.msg import TFMessage
 
+from seg3d_ros.mapping.depth_image import DepthImage
 from seg3d_ros.mapping.transforms import invert
 from seg3d_ros.node.child_process import end_on_signals
 from seg3d_ros.node.conversions import NANOSECONDS, header_msg
@@ -44,7 +45,6 @@ from seg3d_ros.node.sensor_messages import (
 )
 from seg3d_ros.recordings.open import open_recording
 from seg3d_ros.recordings.recording import (
-    DepthImage,
     RecordedFrame,
     Recording,
     RecordingError,

@@ -232,6 +232,7 @@ class _Running:
             cloud_topics=settings.point_cloud_topics,
             cameras=settings.cameras,
             compressed_color=settings.compressed_color,
+            compressed_depth=settings.compressed_depth,
             sync_slop=settings.sync_slop,
             deliver=self._integrator.offer,
         )

@@ -11,7 +11,7 @@ from std_msgs.msg import Header
 
 from seg3d_ros.mapping.transforms import quaternion_from_matrix
 from seg3d_ros.node.conversions import byte_array, cloud_msg, vector_msg
-from seg3d_ros.scene import Camera, Float32, Float64, UInt8
+from seg3d_ros.scene import Camera, Distortion, Float32, Float64, UInt8
 
 MILLIMETRE = 0.001
 _POINT = np.dtype([("xyz", "<f4", 3), ("rgb", "<u4")])
@@ -55,18 +55,25 @@ def depth_msg(header: Header, depth: Any, *, unit: float) -> Image:
 
 
 def camera_info_msg(header: Header, camera: Camera) -> CameraInfo:
-    """Calibration of a camera without distortion."""
+    """Calibration of a camera."""
+    lens = camera.distortion or Distortion((0.0,) * 5)
     k = [camera.fx, 0.0, camera.cx, 0.0, camera.fy, camera.cy, 0.0, 0.0, 1.0]
     return CameraInfo(
         header=header,
         height=camera.height,
         width=camera.width,
-        distortion_model="plumb_bob",
-        d=[0.0] * 5,
+        distortion_model=_model_name(lens),
+        d=list(lens.coefficients),
         k=k,
         r=np.eye(3).reshape(-1).tolist(),
         p=[*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0],
     )
+
+
+def _model_name(lens: Distortion) -> str:
+    if lens.equidistant:
+        return "equidistant"
+    return "plumb_bob" if len(lens.coefficients) <= 5 else "rational_polynomial"
 
 
 def transform_msg(header: Header, child: str, parent_from_child: Float64) -> TransformStamped:

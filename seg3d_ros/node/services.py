@@ -250,7 +250,8 @@ class Services:
         stamp = stamp_ns(header.stamp) or None  # zero: the newest
         pose = self._transforms.lookup(self._fixed_frame, header.frame_id, stamp)
         moved = points @ pose[:3, :3].T + pose[:3, 3]
-        return np.asarray(moved, np.float32)
+        with np.errstate(over="ignore"):  # too far away becomes infinite, where nothing is
+            return np.asarray(moved, np.float32)
 
 
 def _failed(response: Any, code: int, message: str) -> Any:

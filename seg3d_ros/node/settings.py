@@ -15,10 +15,15 @@ class NodeSettings:
         ("points",), "Topics with sensor_msgs/PointCloud2; relative names can be remapped."
     )
     cameras: tuple[str, ...] = setting(
-        (), "Cameras; each has the topics NAME/color, NAME/depth and NAME/camera_info."
+        (),
+        "Cameras; each has the topics NAME/color, NAME/depth and NAME/camera_info; where depth is "
+        "not registered to colour, NAME/depth/camera_info as well.",
     )
     compressed_color: bool = setting(
         False, "Read NAME/color/compressed (CompressedImage) in place of NAME/color."
+    )
+    compressed_depth: bool = setting(
+        False, "Read NAME/depth/compressedDepth (CompressedImage) in place of NAME/depth."
     )
     sync_slop: float = setting(
         0.02,

@@ -16,12 +16,22 @@ class Throttle:
         self._log = log
         self._last: dict[str, float] = {}
 
-    def warning(self, condition: str, message: str, *values: object) -> None:
-        """Log unless the same condition was logged within the period."""
+    def warning(
+        self, condition: str, message: str, *values: object, traceback: bool = False
+    ) -> None:
+        """Log unless the same condition was logged within the period.
+
+        Args:
+            condition: what tells one line from another.
+            message: format of the line.
+            values: what the format takes.
+            traceback: add that of the exception being handled, as an error.
+        """
         now = time.monotonic()
         if now - self._last.get(condition, -PERIOD_S) < PERIOD_S:
             return
         if len(self._last) >= KEPT:
             self._last.clear()
         self._last[condition] = now
-        self._log.warning(message, *values)
+        level = logging.ERROR if traceback else logging.WARNING
+        self._log.log(level, message, *values, exc_info=traceback)

@@ -6,16 +6,24 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from seg3d_ros.mapping.cloud_decoder import CloudField, CloudLayout, decode_cloud
-from seg3d_ros.mapping.image_decoder import decode_color, decode_compressed, decode_depth
+from seg3d_ros.mapping.cloud_decoder import (
+    NO_COLORS,
+    Cloud,
+    CloudField,
+    CloudLayout,
+    decode_cloud,
+)
+from seg3d_ros.mapping.depth_image import DepthImage
 from seg3d_ros.mapping.transform_buffer import TransformError
+from seg3d_ros.recordings.bag_images import BagCamera, Lookup
 from seg3d_ros.recordings.bag_topics import CameraTopics, choose_topics
 from seg3d_ros.recordings.bag_transforms import BagTransforms, stamp_of
-from seg3d_ros.recordings.recording import DepthImage, RecordedFrame, RecordingError
-from seg3d_ros.scene import Camera
+from seg3d_ros.recordings.recording import RecordedFrame, RecordingError
+from seg3d_ros.scene import Float64
 
 logger = logging.getLogger(__name__)
 MAX_PAIR_GAP_NS = 20_000_000  # colour and depth further apart are not one frame (30 Hz cameras)
@@ -40,6 +48,7 @@ class Bag:
     def __init__(self, path: Path, *, topic: str = "", fixed_frame: str = "") -> None:
         self.name = path.resolve().stem
         self._path = path
+        self._has_warned = False
         with _opened(path) as reader:
             types = {c.topic: c.msgtype for c in reader.connections if c.msgcount}
             self.topics = choose_topics(types, topic)
@@ -66,7 +75,8 @@ class Bag:
                     error, skipped = failed, skipped + 1
                     continue
                 delivered += 1
-                yield RecordedFrame(stamp_ns, pose, self._decoded(main, companions))
+                lookup = partial(transforms.lookup, stamp_ns=stamp_ns, recorded_ns=recorded_ns)
+                yield self._decoded(main, companions, pose, lookup)
         if error is not None and not delivered:
             raise RecordingError(f"{self._path}: no frame can be placed: {error}") from error
         if skipped:
@@ -79,18 +89,37 @@ class Bag:
             for _, recorded_ns, message in _messages(reader, [topics.main]):
                 yield recorded_ns, message, ()
             return
-        _, _, info = next(_messages(reader, [topics.info]))
+        infos = {
+            topic: next(_messages(reader, [topic]))[2]
+            for topic in {topics.info, topics.color_info}
+        }
+        camera = BagCamera(topics, infos)
         for (recorded_ns, depth), color in _paired(reader, topics):
-            yield recorded_ns, depth, (color, info)
+            yield recorded_ns, depth, (camera, color)
 
-    def _decoded(self, main: Any, companions: tuple[Any, ...]) -> Any:
+    def _decoded(
+        self, main: Any, companions: tuple[Any, ...], map_from_frame: Float64, lookup: Lookup
+    ) -> RecordedFrame:
+        stamp_ns = stamp_of(main.header)
         try:
-            return _depth_image(main, *companions) if companions else _cloud(main)
+            if not companions:
+                return RecordedFrame(stamp_ns, map_from_frame, self._colored(_cloud(main)))
+            camera, color = companions
+            image: DepthImage = camera.decode(main, color, lookup)
         except ValueError as error:
-            stamp = stamp_of(main.header)
             raise RecordingError(
-                f"{self._path}: {self.topics.main} at {stamp} ns: {error}"
+                f"{self._path}: {self.topics.main} at {stamp_ns} ns: {error}"
             ) from error
+        if image.frame_from_camera is not None:
+            map_from_frame = map_from_frame @ image.frame_from_camera
+        return RecordedFrame(stamp_ns, map_from_frame, image)
+
+    def _colored(self, cloud: Cloud) -> Cloud:
+        """The cloud; says once when it has no colours."""
+        if not (cloud.has_colors or self._has_warned):
+            self._has_warned = True
+            logger.warning(NO_COLORS, self.topics.main)
+        return cloud
 
 
 @contextlib.contextmanager
@@ -136,7 +165,7 @@ def _with_nearest(depth: Read, colors: deque[Any]) -> Iterator[tuple[Read, Any]]
         yield depth, colors[gaps.index(min(gaps))]
 
 
-def _cloud(message: Any) -> Any:
+def _cloud(message: Any) -> Cloud:
     fields = tuple(CloudField(f.name, f.offset, f.datatype, f.count) for f in message.fields)
     layout = CloudLayout(
         message.height,
@@ -147,20 +176,3 @@ def _cloud(message: Any) -> Any:
         bool(message.is_bigendian),
     )
     return decode_cloud(layout, message.data)
-
-
-def _depth_image(depth: Any, color: Any, info: Any) -> DepthImage:
-    values, unit = decode_depth(
-        depth.encoding,
-        depth.height,
-        depth.width,
-        depth.step,
-        depth.data,
-        is_bigendian=bool(depth.is_bigendian),
-    )
-    if hasattr(color, "encoding"):
-        picture = decode_color(color.encoding, color.height, color.width, color.step, color.data)
-    else:
-        picture = decode_compressed(color.data)
-    camera = Camera(info.width, info.height, info.k[0], info.k[4], info.k[2], info.k[5])
-    return DepthImage(picture, values, unit, camera)

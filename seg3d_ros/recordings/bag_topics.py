@@ -13,6 +13,8 @@ IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED = "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 TRANSFORMS = "tf2_msgs/msg/TFMessage"
+_TRANSPORTS = ("compressedDepth", "compressed")  # of image_transport, the best for depth first
+_NO_COLOR = ("compressedDepth", "theora", "ffmpeg", "zstd")  # transports that carry none to read
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,12 @@ class CloudTopic:
 
 @dataclass(frozen=True)
 class CameraTopics:
-    """Topics of registered depth and colour with their intrinsics; `main` carries the depth."""
+    """Topics of depth (`main`) and colour, and of the intrinsics that lie nearest to each."""
 
     main: str
     color: str
     info: str
+    color_info: str
 
 
 def choose_topics(types: Mapping[str, str], wanted: str) -> CloudTopic | CameraTopics:
@@ -60,16 +63,40 @@ def choose_topics(types: Mapping[str, str], wanted: str) -> CloudTopic | CameraT
 
 def _sources(types: Mapping[str, str]) -> dict[str, CloudTopic | CameraTopics]:
     """Everything that can be read, by its main topic."""
-    sources: dict[str, CloudTopic | CameraTopics] = {}
+    sources: dict[str, CloudTopic | CameraTopics] = {
+        topic: CloudTopic(topic) for topic, kind in sorted(types.items()) if kind == CLOUD
+    }
     images = [topic for topic, kind in types.items() if kind in (IMAGE, COMPRESSED)]
-    colors = [topic for topic in images if not any(word in topic for word in ("depth", "infra"))]
+    depths = [topic for topic in images if "depth" in _plain(topic)]
+    colors = [
+        topic
+        for topic in images
+        if not any(word in _plain(topic) for word in ("depth", "infra"))
+        and posixpath.basename(topic) not in _NO_COLOR
+    ]
     infos = [topic for topic, kind in types.items() if kind == CAMERA_INFO]
-    for topic, kind in sorted(types.items()):
-        if kind == CLOUD:
-            sources[topic] = CloudTopic(topic)
-        elif kind == IMAGE and "depth" in topic and colors and infos:
-            sources[topic] = CameraTopics(topic, _nearest(topic, colors), _nearest(topic, infos))
-    return sources
+    for topic in _best_transports(depths) if colors and infos else ():
+        color = _nearest(topic, colors)
+        sources[topic] = CameraTopics(topic, color, _nearest(topic, infos), _nearest(color, infos))
+    return dict(sorted(sources.items()))
+
+
+def _plain(topic: str) -> str:
+    """Topic of an image without the name of the transport that image_transport adds."""
+    return posixpath.dirname(topic) if posixpath.basename(topic) in _TRANSPORTS else topic
+
+
+def _best_transports(topics: list[str]) -> list[str]:
+    """One topic an image: raw before compressed without loss before what may be a PNG."""
+    best: dict[str, str] = {}
+    for topic in sorted(topics, key=_rank):
+        best.setdefault(_plain(topic), topic)
+    return sorted(best.values())
+
+
+def _rank(topic: str) -> int:
+    name = posixpath.basename(topic)
+    return _TRANSPORTS.index(name) + 1 if name in _TRANSPORTS else 0
 
 
 def _nearest(topic: str, candidates: list[str]) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.mapping.depth_image import DepthImage
 from seg3d_ros.recordings.camera_file import DepthCamera, y_down
-from seg3d_ros.recordings.recording import DepthImage, RecordedFrame, RecordingError, rate_of
+from seg3d_ros.recordings.recording import RecordedFrame, RecordingError, rate_of
 from seg3d_ros.recordings.trajectory import is_rigid
 from seg3d_ros.recordings.up_axis import Up, find_up, map_from_world_for
 from seg3d_ros.scene import Float64, UInt8

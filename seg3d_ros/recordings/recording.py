@@ -4,43 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from seg3d_ros.mapping.cloud_decoder import Cloud
-from seg3d_ros.mapping.depth_image import deproject
-from seg3d_ros.scene import Camera, Float64, Frame, UInt8
+from seg3d_ros.mapping.depth_image import DepthImage
+from seg3d_ros.scene import Float64, Frame
 
 
 class RecordingError(ValueError):
     """The recording cannot be read; the message names the file and says what to do."""
-
-
-@dataclass(frozen=True, eq=False)
-class DepthImage:
-    """A colour image and a depth image, pixel on pixel.
-
-    Attributes:
-        color: (H, W, 3) uint8 RGB.
-        depth: (H, W) uint16 or float32; zero and NaN mean "nothing measured".
-        depth_unit: metres of one unit of depth.
-        camera: intrinsics of both images.
-    """
-
-    color: UInt8
-    depth: npt.NDArray[Any]
-    depth_unit: float
-    camera: Camera
-
-    def __post_init__(self) -> None:
-        size = (self.camera.height, self.camera.width)
-        if self.color.shape != (*size, 3) or self.depth.shape != size:
-            raise ValueError(
-                f"colour {self.color.shape[1::-1]}, depth {self.depth.shape[::-1]} and "
-                f"intrinsics {size[::-1]} differ in size (width, height)"
-            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +24,8 @@ class RecordedFrame:
 
     Attributes:
         stamp_ns: time of the measurement, nanoseconds.
-        map_from_sensor: (4, 4) float64; the map is z up, images are measured in the optical frame.
+        map_from_sensor: (4, 4) float64; the map is z up, images are measured in the axes of their
+            camera.
         data: images of a camera, or a point cloud in the sensor's frame.
     """
 
@@ -88,7 +64,7 @@ def to_frame(recorded: RecordedFrame) -> Frame:
             data.points, data.colors, recorded.stamp_ns, recorded.map_from_sensor, data.grid
         )
     return Frame(
-        points=deproject(data.depth, data.camera, depth_unit=data.depth_unit),
+        points=data.points(),
         colors=data.color.reshape(-1, 3),
         stamp_ns=recorded.stamp_ns,
         map_from_sensor=recorded.map_from_sensor,

@@ -7,8 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from seg3d_ros.mapping.depth_image import deproject
-from seg3d_ros.recordings.recording import DepthImage
+from seg3d_ros.mapping.depth_image import DepthImage, deproject
 from seg3d_ros.scene import Float64
 
 Up = Literal["auto", "x", "-x", "y", "-y", "z", "-z"]

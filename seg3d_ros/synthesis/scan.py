@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg3d_ros.recordings.recording import DepthImage, RecordedFrame
+from seg3d_ros.mapping.depth_image import DepthImage
+from seg3d_ros.recordings.recording import RecordedFrame
 from seg3d_ros.scene import Camera, Float64
 from seg3d_ros.synthesis.capture import CAREFUL, Capture
 from seg3d_ros.synthesis.fusion import NONE, Int32

@@ -20,6 +20,20 @@ ENCODED = {
     "bgr8": RGB[..., ::-1],
     "rgba8": np.concatenate([RGB, ALPHA], axis=2),
     "bgra8": np.concatenate([RGB[..., ::-1], ALPHA], axis=2),
+    "8UC3": RGB[..., ::-1],
+    "8UC4": np.concatenate([RGB[..., ::-1], ALPHA], axis=2),
+    "rgb16": RGB.astype("<u2") * 257 + np.uint16(100),
+    "bgr16": RGB[..., ::-1].astype("<u2") * 257,
+    "rgba16": np.concatenate([RGB, ALPHA], axis=2).astype("<u2") * 257,
+    "bgra16": np.concatenate([RGB[..., ::-1], ALPHA], axis=2).astype("<u2") * 257,
+}
+# Corners and primaries of the colour cube in BT.601 with luma from 16 to 235.
+YUV = {
+    (0, 0, 0): (16, 128, 128),
+    (255, 255, 255): (235, 128, 128),
+    (255, 0, 0): (81, 90, 240),
+    (0, 255, 0): (145, 54, 34),
+    (0, 0, 255): (41, 240, 110),
 }
 
 
@@ -41,6 +55,36 @@ def test_mono_becomes_grey() -> None:
     image = decode_color("mono8", 2, 3, 3, bytes(range(6)))
     assert image.shape == (2, 3, 3)
     np.testing.assert_array_equal(image[1, 2], [5, 5, 5])
+
+
+def test_colour_of_sixteen_bits_of_either_byte_order() -> None:
+    image = RGB.astype(">u2") * 257
+    colors = decode_color("rgb16", 2, 3, 18, image.tobytes(), is_bigendian=True)
+    np.testing.assert_array_equal(colors, RGB)
+
+
+@pytest.mark.parametrize("encoding", ["yuv422", "uyvy", "yuv422_yuy2", "yuyv"])
+@pytest.mark.parametrize("rgb", YUV)
+def test_pairs_of_pixels_that_share_their_chroma(encoding: str, rgb: tuple) -> None:
+    y, u, v = YUV[rgb]
+    pairs = [y, u, y, v] if "yuy" in encoding else [u, y, v, y]
+    step, data = padded(np.array([pairs * 2] * 3, np.uint8), 2)
+    image = decode_color(encoding, 3, 4, step, data)
+    np.testing.assert_allclose(image, np.broadcast_to(rgb, (3, 4, 3)), atol=2)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("pattern", ["rggb", "grbg", "gbrg", "bggr"])
+def test_bayer_mosaics(pattern: str, bits: int) -> None:
+    v, u = np.mgrid[:12, :16]
+    truth = np.stack([40 + 8 * u, 60 + 10 * v, 20 + 5 * u + 6 * v], axis=-1)
+    tile = np.array([["rgb".index(c) for c in pattern[:2]], ["rgb".index(c) for c in pattern[2:]]])
+    mosaic = np.take_along_axis(truth, np.tile(tile, (6, 8))[..., None], axis=-1)[..., 0]
+    data = (mosaic * (257 if bits == 16 else 1)).astype(f"<u{bits // 8}")
+    image = decode_color(f"bayer_{pattern}{bits}", 12, 16, data.strides[0], data.tobytes())
+    # Bilinear interpolation is exact on linear ramps, but for rounding and the border.
+    np.testing.assert_allclose(image[1:-1, 1:-1], truth[1:-1, 1:-1], atol=1)
+    np.testing.assert_allclose(image, truth, atol=11)
 
 
 def test_colour_is_a_view() -> None:
@@ -76,7 +120,8 @@ def test_broken_compressed_images_are_refused(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("yuv422", 2, 3, 9, bytes(18)), "'yuv422' is not understood"),
+        (("nv21", 2, 3, 9, bytes(18)), "'nv21' is not understood; use one of rgb8, .*bayer_rggb8"),
+        (("yuv422", 2, 3, 9, bytes(18)), "3 wide"),
         (("rgb8", 0, 3, 9, bytes(18)), "3 x 0"),
         (("rgb8", 2, 100_000, 300_000, bytes(18)), "100000"),
         (("rgb8", 2, 3, 8, bytes(18)), "step 8"),

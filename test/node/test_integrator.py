@@ -42,7 +42,7 @@ def test_overruns_and_the_frame_in_work_are_counted_once(integrator, frame) -> N
     record, go = SourceRecord(), threading.Event()
     points = np.full((4, 3), 1.0, np.float32)
 
-    def read() -> Measurement:
+    def read(_: object) -> Measurement:
         go.wait(10)
         return Measurement(points, np.zeros((4, 3), np.uint8), None)
 

@@ -16,12 +16,10 @@ from support.harness import Robot, wait_until
 from support.toy_recording import RATE_HZ, write_toy_recording
 from tf2_msgs.msg import TFMessage
 
+from seg3d_ros.mapping.rgbd import RgbdMessages, RgbdReader
 from seg3d_ros.mapping.transform_buffer import TransformBuffer
 from seg3d_ros.node.conversions import (
-    camera_from_msg,
     cloud_from_msg,
-    color_from_msg,
-    depth_from_msg,
     matrix_from_transform,
     stamp_ns,
 )
@@ -96,11 +94,11 @@ def test_every_image_arrives_with_its_pose(robot, play, folder) -> None:
     assert len(colors) == len(recorded) == FRAMES
     assert np.diff(stamps(colors)) == pytest.approx([1e9 / RATE_HZ] * (FRAMES - 1), abs=2)
     for color, depth, info, frame in zip(colors, depths, infos, recorded, strict=True):
-        np.testing.assert_array_equal(color_from_msg(color), frame.data.color)
-        values, unit = depth_from_msg(depth)
-        np.testing.assert_array_equal(values, frame.data.depth)
-        assert unit == frame.data.depth_unit
-        assert camera_from_msg(info) == frame.data.camera
+        image = RgbdReader().read(RgbdMessages(color, depth, info, None), None)
+        np.testing.assert_array_equal(image.color, frame.data.color)
+        np.testing.assert_array_equal(image.depth, frame.data.depth)
+        assert image.depth_unit == frame.data.depth_unit
+        assert image.camera == frame.data.camera
         pose = map_from_sensor(robot, depth.header.frame_id, stamp_ns(depth.header.stamp))
         np.testing.assert_allclose(pose, frame.map_from_sensor, atol=1e-9)
 

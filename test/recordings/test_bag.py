@@ -279,6 +279,7 @@ def test_topics_of_a_usual_camera_driver():
         "/camera/aligned_depth_to_color/image_raw",
         "/camera/color/image_raw",
         "/camera/aligned_depth_to_color/camera_info",
+        "/camera/color/camera_info",
     )
     assert choose_topics({"/points": "sensor_msgs/msg/PointCloud2"}, "") == CloudTopic("/points")
 

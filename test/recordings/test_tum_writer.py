@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from seg3d_ros.mapping.cloud_decoder import Cloud
+from seg3d_ros.mapping.depth_image import DepthImage
 from seg3d_ros.recordings.open import open_recording
-from seg3d_ros.recordings.recording import DepthImage, RecordedFrame
+from seg3d_ros.recordings.recording import RecordedFrame
 from seg3d_ros.recordings.tum_writer import write_tum
 from seg3d_ros.scene import Camera
 

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from seg3d_ros.mapping.depth_image import DepthImage
 from seg3d_ros.recordings.open import open_recording
-from seg3d_ros.recordings.recording import DepthImage, to_frame
+from seg3d_ros.recordings.recording import to_frame
 from seg3d_ros.recordings.up_axis import find_up, map_from_world_for
 from seg3d_ros.scene import Camera
 
