@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
+import numpy.typing as npt
 
 from seg3d_ros.mapping.frame_filter import PAD
-from seg3d_ros.scene import Camera, Float32, Float64, Int64
+from seg3d_ros.scene import Camera, Float32, Float64
 
+Int32 = npt.NDArray[np.int32]
 _TERMS = 12  # coefficients of the polynomial model, see `scene.Distortion`
 _ITERATIONS = 50
 _CONVERGED = 1e-9  # on the image plane at distance 1; pixels are about 1e-3 wide
@@ -44,12 +46,12 @@ class IdealView(NamedTuple):
 
     Attributes:
         camera: intrinsics without distortion.
-        pixels: (H + 2 PAD, W + 2 PAD) int64, index into the flat, padded distorted image; 0,
+        pixels: (H + 2 PAD, W + 2 PAD) int32, index into the flat, padded distorted image; 0,
             a pixel of the padding, where it shows nothing.
     """
 
     camera: Camera
-    pixels: Int64
+    pixels: Int32
 
 
 @lru_cache(maxsize=8)
@@ -82,9 +84,16 @@ def ideal_view(camera: Camera) -> IdealView:
     ideal = _ideal_camera(camera, rays)
     x = (np.arange(ideal.width) - ideal.cx) / ideal.fx
     y = (np.arange(ideal.height) - ideal.cy) / ideal.fy
-    pixels = np.zeros((ideal.height + 2 * PAD, ideal.width + 2 * PAD), np.int64)
+    pixels = np.zeros((ideal.height + 2 * PAD, ideal.width + 2 * PAD), np.int32)
     _tabulate(lens_of(camera), x, y, (camera.height, camera.width), pixels)
     return IdealView(ideal, pixels)
+
+
+def resample(view: IdealView, ranges: Float32) -> Float32:
+    """Padded range image of a distorted camera as its ideal view."""
+    resampled = np.empty(view.pixels.shape, np.float32)
+    _gather(ranges.ravel(), view.pixels.ravel(), resampled.ravel())
+    return resampled
 
 
 def _ideal_camera(camera: Camera, rays: Float32) -> Camera:
@@ -210,3 +219,9 @@ def _tabulate(lens, x, y, size, pixels):  # type: ignore[no-untyped-def]
             if -0.5 <= u < width - 0.5 and -0.5 <= v < height - 0.5:
                 place = (np.int64(v + 0.5) + PAD) * (width + 2 * PAD) + np.int64(u + 0.5) + PAD
                 pixels[row + PAD, column + PAD] = place
+
+
+@numba.njit(nogil=True, cache=True)
+def _gather(values, places, found):  # type: ignore[no-untyped-def]
+    for i in range(places.size):
+        found[i] = values[places[i]]

@@ -19,7 +19,7 @@ from seg3d_ros.mapping.integration import (
     integrate_points,
     observe,
 )
-from seg3d_ros.mapping.lens import ideal_view
+from seg3d_ros.mapping.lens import ideal_view, resample
 from seg3d_ros.mapping.pinhole import estimate_camera, is_image
 from seg3d_ros.mapping.snapshot import make_scene
 from seg3d_ros.mapping.transforms import check_rigid
@@ -250,8 +250,8 @@ class VoxelMap:
     def _carve(self, frame: Frame, ranges: Float32, camera: Camera) -> int:
         table = self._table
         if camera.distortion is not None:
-            camera, pixels = ideal_view(camera)
-            ranges = ranges.ravel()[pixels]
+            ideal = ideal_view(camera)
+            camera, ranges = ideal.camera, resample(ideal, ranges)
         view = depth_view(
             camera,
             frame.map_from_sensor,
