@@ -108,9 +108,9 @@ def merge_blocks(count: int, results: Sequence[BlockResult]) -> Instances:
     parts = [mask_matrix(r.instances.masks, r.rows, count) for r in results]
     masks = vstack(parts, format="csr")
     _, group = connected_components(_same(masks, results, count), directed=False)
-    sizes = masks.sum(axis=1).astype(np.float32)
+    sizes = np.asarray(masks.sum(axis=1)).ravel().astype(np.float32)  # SciPy < 1.12: a matrix
     members = csr_array((sizes, (group, np.arange(len(group)))))  # (groups, M), weights
-    weights = np.maximum(members.sum(axis=1), 1e-9)
+    weights = np.maximum(np.asarray(members.sum(axis=1)).ravel(), 1e-9)
     merged = np.zeros((len(weights), count), np.bool_)
     rows, columns = masks.nonzero()
     merged[group[rows], columns] = True

@@ -28,6 +28,7 @@ _EDGES = [
     (a, b) for a in range(8) for b in range(a + 1, 8) if (_CORNERS[a] != _CORNERS[b]).sum() == 1
 ]
 
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 Rectangle = tuple[float, float, float, float]
 
 
@@ -94,17 +95,18 @@ def draw_captions(image: Image.Image, objects: Sequence[MapObject], view: View) 
 def draw_tags(image: Image.Image, tags: Sequence[Tag]) -> None:
     """Write the tags in this order; leave out what would overlap."""
     draw = ImageDraw.Draw(image, "RGBA")
-    font = ImageFont.load_default(_FONT_PX)
+    font = _default_font(_FONT_PX)
     taken: list[Rectangle] = []
     for tag in tags:
-        extent = draw.textbbox((0, 0), tag.text, font)
-        place = _free_place(tag.anchor, extent, taken, image.size)
+        text = _drawable(tag.text, font)
+        width = draw.textlength(text, font)
+        place = _free_place(tag.anchor, width, taken, image.size)
         if place is None:
             continue
         taken.append(place)
         draw.rounded_rectangle(place, 4, fill=(*(int(c) for c in tag.color * 0.4), 225))
         middle = ((place[0] + place[2]) / 2, (place[1] + place[3]) / 2)
-        draw.text(middle, tag.text, fill="white", font=font, anchor="mm")
+        _write_centered(draw, middle, text, font)
 
 
 def _tag(item: MapObject, view: View) -> Tag:
@@ -115,7 +117,33 @@ def _tag(item: MapObject, view: View) -> Tag:
 def draw_title(image: Image.Image, text: str) -> None:
     """Write a line into the upper left corner."""
     draw = ImageDraw.Draw(image)
-    draw.text((16, 12), text, fill=_TITLE_COLOR, font=ImageFont.load_default(_FONT_PX + 3))
+    font = _default_font(_FONT_PX + 3)
+    draw.text((16, 12), _drawable(text, font), fill=_TITLE_COLOR, font=font)
+
+
+def _default_font(size_px: int) -> Font:
+    """Pillow's own font; before Pillow 10.1 it has one size, as a bitmap."""
+    try:
+        return ImageFont.load_default(size_px)
+    except TypeError:
+        return ImageFont.load_default()
+
+
+def _drawable(text: str, font: Font) -> str:
+    """The text with "?" for what a bitmap font cannot draw."""
+    is_bitmap = not isinstance(font, ImageFont.FreeTypeFont)
+    return text.encode("latin-1", "replace").decode("latin-1") if is_bitmap else text
+
+
+def _write_centered(
+    draw: ImageDraw.ImageDraw, middle: tuple[float, float], text: str, font: Font
+) -> None:
+    if isinstance(font, ImageFont.FreeTypeFont):
+        draw.text(middle, text, fill="white", font=font, anchor="mm")
+        return
+    width, height = font.getmask(text).size  # bitmaps know no anchor
+    corner = (middle[0] - width / 2, middle[1] - height / 2)
+    draw.text(corner, text, fill="white", font=font)
 
 
 def _anchor(box: Box, view: View) -> Float64:
@@ -125,10 +153,10 @@ def _anchor(box: Box, view: View) -> Float64:
 
 
 def _free_place(
-    anchor: Float64, extent: Rectangle, taken: list[Rectangle], size: tuple[int, int]
+    anchor: Float64, text_width: float, taken: list[Rectangle], size: tuple[int, int]
 ) -> Rectangle | None:
     """Rectangle near an anchor that touches no other, or None."""
-    width, height = extent[2] - extent[0] + 4 * _PADDING_PX, _FONT_PX + 2 * _PADDING_PX
+    width, height = text_width + 4 * _PADDING_PX, _FONT_PX + 2 * _PADDING_PX
     for shift in (0, -1, 1, -2, 2):
         left = float(np.clip(anchor[0] - width / 2, 0, size[0] - width))
         top = float(np.clip(anchor[1] - height + shift * height, 0, size[1] - height))

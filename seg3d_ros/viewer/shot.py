@@ -47,7 +47,8 @@ class Shot:
     def reduced(self, image: Image.Image) -> Image.Image:
         """A large image at the size of the picture."""
         size = (self.picture_view.width, self.picture_view.height)
-        return image.resize(size, resample=Image.Resampling.LANCZOS)
+        filters = getattr(Image, "Resampling", Image)  # Pillow < 9.1
+        return image.resize(size, resample=filters.LANCZOS)
 
 
 def shoot(points: Float32, of_object: Bool, *, voxel_size: float, size: tuple[int, int]) -> Shot:
