@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import faulthandler
 import logging
 import os
-import re
 import signal
 import sys
 import threading
-from pathlib import Path
 from typing import NoReturn
 
 import rclpy
@@ -19,11 +16,12 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
+from seg3d_ros.node.fastdds_segments import unlink_own_segments
 from seg3d_ros.node.seg3d_node import Seg3dNode
 
 log = logging.getLogger(__name__)
 
-_SEGMENT_LOCK = re.compile(r"/dev/shm/fastdds_[0-9a-f]{16}_el")
+BUSY_S = 1.0  # callbacks are short; one that takes longer is a transition, which compiles kernels
 
 
 def main(args: list[str] | None = None) -> NoReturn:
@@ -40,21 +38,8 @@ def _leave(code: int) -> NoReturn:
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    _give_back_shared_memory()
+    unlink_own_segments()
     os._exit(code)
-
-
-def _give_back_shared_memory() -> None:
-    """Unlink the segments of Fast DDS that this process has made; 70 MB that would stay for ever.
-
-    Their maker holds the lock file of each open; whoever reads from them holds but the memory.
-    """
-    for link in Path("/proc/self/fd").glob("*"):
-        with contextlib.suppress(OSError):
-            lock = link.readlink()
-            if _SEGMENT_LOCK.fullmatch(str(lock)):
-                lock.with_name(lock.name.removesuffix("_el")).unlink()
-                lock.unlink()
 
 
 def _run(args: list[str] | None) -> int:
@@ -68,6 +53,9 @@ def _run(args: list[str] | None) -> int:
         if not started.is_set():
             _leave(0)  # nothing is lost before the node listens
         executor.create_task(ended.set)
+        if ended.wait(BUSY_S):
+            os.read(signals, 1)  # a second signal: whatever still ends is not waited for
+        _leave(0)
 
     threading.Thread(target=end_on_signal, name="signals", daemon=True).start()
     try:
