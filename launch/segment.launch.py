@@ -5,33 +5,59 @@ ros2 launch seg3d_ros segment.launch.py camera:=realsense   a camera's own topic
 """
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 from ament_index_python.packages import get_packages_with_prefixes
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import (
+    DeclareLaunchArgument,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+    Shutdown,
+)
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+
+from seg3d_ros.node.environment import MALLOC, profile_variable
 
 PREFIXES = get_packages_with_prefixes()
 CONFIG = Path(PREFIXES["seg3d_ros"]) / "share" / "seg3d_ros" / "config"
 CAMERAS = sorted(path.stem for path in (CONFIG / "cameras").glob("*.yaml"))
 
-# Keeps the memory of received frames, instead of thousands of page faults for each one.
-MALLOC = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "536870912"}
-
+LEVELS = ("debug", "info", "warn", "error", "fatal")
 FROM_FILE = " Empty: as in params_file."
+
+
+@dataclass(frozen=True)
+class Argument:
+    """Default, explanation and allowed values of a launch argument; no values: any."""
+
+    default: str
+    text: str
+    choices: tuple[str, ...] = ()
+
+
 ARGUMENTS = {
-    "namespace": ("", "Namespace of the node and its relative topics."),
-    "params_file": (str(CONFIG / "segment.yaml"), "YAML file with the node's parameters."),
-    "camera": ("", f"Camera to read, one of {', '.join(CAMERAS)}." + FROM_FILE),
-    "model": ("", "Segmenter, for example mini." + FROM_FILE),
-    "fixed_frame": ("", "Frame of the map, for example map or odom." + FROM_FILE),
-    "use_sim_time": ("", "true: time comes from /clock, for bags and simulators." + FROM_FILE),
-    "rviz": (str("rviz2" in PREFIXES).lower(), "true: show the result in RViz."),
-    "log_level": ("info", "Log level: debug, info, warn, error or fatal."),
-    "fastdds_profile": (
+    "namespace": Argument("", "Namespace of the node and its relative topics."),
+    "params_file": Argument(str(CONFIG / "segment.yaml"), "YAML file with the parameters."),
+    "camera": Argument("", "Camera to read." + FROM_FILE, ("", *CAMERAS)),
+    "model": Argument("", "Segmenter, for example mini." + FROM_FILE),
+    "fixed_frame": Argument("", "Frame of the map, for example map or odom." + FROM_FILE),
+    "use_sim_time": Argument(
+        "", "true: time comes from /clock, for bags and simulators." + FROM_FILE
+    ),
+    "rviz": Argument(
+        str("rviz2" in PREFIXES).lower(), "true: show the result in RViz.", ("true", "false")
+    ),
+    "log_level": Argument("info", "Least severe messages that are logged.", LEVELS),
+    "required": Argument(
+        "true",
+        "true: all of the launch ends when the node does; for a larger launch file: false.",
+        ("true", "false"),
+    ),
+    "fastdds_profile": Argument(
         str(CONFIG / "fastdds.xml"),
         "Fast DDS profile that lets whole frames through; one set in the environment wins.",
     ),
@@ -41,14 +67,21 @@ ARGUMENTS = {
 def generate_launch_description() -> LaunchDescription:
     """Arguments, then what they ask for."""
     arguments = [
-        DeclareLaunchArgument(name, default_value=default, description=text)
-        for name, (default, text) in ARGUMENTS.items()
+        DeclareLaunchArgument(
+            name,
+            default_value=argument.default,
+            description=argument.text,
+            choices=list(argument.choices) or None,
+        )
+        for name, argument in ARGUMENTS.items()
     ]
     return LaunchDescription([*arguments, OpaqueFunction(function=_start)])
 
 
 def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
+    if given["params_file"] and not Path(given["params_file"]).is_file():
+        raise FileNotFoundError(f"params_file {given['params_file']!r} does not exist")
     actions = [*_middleware(given["fastdds_profile"]), _node(given)]
     if given["rviz"] == "true":
         actions.append(_rviz(given))
@@ -56,8 +89,7 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 
 def _middleware(profile: str) -> list[LaunchDescriptionEntity]:
-    old = os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")  # Fast DDS 2
-    variable = "FASTRTPS_DEFAULT_PROFILES_FILE" if old else "FASTDDS_DEFAULT_PROFILES_FILE"
+    variable = profile_variable()
     if variable in os.environ or not profile:
         return []
     return [SetEnvironmentVariable(variable, profile)]
@@ -84,12 +116,11 @@ def _node(given: dict[str, str]) -> Node:
         ros_arguments=["--log-level", given["log_level"]],
         additional_env=MALLOC,
         output="screen",
+        on_exit=Shutdown(reason="the node has ended") if given["required"] == "true" else None,
     )
 
 
 def _preset(camera: str) -> list[tuple[str, str]]:
-    if camera not in CAMERAS:
-        raise ValueError(f"camera {camera!r} is unknown, choose one of: {', '.join(CAMERAS)}")
     topics = yaml.safe_load((CONFIG / "cameras" / f"{camera}.yaml").read_text())
     plain = [(f"camera/{ours}", theirs) for ours, theirs in topics.items()]
     # image_transport adds these names; with compressed_color and compressed_depth they are read.

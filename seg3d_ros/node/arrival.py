@@ -61,6 +61,7 @@ class SourceRecord:
         self._received = 0
         self._integrated = 0
         self._dropped: Counter[str] = Counter()
+        self._last_drop = ""
         self._times: deque[float] = deque(maxlen=RATE_WINDOW)
 
     def count_received(self) -> None:
@@ -75,10 +76,19 @@ class SourceRecord:
             self._integrated += 1
             self._missing = ""
 
-    def count_dropped(self, reason: str, count: int = 1) -> None:
-        """It was given up, for a reason in one or two words."""
+    def count_dropped(self, reason: str, count: int = 1, *, detail: str = "") -> None:
+        """Count messages that were given up.
+
+        Args:
+            reason: one or two words.
+            count: how many; 0 changes nothing.
+            detail: sentence with the values of this case.
+        """
+        if count == 0:
+            return
         with self._lock:
             self._dropped[reason] += count
+            self._last_drop = f"{reason}: {detail}" if detail else reason
 
     def wait_for(self, what: str) -> None:
         """Frames of the source can't be used before something is there; empty: nothing misses."""
@@ -108,6 +118,12 @@ class SourceRecord:
         """Count of dropped messages by reason."""
         with self._lock:
             return dict(self._dropped)
+
+    @property
+    def last_drop(self) -> str:
+        """Reason and detail of the newest drop, empty before the first."""
+        with self._lock:
+            return self._last_drop
 
     @property
     def silence_s(self) -> float:

@@ -16,14 +16,15 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
 from seg3d_ros.node.arrival import SourceRecord
+from seg3d_ros.node.clock_watch import ClockWatch, steady_clock
 from seg3d_ros.node.inputs import Inputs
+from seg3d_ros.node.source_health import SourceJudge
 from seg3d_ros.node.throttle import Throttle
 from seg3d_ros.node.worker import SegmentationWorker
 from seg3d_ros.pipeline import Perception
 
 log = logging.getLogger(__name__)
 
-SILENT_S = 5.0  # without a message for this long, a source is reported
 PERIOD_S = 1.0
 
 
@@ -37,11 +38,16 @@ class Diagnostics:
         self._perception = perception
         self._inputs = inputs
         self._worker = worker
-        self._dropped_before: dict[str, int] = {}
+        self._judges = {
+            name: SourceJudge(node, inputs.topics[name], record)
+            for name, record in inputs.records.items()
+        }
         self._failures_before = 0
+        self._has_twin = False
         self._throttle = Throttle(log)
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self._timer = node.create_timer(PERIOD_S, self.publish)
+        self._clock = ClockWatch(node)
+        self._timer = node.create_timer(PERIOD_S, self.publish, clock=steady_clock())
 
     def close(self) -> None:
         """Stop publishing."""
@@ -50,51 +56,49 @@ class Diagnostics:
 
     def publish(self) -> None:
         """Send one report."""
+        self._warn_of_twin()
         statuses = [
             self._source_status(name, record) for name, record in self._inputs.records.items()
         ]
+        statuses += self._clock_status()
         statuses.append(self._segmentation_status())
         msg = DiagnosticArray(status=statuses)
         msg.header.stamp = self._node.get_clock().now().to_msg()
         self._publisher.publish(msg)
 
+    def _warn_of_twin(self) -> None:
+        """Warn once when another node has the same name: requests would go to both."""
+        node = self._node
+        own = (node.get_name(), node.get_namespace())
+        has_twin = node.get_node_names_and_namespaces().count(own) > 1
+        if has_twin and not self._has_twin:
+            log.warning(
+                "another node is called %s as well, and requests go to both: give one of them "
+                "another name (-r __node:=NAME) or namespace",
+                node.get_fully_qualified_name(),
+            )
+        self._has_twin = has_twin
+
     def _source_status(self, name: str, record: SourceRecord) -> DiagnosticStatus:
-        level, message = self._judge(name, record)
-        if level != DiagnosticStatus.OK:
-            kind = message[:10]  # the words in front of names and numbers
-            self._throttle.warning(f"{name} {kind}", "%s: %s", name, message)
+        health = self._judges[name].judge()
+        if health.condition:
+            self._throttle.warning(f"{name} {health.condition}", "%s: %s", name, health.message)
         values: dict[str, object] = {
             "rate_hz": f"{record.rate_hz:.1f}",
             "received": record.received,
             "integrated": record.integrated,
         }
         values |= {f"dropped: {why}": count for why, count in sorted(record.dropped.items())}
-        return self._status(f"input {name}", level, message, values)
+        return self._status(f"input {name}", health.level, health.message, values)
 
-    def _judge(self, name: str, record: SourceRecord) -> tuple[bytes, str]:
-        """Level and sentence for a source; tells apart why nothing comes."""
-        dropped = sum(record.dropped.values())
-        fresh_drops = dropped - self._dropped_before.get(name, 0)
-        self._dropped_before[name] = dropped
-        if not record.received:
-            return DiagnosticStatus.STALE, self._why_nothing(name)
-        if record.waiting:
-            return DiagnosticStatus.WARN, f"waiting for {record.waiting}"
-        if record.silence_s > SILENT_S:
-            return DiagnosticStatus.WARN, f"no message for {record.silence_s:.0f} s"
-        if fresh_drops:
-            reasons = ", ".join(f"{why} {count}" for why, count in record.dropped.items())
-            return DiagnosticStatus.WARN, f"frames are dropped: {reasons}"
-        return DiagnosticStatus.OK, f"{record.rate_hz:.1f} Hz"
-
-    def _why_nothing(self, name: str) -> str:
-        lost = [t for t in self._inputs.topics[name] if not self._node.count_publishers(t)]
-        if lost:
-            return f"no input yet: nobody publishes {', '.join(lost)}"
-        return (
-            "topic seen, but nothing received: the publisher is silent, or its messages do not "
-            "fit the middleware's shared memory (start both sides with config/fastdds.xml)"
-        )
+    def _clock_status(self) -> list[DiagnosticStatus]:
+        """State of simulated time; none where the node uses the computer's clock."""
+        if self._clock.update():
+            log.warning("%s", self._clock.message)
+        if not self._clock.message:
+            return []
+        level = DiagnosticStatus.WARN if self._clock.stands_still else DiagnosticStatus.OK
+        return [self._status("clock", level, self._clock.message, {})]
 
     def _segmentation_status(self) -> DiagnosticStatus:
         perception, worker = self._perception, self._worker

@@ -1,4 +1,4 @@
-"""The environment a demo needs: a ROS domain of its own, shared memory for big messages."""
+"""Environment of ROS processes: memory settings for big messages, and a domain of their own."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from pathlib import Path
 # Above it, the ports of a domain lie where Linux takes the ports of outgoing connections from.
 MAX_DOMAIN = 101
 # As in tools/env.sh: the memory of a received frame is kept for the next one.
-_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "536870912"}
-_PROFILE_VARIABLE = "FASTDDS_DEFAULT_PROFILES_FILE"
-_OLD_PROFILE_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE"  # Fast DDS 2; Fast DDS 3 warns about it
-_WITH_FAST_DDS_2 = ("humble", "jazzy")
+MALLOC = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "536870912"}
+_WITH_FAST_DDS_2 = ("humble", "iron", "jazzy")
 
 
 def prepare_environment() -> int:
@@ -24,16 +22,29 @@ def prepare_environment() -> int:
     Returns:
         The ROS domain in use.
     """
-    for name, value in _MALLOC.items():
-        os.environ.setdefault(name, value)
-    profile = fastdds_profile()
-    if profile is not None:
-        old = os.environ.get("ROS_DISTRO") in _WITH_FAST_DDS_2
-        os.environ.setdefault(_OLD_PROFILE_VARIABLE if old else _PROFILE_VARIABLE, str(profile))
+    set_memory_defaults()
     if "ROS_DOMAIN_ID" not in os.environ:
         os.environ["ROS_DOMAIN_ID"] = str(free_domain())
         os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     return int(os.environ["ROS_DOMAIN_ID"])
+
+
+def set_memory_defaults() -> None:
+    """Let whole frames through the middleware and keep their memory, unless a person chose.
+
+    Call it before `rclpy.init`.
+    """
+    for name, value in MALLOC.items():
+        os.environ.setdefault(name, value)
+    profile = fastdds_profile()
+    if profile is not None:
+        os.environ.setdefault(profile_variable(), str(profile))
+
+
+def profile_variable() -> str:
+    """Name of the variable that Fast DDS takes its profiles from; Fast DDS 3 warns of the old."""
+    old = os.environ.get("ROS_DISTRO") in _WITH_FAST_DDS_2
+    return "FASTRTPS_DEFAULT_PROFILES_FILE" if old else "FASTDDS_DEFAULT_PROFILES_FILE"
 
 
 def free_domain() -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
+from rclpy.qos import qos_policy_name_from_kind
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
@@ -24,9 +26,27 @@ from seg3d_ros.node.pairing import StampPairer
 from seg3d_ros.node.qos import SENSOR
 from seg3d_ros.scene import Float64
 
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks
+
 log = logging.getLogger(__name__)
 Deliver = Callable[[Arrival], None]
 Pair = tuple[Any, Any]  # colour and depth message of one moment
+
+
+@dataclass(frozen=True)
+class Topic:
+    """Topic of a subscription.
+
+    Attributes:
+        name: fully qualified, after remapping.
+        kind: message class.
+    """
+
+    name: str
+    kind: Any
 
 
 class Inputs:
@@ -34,7 +54,7 @@ class Inputs:
 
     Attributes:
         records: what became of the messages, by source name.
-        topics: topics by source name, for "is anybody publishing?".
+        topics: topics by source name.
     """
 
     def __init__(
@@ -52,7 +72,7 @@ class Inputs:
         self._deliver = deliver
         self._subscriptions: list[Any] = []
         self.records: dict[str, SourceRecord] = {}
-        self.topics: dict[str, tuple[str, ...]] = {}
+        self.topics: dict[str, tuple[Topic, ...]] = {}
         for topic in cloud_topics:
             self._add_cloud(topic)
         for camera in cameras:
@@ -70,7 +90,7 @@ class Inputs:
         self._subscriptions.clear()
 
     def _add_cloud(self, topic: str) -> None:
-        record = self._add_source(topic, (topic,))
+        record = self.records.setdefault(topic, SourceRecord())
         reader = CloudReader(topic)
 
         def on_cloud(msg: PointCloud2) -> None:
@@ -84,31 +104,31 @@ class Inputs:
                 )
             )
 
-        self._subscribe(PointCloud2, topic, on_cloud)
+        self.topics[topic] = (self._subscribe(PointCloud2, topic, on_cloud),)
 
     def _add_camera(self, camera: str, *, color: str, depth: str, sync_slop: float) -> None:
-        color_topic, depth_topic = f"{camera}/{color}", f"{camera}/{depth}"
-        info_topic = f"{camera}/camera_info"
-        record = self._add_source(camera, (color_topic, depth_topic, info_topic))
+        record = self.records.setdefault(camera, SourceRecord())
         source = CameraSource(camera, record, sync_slop, self._deliver)
-        source.color_rectified = is_rectified(self._node.resolve_topic_name(color_topic))
-        source.depth_rectified = is_rectified(self._node.resolve_topic_name(depth_topic))
-        self._subscribe(_image_type(color), color_topic, source.on_color)
-        self._subscribe(_image_type(depth), depth_topic, source.on_depth)
-        self._subscribe(CameraInfo, info_topic, source.on_camera_info)
+        self.topics[camera] = (
+            self._subscribe(_image_type(color), f"{camera}/{color}", source.on_color),
+            self._subscribe(_image_type(depth), f"{camera}/{depth}", source.on_depth),
+            self._subscribe(CameraInfo, f"{camera}/camera_info", source.on_camera_info),
+        )
+        source.color_rectified, source.depth_rectified = (
+            is_rectified(topic.name) for topic in self.topics[camera][:2]
+        )
         # Only depth that is not registered to colour has a calibration of its own.
         self._subscribe(CameraInfo, f"{camera}/depth/camera_info", source.on_depth_info)
 
-    def _add_source(self, name: str, topics: tuple[str, ...]) -> SourceRecord:
-        self.topics[name] = topics
-        return self.records.setdefault(name, SourceRecord())
+    def _subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None]) -> Topic:
+        name = self._node.resolve_topic_name(topic)  # overrides are declared by this name, too
 
-    def _subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None]) -> None:
         def on_incompatible(event: Any) -> None:
+            policy = qos_policy_name_from_kind(event.last_policy_kind)
             self._node.get_logger().warning(
-                f"a publisher of {topic} offers a quality of service that this node cannot use "
-                f"(policy {event.last_policy_kind}); nothing of it will arrive. "
-                f"Override it with the parameters qos_overrides.{topic}.subscription.*"
+                f"a publisher of {name} offers a quality of service that this node cannot use "
+                f"(policy {policy}); nothing of it will arrive. "
+                f"Override it with the parameters qos_overrides.{name}.subscription.*"
             )
 
         self._subscriptions.append(
@@ -116,11 +136,12 @@ class Inputs:
                 kind,
                 topic,
                 callback,
-                SENSOR,
+                copy.copy(SENSOR),  # rclpy writes the overrides of this topic into it
                 event_callbacks=SubscriptionEventCallbacks(incompatible_qos=on_incompatible),
                 qos_overriding_options=QoSOverridingOptions.with_default_policies(),
             )
         )
+        return Topic(name, kind)
 
 
 class CameraSource:
@@ -143,6 +164,7 @@ class CameraSource:
         self._camera_info: CameraInfo | None = None
         self._depth_info: CameraInfo | None = None
         self._held: Pair | None = None
+        self._has_paired = False
 
     def on_color(self, msg: Image | CompressedImage) -> None:
         """Take a colour image."""
@@ -158,6 +180,7 @@ class CameraSource:
         self._camera_info = msg
         if self._held is not None:
             pair, self._held = self._held, None
+            self._record.wait_for("")
             self._deliver_pair(pair, msg)
 
     def on_depth_info(self, msg: CameraInfo) -> None:
@@ -169,8 +192,10 @@ class CameraSource:
         pair = self._pairer.add(side, stamp_ns(msg.header.stamp), msg)
         if self._pairer.unpaired > before:
             self._record.count_dropped("no partner image", self._pairer.unpaired - before)
+        if not self._has_paired:
+            self._has_paired = pair is not None
+            self._record.wait_for("" if self._has_paired else "colour and depth to pair")
         if pair is None:
-            self._record.wait_for("" if self._record.integrated else "colour and depth to pair")
             return
         if self._camera_info is None:
             self._wait_for_camera_info(pair)

@@ -109,9 +109,13 @@ class Integrator:
     def _handle(self, arrival: Arrival) -> bool:
         """Integrate or drop an arrival; False when it has to wait."""
         record = self._records[arrival.source]
+        missing = f"transform {self._fixed_frame} → {arrival.frame_id}"
         try:
             pose = self._transforms.lookup(self._fixed_frame, arrival.frame_id, arrival.stamp_ns)
+            if arrival.color_frame_id:
+                missing = f"transform {arrival.color_frame_id} → {arrival.frame_id}"
             color_from_depth = self._color_from_depth(arrival)
+            record.wait_for("")
             if self._take(arrival):
                 self._integrate(arrival, record, pose, color_from_depth)
         except TransformError as error:
@@ -119,7 +123,7 @@ class Integrator:
                 return False
             if self._take(arrival):
                 self._drop(arrival, record, "no transform", str(error))
-                record.wait_for(f"transform {self._fixed_frame} → {arrival.frame_id}")
+                record.wait_for(missing)
         except ValueError as error:
             self._drop(arrival, record, "malformed", str(error))
         except Exception:
@@ -182,7 +186,7 @@ class Integrator:
         self._perception.timings.record("arrival to map", latency)
 
     def _drop(self, arrival: Arrival, record: SourceRecord, reason: str, why: str) -> None:
-        record.count_dropped(reason)
+        record.count_dropped(reason, detail=why)
         self._throttle.warning(
             arrival.source + reason, "frame of %s dropped: %s", arrival.source, why or reason
         )

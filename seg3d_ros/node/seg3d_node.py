@@ -7,6 +7,7 @@ thread answers requests.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn as Result
 from rclpy.parameter import Parameter
 
+from seg3d_ros.node.clock_watch import steady_clock
 from seg3d_ros.node.diagnostics import Diagnostics
 from seg3d_ros.node.inputs import Inputs
 from seg3d_ros.node.integrator import Integrator
@@ -25,7 +27,8 @@ from seg3d_ros.node.parameters import AllSettings, changed, declare_parameters
 from seg3d_ros.node.services import Services
 from seg3d_ros.node.transform_source import TransformSource, listen
 from seg3d_ros.node.worker import SegmentationWorker
-from seg3d_ros.pipeline import EmptyMapError, Perception
+from seg3d_ros.pipeline import EmptyMapError, Perception, PerceptionSettings
+from seg3d_ros.text.encoder import INSTALL_TEXT, missing_packages
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 
 
@@ -113,7 +116,7 @@ class Seg3dNode(LifecycleNode):
 
     def _configure(self) -> None:
         settings = self.settings
-        perception = Perception(settings.perception)
+        perception = Perception(self._runnable(settings.perception))
         self._set_first_vocabulary(perception)
         frame = settings.node.fixed_frame
         self._perception = perception
@@ -134,6 +137,16 @@ class Seg3dNode(LifecycleNode):
             f"cameras {list(settings.node.cameras)}"
         )
 
+    def _runnable(self, settings: PerceptionSettings) -> PerceptionSettings:
+        """The settings, with `geometric` for `mini` where there is no torch."""
+        if settings.model != "mini" or not missing_packages(("torch",)):
+            return settings
+        self.get_logger().warning(
+            "mini needs torch, which is not installed: geometric finds the objects instead, "
+            f"without naming them. For mini: {INSTALL_TEXT}"
+        )
+        return dataclasses.replace(settings, model="geometric")
+
     def _set_first_vocabulary(self, perception: Perception) -> None:
         """The words of the parameter, or a usual list for a model that can use one."""
         words: Sequence[str] = self.settings.node.vocabulary
@@ -141,7 +154,10 @@ class Seg3dNode(LifecycleNode):
             return
         try:
             perception.set_vocabulary(words or load_vocabulary_file("household"))
-        except FileNotFoundError as error:  # objects can be found without being named
+        except (
+            FileNotFoundError,
+            ImportError,
+        ) as error:  # objects can be found without being named
             self.get_logger().warning(f"objects stay without names: {error}")
 
     def _activate(self) -> None:
@@ -238,7 +254,7 @@ class _Running:
         )
         self._integrator.start(self._inputs.records)
         self._diagnostics = Diagnostics(node, perception, self._inputs, self._worker)
-        self._timer = node.create_timer(settings.segment_period, self._tick)
+        self._timer = node.create_timer(settings.segment_period, self._tick, clock=steady_clock())
 
     def apply(self, settings: AllSettings) -> None:
         """Take over what can change while the node runs."""

@@ -49,7 +49,8 @@ class Tf2Source:
         import tf2_ros
 
         self._tf2 = tf2_ros
-        self._buffer = tf2_ros.Buffer(node=node)
+        # Not given the node: it would offer /tf2_frames, which outlives the listener.
+        self._buffer = tf2_ros.Buffer()
         # The node's own executor feeds the buffer, and nobody waits in it.
         self._listener = tf2_ros.TransformListener(self._buffer, node, spin_thread=False)
 

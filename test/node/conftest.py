@@ -16,6 +16,11 @@ HAS_ROS = bool(importlib.util.find_spec("rclpy") and importlib.util.find_spec("s
 
 collect_ignore_glob = [] if HAS_ROS else ["test_*.py"]
 
+if HAS_ROS:
+    from seg3d_ros.node.environment import set_memory_defaults
+
+    set_memory_defaults()  # tools/env.sh does it for `make test`, nobody for `colcon test`
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:

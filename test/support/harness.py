@@ -97,7 +97,7 @@ class NodeProcess:
             assert self.process.poll() is None or text in self.output, self.output
             return text in self.output
 
-        wait_until(found, f"{text!r} in the log", deadline_s=60.0)
+        wait_until(found, f"{text!r} in the log", deadline_s=180.0)
 
     def stop(self, how: int = signal.SIGINT) -> int:
         """Interrupt it as Ctrl-C does; returns its exit code."""
