@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from seg3d_ros.mapping.transforms import check_rigid, interpolate, invert
+from seg3d_ros.mapping.pose_arithmetic import (
+    IDENTITY,
+    Rows,
+    compose,
+    interpolated,
+    inverted,
+    matrix_from_rows,
+    rows_from_matrix,
+    rows_from_pose,
+)
+from seg3d_ros.mapping.transforms import check_rigid
 from seg3d_ros.scene import Float64
 
 MAX_FRAMES = 1_000
@@ -50,7 +59,7 @@ class ExtrapolationError(TransformError):
 @dataclass(frozen=True, eq=False)
 class _Link:
     parent: str
-    parent_from_child: Float64
+    parent_from_child: Rows
 
 
 @dataclass
@@ -127,8 +136,8 @@ class _History:
         if later.parent != earlier.parent:
             return earlier
         fraction = (stamp_ns - start) / (end - start)
-        matrix = interpolate(earlier.parent_from_child, later.parent_from_child, fraction)
-        return _Link(earlier.parent, matrix)
+        between = interpolated(earlier.parent_from_child, later.parent_from_child, fraction)
+        return _Link(earlier.parent, between)
 
 
 class TransformBuffer:
@@ -166,16 +175,42 @@ class TransformBuffer:
             ValueError: a name is empty, a frame is its own parent, the matrix is not rigid, or
                 there are too many frames.
         """
+        checked = check_rigid(parent_from_child, f"the transform {parent} from {child}")
+        return self._store(parent, child, stamp_ns, rows_from_matrix(checked), static)
+
+    def set_pose(
+        self,
+        parent: str,
+        child: str,
+        stamp_ns: int,
+        pose: tuple[Sequence[float], Sequence[float]],
+        *,
+        static: bool = False,
+    ) -> bool:
+        """Store a sample as `set_transform` does, ten times as fast.
+
+        Args:
+            parent: frame in which the pose is given.
+            child: frame that is there.
+            stamp_ns: nanoseconds.
+            pose: translation (3), metres, and quaternion x, y, z, w of any length but zero.
+            static: whether it holds at all times.
+
+        Raises:
+            ValueError: as in `set_transform`.
+        """
+        return self._store(parent, child, stamp_ns, rows_from_pose(*pose), static)
+
+    def _store(self, parent: str, child: str, stamp_ns: int, rows: Rows, static: bool) -> bool:
         parent, child = _bare(parent), _bare(child)
         if not parent or not child or parent == child:
             raise ValueError(f"frame {child!r} cannot hang on frame {parent!r}")
-        matrix = check_rigid(parent_from_child, f"the transform {parent} from {child}").copy()
         with self._lock:
             self._remember(parent, child)
             history = self._histories.get(child)
             if history is None or static or history.static:
                 history = self._histories[child] = _History(static)
-            return history.take(stamp_ns, _Link(parent, matrix), self._cache_ns)
+            return history.take(stamp_ns, _Link(parent, rows), self._cache_ns)
 
     def clear(self) -> None:
         """Forget everything that moves, after time went back; static transforms stay."""
@@ -202,9 +237,11 @@ class TransformBuffer:
             self._check_known(target, source)
             if stamp_ns is None:
                 stamp_ns = self._newest_common_ns(target, source)
-            return self._lookup(target, source, stamp_ns)
+            return matrix_from_rows(self._lookup(target, source, stamp_ns))
 
     def _remember(self, *frames: str) -> None:
+        if self._known.issuperset(frames):
+            return
         known = self._known.union(frames)
         if len(known) > MAX_FRAMES:
             raise ValueError(
@@ -219,23 +256,23 @@ class TransformBuffer:
                 known = ", ".join(sorted(self._known)[:20]) or "none"
                 raise UnknownFrameError(f"frame {frame!r} is unknown; known are {known}")
 
-    def _lookup(self, target: str, source: str, stamp_ns: int) -> Float64:
+    def _lookup(self, target: str, source: str, stamp_ns: int) -> Rows:
         above_target, target_end = self._ancestors(target, stamp_ns)
         above_source, source_end = self._ancestors(source, stamp_ns)
         for frame, frame_from_source in above_source.items():
             if frame in above_target:
-                return np.asarray(invert(above_target[frame]) @ frame_from_source)
+                return compose(inverted(above_target[frame]), frame_from_source)
         for end in (source_end, target_end):
             if end in self._histories:
                 raise self._extrapolation(target, source, stamp_ns, end)
         raise _not_connected(target, source)
 
-    def _ancestors(self, frame: str, stamp_ns: int) -> tuple[dict[str, Float64], str]:
+    def _ancestors(self, frame: str, stamp_ns: int) -> tuple[dict[str, Rows], str]:
         """Transforms ancestor_from_frame from `frame` itself upwards, and where that ended.
 
         It ends at a root, which has no history, or at a frame without a sample at that time.
         """
-        found = {frame: np.eye(4)}
+        found = {frame: IDENTITY}
         while frame in self._histories:
             link = self._histories[frame].at(stamp_ns)
             if link is None:
@@ -244,7 +281,7 @@ class TransformBuffer:
                 raise NotConnectedError(
                     f"the transforms at {stamp_ns} ns form a ring: {link.parent!r} hangs on itself"
                 )
-            found[link.parent] = link.parent_from_child @ found[frame]
+            found[link.parent] = compose(link.parent_from_child, found[frame])
             frame = link.parent
         return found, frame
 

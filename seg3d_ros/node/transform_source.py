@@ -17,9 +17,11 @@ from seg3d_ros.mapping.transform_buffer import (
     UnknownFrameError,
 )
 from seg3d_ros.node.conversions import matrix_from_transform, stamp_ns
+from seg3d_ros.node.throttle import Throttle
 from seg3d_ros.scene import Float64
 
 log = logging.getLogger(__name__)
+_throttle = Throttle(log)
 
 
 class TransformSource(Protocol):
@@ -110,23 +112,22 @@ class BuiltinSource:
         self._subscriptions.clear()
 
     def _on_moving(self, msg: Any) -> None:
-        self._store(msg, static=False)
+        store(self._buffer, msg, static=False)
 
     def _on_static(self, msg: Any) -> None:
-        self._store(msg, static=True)
+        store(self._buffer, msg, static=True)
 
-    def _store(self, msg: Any, *, static: bool) -> None:
-        for item in msg.transforms:
-            try:
-                matrix = matrix_from_transform(item.transform)
-                parent, child = item.header.frame_id, item.child_frame_id
-                self._buffer.set_transform(
-                    parent, child, stamp_ns(item.header.stamp), matrix, static=static
-                )
-            except ValueError as error:
-                # One bad transform must not take the others of its message with it.
-                self._node.get_logger().warning(
-                    f"transform {item.header.frame_id!r} from {item.child_frame_id!r} "
-                    f"is ignored: {error}",
-                    throttle_duration_sec=10.0,
-                )
+
+def store(buffer: TransformBuffer, msg: Any, *, static: bool) -> None:
+    """Put the valid transforms of a tf2_msgs/TFMessage into the buffer."""
+    for item in msg.transforms:
+        header, t, q = item.header, item.transform.translation, item.transform.rotation
+        pose = (t.x, t.y, t.z), (q.x, q.y, q.z, q.w)
+        parent, child = header.frame_id, item.child_frame_id
+        try:
+            buffer.set_pose(parent, child, stamp_ns(header.stamp), pose, static=static)
+        except ValueError as error:
+            # One bad transform must not take the others of its message with it.
+            _throttle.warning(
+                f"{parent} {child}", "transform %r from %r is ignored: %s", parent, child, error
+            )
