@@ -15,9 +15,45 @@ from seg3d_ros.pipeline import PerceptionSettings
 from seg3d_ros.settings import SettingInfo, replace_settings, settings_of
 
 _UNBOUNDED = 1e12  # ROS ranges need both ends
-_EMPTY = {
-    "tuple[str, ...]": Parameter.Type.STRING_ARRAY,
-    "tuple[float, ...]": Parameter.Type.DOUBLE_ARRAY,
+
+
+@dataclasses.dataclass(frozen=True)
+class _ListKind:
+    """Settings that are lists: ROS cannot tell the type of an empty one, so we check ourselves.
+
+    Attributes:
+        ros_type: type in which an empty list is stored.
+        item: type of the items.
+        text: what to give.
+    """
+
+    ros_type: Any
+    item: type
+    text: str
+
+    def checked(self, name: str, value: Any) -> tuple[Any, ...]:
+        """The value as a tuple of items.
+
+        Raises:
+            ValueError: it is no list of such items.
+        """
+        if isinstance(value, (list, tuple)) or hasattr(value, "typecode"):
+            # A launch file cannot write an empty list of strings; [""] is what it gives instead.
+            items = [item for item in value if item != ""]
+            if self.item is float and all(type(item) is int for item in items):
+                items = [float(item) for item in items]
+            if all(type(item) is self.item for item in items):
+                return tuple(items)
+        raise ValueError(f"{name} is {value!r}; give {self.text}, or [] for none")
+
+
+_LIST_KINDS = {
+    "tuple[str, ...]": _ListKind(
+        Parameter.Type.STRING_ARRAY, str, "a list of texts such as ['a', 'b']"
+    ),
+    "tuple[float, ...]": _ListKind(
+        Parameter.Type.DOUBLE_ARRAY, float, "a list of numbers such as [0.0, 1.0, 2.0]"
+    ),
 }
 
 
@@ -53,16 +89,16 @@ def declare_parameters(node: Node) -> AllSettings:
     defaults = AllSettings()
     values = {}
     for section in defaults.sections():
-        kinds = {field.name: str(field.type) for field in dataclasses.fields(section)}
         for name, default, info in settings_of(section):
-            # An empty list has no type that ROS could see, so the type is declared in its place.
             value = list(default) if isinstance(default, tuple) else default
-            declared = node.declare_parameter(
-                name, _EMPTY[kinds[name]] if value == [] else value, _descriptor(default, info)
-            )
-            values[name] = () if declared.value is None else _from_ros(declared.value)
-            if declared.value is None:  # "[]" has no type either; unset, it would hide all others
-                node.set_parameters([Parameter(name, _EMPTY[kinds[name]], [])])
+            declared = node.declare_parameter(name, value, _descriptor(default, info))
+            kind = _list_kind(section, name)
+            if kind is None:
+                values[name] = declared.value
+                continue
+            values[name] = kind.checked(name, declared.value or [])
+            if not declared.value:  # [] and None have no type that ROS could show
+                node.set_parameters([Parameter(name, kind.ros_type, [])])
     return defaults.replace(values)
 
 
@@ -72,15 +108,18 @@ def changed(settings: AllSettings, parameters: list[Parameter]) -> AllSettings:
     Raises:
         ValueError: a value is not allowed, or the setting cannot change while the node runs.
     """
-    known = {
-        name: (value, info) for s in settings.sections() for name, value, info in settings_of(s)
-    }
-    values = {p.name: _from_ros(p.value) for p in parameters if p.name in known}
-    for name, value in values.items():
-        current, info = known[name]
-        if not info.live and value != current:
+    given = {parameter.name: parameter.value for parameter in parameters}
+    values = {}
+    for section in settings.sections():
+        for name, current, info in settings_of(section):
+            if name not in given:
+                continue
+            kind = _list_kind(section, name)
+            values[name] = kind.checked(name, given[name]) if kind else given[name]
+            if info.live or values[name] == current:
+                continue
             raise ValueError(
-                f"{name} cannot change while the node runs; restart it with {value!r}"
+                f"{name} cannot change while the node runs; restart it with {given[name]!r}"
             )
     return settings.replace(values)
 
@@ -89,6 +128,7 @@ def _descriptor(default: Any, info: SettingInfo) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(
         description=info.text + ("" if info.live else " Takes effect at start."),
         additional_constraints=f"one of: {', '.join(info.choices)}" if info.choices else "",
+        dynamic_typing=isinstance(default, tuple),  # else `ros2 param set NAME []` is refused
     )
     if info.low is None and info.high is None:
         return descriptor
@@ -103,8 +143,7 @@ def _descriptor(default: Any, info: SettingInfo) -> ParameterDescriptor:
     return descriptor
 
 
-def _from_ros(value: Any) -> Any:
-    if isinstance(value, (list, tuple)) or hasattr(value, "typecode"):
-        # A launch file cannot write an empty list of strings; [""] is what it gives instead.
-        return tuple(item for item in value if item != "")
-    return value
+def _list_kind(section: Any, name: str) -> _ListKind | None:
+    """Kind of a setting that is a list, None for others."""
+    kinds = {field.name: str(field.type) for field in dataclasses.fields(section)}
+    return _LIST_KINDS.get(kinds[name])

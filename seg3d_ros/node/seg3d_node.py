@@ -129,6 +129,7 @@ class Seg3dNode(LifecycleNode):
             self._transforms,
             fixed_frame=frame,
             is_active=lambda: self._running is not None,
+            tf_timeout=lambda: self.settings.node.tf_timeout,
         )
         self.get_logger().info(
             f"model {perception.segmenter.name}, "

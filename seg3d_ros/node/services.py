@@ -19,7 +19,7 @@ from seg3d_ros.msg import ErrorCode
 from seg3d_ros.node.conversions import header_msg, instance_msg, stamp_ns
 from seg3d_ros.node.outputs import Outputs, cloud_of_object
 from seg3d_ros.node.request_lane import MAX_WAITING, RequestLane
-from seg3d_ros.node.transform_source import TransformSource
+from seg3d_ros.node.transform_source import TransformSource, lookup_for_request
 from seg3d_ros.objects.object_map import UnknownObjectError
 from seg3d_ros.objects.query import NoEmbeddingsError, Query
 from seg3d_ros.objects.storage import MapFileError
@@ -72,6 +72,7 @@ class Services:
         *,
         fixed_frame: str,
         is_active: Callable[[], bool],
+        tf_timeout: Callable[[], float],
     ) -> None:
         self._node = node
         self._perception = perception
@@ -79,6 +80,7 @@ class Services:
         self._transforms = transforms
         self._fixed_frame = fixed_frame
         self._is_active = is_active
+        self._tf_timeout = tf_timeout
         self._requests = RequestLane("requests")
         self._segmentations = RequestLane("segment_now")
         # An answer that is awaited would block every other callback of an exclusive group.
@@ -110,7 +112,7 @@ class Services:
     def _set_vocabulary(self, request: Any, response: Any) -> None:
         vocabulary = self._perception.set_vocabulary(request.labels, request.prompt_templates)
         response.version = vocabulary.version
-        response.message = f"{len(vocabulary.labels)} labels, version {vocabulary.version}"
+        response.message = f"{len(vocabulary.entries)} labels, version {vocabulary.version}"
         self._outputs.publish_vocabulary(vocabulary, self._perception.text_model)
         self._publish_objects()
 
@@ -248,7 +250,13 @@ class Services:
         if not header.frame_id or header.frame_id == self._fixed_frame:
             return np.asarray(points, np.float32)
         stamp = stamp_ns(header.stamp) or None  # zero: the newest
-        pose = self._transforms.lookup(self._fixed_frame, header.frame_id, stamp)
+        pose = lookup_for_request(
+            self._transforms,
+            self._fixed_frame,
+            header.frame_id,
+            stamp,
+            timeout_s=self._tf_timeout(),
+        )
         moved = points @ pose[:3, :3].T + pose[:3, 3]
         with np.errstate(over="ignore"):  # too far away becomes infinite, where nothing is
             return np.asarray(moved, np.float32)

@@ -36,7 +36,8 @@ class NodeSettings:
     )
     tf_timeout: float = setting(
         0.5,
-        "A frame waits this long for its transform, then it is dropped, seconds.",
+        "A frame waits this long for its transform, then it is dropped; a request takes the "
+        "newest transform instead; seconds.",
         low=0.0,
         high=60.0,
         live=True,

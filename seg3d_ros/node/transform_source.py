@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import time
 from typing import Any, Protocol
 
 from rclpy.node import Node
@@ -23,12 +24,18 @@ from seg3d_ros.scene import Float64
 log = logging.getLogger(__name__)
 _throttle = Throttle(log)
 
+POLL_S = 0.01  # how often a waiting request asks for its transform
 
-class TransformSource(Protocol):
-    """Where the pose of a sensor at a time comes from. Never blocks."""
+
+class Lookup(Protocol):
+    """Poses of frames at a time. Never blocks."""
 
     def lookup(self, target: str, source: str, stamp_ns: int | None) -> Float64:
         """(4, 4) target_from_source at that time, None: the newest; raises TransformError."""
+
+
+class TransformSource(Lookup, Protocol):
+    """Poses of frames as /tf and /tf_static tell them."""
 
     def clear(self) -> None:
         """Forget everything that moves, after time went back."""
@@ -42,6 +49,38 @@ def listen(node: Node) -> TransformSource:
     if importlib.util.find_spec("tf2_ros"):
         return Tf2Source(node)
     return BuiltinSource(node)
+
+
+def lookup_for_request(
+    transforms: Lookup, target: str, source: str, stamp_ns: int | None, *, timeout_s: float
+) -> Float64:
+    """(4, 4) target_from_source for a request: at its stamp, or the newest where that is later.
+
+    RViz stamps a click with the computer's clock: some milliseconds ahead of the transforms, or
+    years ahead of those of a simulation. The former come within the timeout; a map hardly changes
+    in that time.
+
+    Args:
+        transforms: where to look.
+        target: frame in which coordinates come out.
+        source: frame in which they go in.
+        stamp_ns: nanoseconds; None for the newest.
+        timeout_s: longest wait for transforms as late as the stamp, seconds.
+
+    Raises:
+        TransformError: a frame is unknown, or the stamp lies before what is known.
+    """
+    end = time.monotonic() + timeout_s
+    while True:
+        try:
+            return transforms.lookup(target, source, stamp_ns)
+        except ExtrapolationError as error:
+            if error.is_past or stamp_ns is None:
+                raise
+            ahead_s = 0.0 if error.newest_ns is None else (stamp_ns - error.newest_ns) / 1e9
+            if ahead_s > timeout_s or time.monotonic() > end:
+                return transforms.lookup(target, source, None)
+        time.sleep(POLL_S)
 
 
 class Tf2Source:
@@ -61,11 +100,13 @@ class Tf2Source:
         from rclpy.time import Time
 
         # tf2 takes a zero time for "the newest", which a frame without a stamp must not get.
-        time = Time() if stamp_ns is None else Time(nanoseconds=max(stamp_ns, 1))
+        at = Time() if stamp_ns is None else Time(nanoseconds=max(stamp_ns, 1))
         try:
-            found = self._buffer.lookup_transform(target, source, time)
+            found = self._buffer.lookup_transform(target, source, at)
         except self._tf2.ExtrapolationException as error:
-            raise ExtrapolationError(str(error)) from error
+            newest_ns = self._newest_common_ns(target, source)
+            is_past = newest_ns is not None and at.nanoseconds < newest_ns
+            raise ExtrapolationError(str(error), newest_ns=newest_ns, is_past=is_past) from error
         except self._tf2.ConnectivityException as error:
             raise NotConnectedError(str(error)) from error
         except self._tf2.LookupException as error:
@@ -73,6 +114,12 @@ class Tf2Source:
         except self._tf2.TransformException as error:
             raise TransformError(str(error)) from error
         return matrix_from_transform(found.transform)
+
+    def _newest_common_ns(self, target: str, source: str) -> int | None:
+        try:
+            return int(self._buffer.get_latest_common_time(target, source).nanoseconds)
+        except self._tf2.TransformException:
+            return None
 
     def clear(self) -> None:
         """See `TransformSource.clear`."""

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rcl_interfaces.msg import ParameterType
+from rcl_interfaces.msg import Parameter as ParameterMsg
+from rcl_interfaces.msg import ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParametersAtomically
 from rclpy.parameter import Parameter, parameter_value_to_python
 from support import toy_room
@@ -19,6 +20,7 @@ from seg3d_ros.settings import settings_of
 from seg3d_ros.srv import QueryObjects
 
 SETTINGS = {n: (v, info) for s in AllSettings().sections() for n, v, info in settings_of(s)}
+CROP = ("crop_min", "crop_max")
 VIEW = toy_room.views(3)[1]
 
 
@@ -121,6 +123,19 @@ def test_a_shorter_period_segments_by_itself(robot: Robot) -> None:
     assert robot.set_parameters(segment_period=3600.0)[0].successful
 
 
+def test_a_crop_box_can_be_set_in_whole_numbers_and_taken_back(robot: Robot) -> None:
+    assert set_together(robot, crop_min=[-1, -1, -1], crop_max=[1.5, 1.5, 1.0]).successful
+    assert read(robot, "crop_min")[0] in ([-1, -1, -1], [-1.0, -1.0, -1.0])
+    # What `ros2 param set crop_min []` and a loaded dump send: an empty list of another type.
+    values = {name: ParameterValue(type=ParameterType.PARAMETER_BOOL_ARRAY) for name in CROP}
+    request = SetParametersAtomically.Request(
+        parameters=[ParameterMsg(name=name, value=value) for name, value in values.items()]
+    )
+    service = "seg3d/set_parameters_atomically"
+    assert robot.call(SetParametersAtomically, service, request).result.successful
+    assert read(robot, *CROP) == [[], []]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
@@ -134,6 +149,9 @@ def test_a_shorter_period_segments_by_itself(robot: Robot) -> None:
         ("max_range", "far", "type"),
         ("confirm_views", 0, "range"),
         ("crop_min", [0.0, 0.0], "crop_min"),
+        ("crop_min", "abc", "crop_min is 'abc'; give a list of numbers"),
+        ("crop_min", ["a", "b", "c"], "give a list of numbers"),
+        ("vocabulary", [1, 2], "give a list of texts"),
     ],
 )
 def test_a_change_that_is_refused_says_why(robot: Robot, name: str, value: Any, why: str) -> None:

@@ -16,7 +16,7 @@ from support.harness import TOOL, Robot, wait_until
 
 from seg3d_ros.msg import ErrorCode, InstanceArray
 from seg3d_ros.msg import Vocabulary as VocabularyMsg
-from seg3d_ros.node.conversions import cloud_from_msg, point_msg
+from seg3d_ros.node.conversions import cloud_from_msg, header_msg, point_msg
 from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
 
 NAN = math.nan
@@ -164,6 +164,22 @@ def test_a_click_in_another_frame_is_transformed(robot: Robot) -> None:
     assert there.success, there.message
     assert there.cloud.header.frame_id == "map"
     assert there.cloud.data == here.cloud.data
+
+
+@pytest.mark.parametrize("ahead_s", [0.05, 1e6])
+def test_a_click_stamped_later_than_the_transforms_takes_the_newest(
+    robot: Robot, ahead_s: float
+) -> None:
+    stamp = robot.now_ns()
+    robot.send_pose(TOOL, "wrist", stamp)
+    in_wrist = (np.linalg.inv(TOOL) @ [*top_of(BLUE), 1.0])[:3]
+    request = SegmentAtPoints.Request(points=[point_msg(in_wrist)])
+    request.header = header_msg("wrist", stamp + int(ahead_s * 1e9))
+    here = robot.call(SegmentAtPoints, "seg3d/segment_at_points", request)
+    assert here.success, here.message
+    request.header = header_msg("wrist", stamp - 3_600_000_000_000)
+    before = robot.call(SegmentAtPoints, "seg3d/segment_at_points", request)
+    assert_refused(before, ErrorCode.UNKNOWN_FRAME)
 
 
 def test_background_clicks_are_not_in_the_object(robot: Robot) -> None:

@@ -171,7 +171,7 @@ def test_a_frame_that_cannot_be_read_is_said_why(start_node, make_robot) -> None
 def test_simulated_time_that_never_comes_is_said_and_the_node_works(
     start_node, make_robot
 ) -> None:
-    node = start_node(use_sim_time=True, segment_period=0.2)
+    node = start_node(use_sim_time=True, segment_period=0.2, tf_timeout=20.0)
     robot = make_robot(node.domain)
     robot.listen_to_diagnostics()
     robot.show(toy_room.views(3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,12 +14,17 @@ from rclpy.qos import QoSProfile
 from support.harness import Robot, transform_msg, wait_until
 from tf2_msgs.msg import TFMessage
 
-from seg3d_ros.mapping.transform_buffer import TransformError, UnknownFrameError
+from seg3d_ros.mapping.transform_buffer import (
+    ExtrapolationError,
+    TransformBuffer,
+    TransformError,
+    UnknownFrameError,
+)
 from seg3d_ros.node.conversions import header_msg
 from seg3d_ros.node.environment import free_domain
 from seg3d_ros.node.qos import LATCHED
 from seg3d_ros.node.sensor_messages import measured_cloud_msg
-from seg3d_ros.node.transform_source import BuiltinSource
+from seg3d_ros.node.transform_source import BuiltinSource, lookup_for_request
 
 SECOND = 1_000_000_000
 AHEAD = np.array([0.0, 0.0, 1.0])  # where the toy sensor of these tests sees its only point
@@ -127,6 +133,46 @@ def test_time_that_goes_back_is_noticed(robot: Robot, forgets: bool) -> None:
     np.testing.assert_allclose(found, [5] if forgets else [0, 5], atol=VOXEL)
     # The stamps of the next test are older again.
     robot.send_pose(shifted(0), "looping", robot.now_ns())
+
+
+# -- transforms of requests --------------------------------------------------------------------
+
+
+@pytest.fixture
+def moving() -> TransformBuffer:
+    """map → base at 10 s and 11 s, moving by 1 m."""
+    buffer = TransformBuffer()
+    for second in (10, 11):
+        buffer.set_transform("map", "base", second * SECOND, shifted(second))
+    return buffer
+
+
+def place(buffer: TransformBuffer, stamp_ns: int | None, *, timeout_s: float = 0.0) -> float:
+    found = lookup_for_request(buffer, "map", "base", stamp_ns, timeout_s=timeout_s)
+    return float(found[0, 3])
+
+
+def test_a_request_gets_the_transform_of_its_stamp_or_the_newest(moving: TransformBuffer) -> None:
+    assert place(moving, 10 * SECOND + SECOND // 2) == pytest.approx(10.5)
+    assert place(moving, None) == 11
+    assert place(moving, 11 * SECOND + 13_000_000) == 11, "a little late"
+    assert place(moving, 1_700_000_000 * SECOND, timeout_s=60.0) == 11, "another clock: no wait"
+
+
+def test_a_request_waits_for_a_transform_that_is_on_its_way(moving: TransformBuffer) -> None:
+    late = threading.Timer(0.2, moving.set_transform, ("map", "base", 12 * SECOND, shifted(12)))
+    late.start()
+    assert place(moving, 11 * SECOND + SECOND // 4, timeout_s=20.0) == pytest.approx(11.25)
+    late.join()
+
+
+def test_a_request_before_all_transforms_or_of_a_strange_frame_fails(
+    moving: TransformBuffer,
+) -> None:
+    with pytest.raises(ExtrapolationError):
+        place(moving, 9 * SECOND, timeout_s=60.0)
+    with pytest.raises(UnknownFrameError):
+        lookup_for_request(moving, "map", "arm", 11 * SECOND, timeout_s=60.0)
 
 
 # -- the built-in source alone -----------------------------------------------------------------
