@@ -9,15 +9,16 @@ RECORDING ?= data/demo_room
 MODEL ?= mini
 OUTPUT ?= demo_output
 PYTEST_ARGS ?=
+ROS ?=
 ROOMS ?= rooms
 TRAIN_ROOMS ?= 1000
 VAL_ROOMS ?= 24
 
-prepare := tools/setup_environment.sh && source tools/env.sh
+prepare := export SEG3D_ROS="$(ROS)" && tools/setup_environment.sh && source tools/env.sh
 
 help:
 	echo "make demo    run the node on a recording: RECORDING=$(RECORDING) MODEL=$(MODEL) OUTPUT=$(OUTPUT)"
-	echo "make test    run the tests: PYTEST_ARGS='-k cloud'"
+	echo "make test    run the tests: PYTEST_ARGS='-k cloud'; ROS=jazzy: with Jazzy's packages, on Python 3.12"
 	echo "make lint    check style and types; make format: apply the style"
 	echo "make bench   measure, print a table, write bench.json"
 	echo "make train   make rooms, train mini on them: ROOMS=$(ROOMS) TRAIN_ROOMS=$(TRAIN_ROOMS)"
@@ -67,5 +68,5 @@ build:
 	$(prepare)
 
 clean:
-	rm -rf .venv .ws demo_output evaluation_output bench.json *.egg-info .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .ws .venv-jazzy .ws-jazzy demo_output evaluation_output bench.json *.egg-info .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,6 +1,9 @@
 """What several files say about the package agrees."""
 
+import os
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from importlib.metadata import version
 from pathlib import Path
@@ -9,6 +12,7 @@ import pytest
 import yaml
 
 import seg3d_ros
+from seg3d_ros.text.encoder import INSTALL_TEXT
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ET.parse(ROOT / "package.xml").getroot()
@@ -34,6 +38,30 @@ def test_every_ros_package_that_is_imported_is_declared():
     imported = {name for source in sources for name in pattern.findall(source.read_text())}
     assert "rclpy" in imported
     assert imported <= declared
+    assert "python3-yaml" in declared, "the launch file reads YAML"
+
+
+def test_the_recipe_of_the_readme_is_what_messages_say():
+    assert INSTALL_TEXT in (ROOT / "README.md").read_text()
+
+
+def test_plugins_of_a_full_ros_do_not_touch_the_tests(tmp_path):
+    """launch_testing and its kin import each test file by its bare name: two are alike."""
+    names = (
+        "launch_testing",
+        "launch_testing_ros_pytest_entrypoint",
+        "launch_ros",
+        "launch_pytest",
+    )
+    (tmp_path / "loaded.py").write_text("raise SystemExit('a plugin was loaded')")
+    info = tmp_path / "plugins-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plugins\nVersion: 1\n")
+    points = "".join(f"{name} = loaded\n" for name in names)
+    (info / "entry_points.txt").write_text(f"[pytest11]\n{points}")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", __file__]
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, cwd=ROOT, check=True)
 
 
 @pytest.mark.parametrize(

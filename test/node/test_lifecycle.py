@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,7 @@ from support.harness import Robot, wait_until
 
 from seg3d_ros.msg import ErrorCode, InstanceArray
 from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
+from seg3d_ros.text.encoder import INSTALL_TEXT
 
 END_S = 2.0  # a node that is asked to end takes no longer
 
@@ -161,3 +166,58 @@ def test_a_restart_with_the_saved_map_knows_the_same_objects(
 def test_a_node_that_still_compiles_its_kernels_can_be_ended(start_node, how: int) -> None:
     node = start_node(model="mini", wait_for="model mini")
     assert node.stop(how) == 0
+
+
+def test_a_signal_ends_a_node_that_a_manager_is_activating(
+    start_node, make_robot, tmp_path: Path
+) -> None:
+    node = start_node(
+        autostart=False, wait_for="autostart is off", env={"NUMBA_CACHE_DIR": str(tmp_path)}
+    )
+    robot = make_robot(node.domain)
+    assert change(robot, Transition.TRANSITION_CONFIGURE)
+    activate = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_ACTIVATE))
+    answer = robot.ask(ChangeState, "seg3d/change_state", activate)
+    wait_until(lambda: list(tmp_path.rglob("*.nbc")), "the first kernel")
+    assert node.stop() == 0
+    assert not answer.done(), "it was still activating"
+
+
+def test_a_node_takes_its_shared_memory_along(start_node) -> None:
+    node = start_node(autostart=False, wait_for="autostart is off")
+    opened = [link.readlink() for link in Path(f"/proc/{node.process.pid}/fd").iterdir()]
+    locks = [path for path in opened if re.fullmatch(r"/dev/shm/fast.*_el", str(path))]
+    if not locks:
+        pytest.skip("this middleware keeps no segments in /dev/shm")
+    node.stop()
+    segments = [lock.with_name(lock.name.removesuffix("_el")) for lock in locks]
+    assert not [path for path in (*locks, *segments) if path.exists()]
+
+
+@pytest.mark.parametrize("prefix", ["fastdds", "fastrtps"])
+def test_segments_of_both_generations_of_fast_dds_are_unlinked(prefix: str) -> None:
+    segment = Path("/dev/shm", f"{prefix}_{secrets.token_hex(8)}")
+    program = f"""
+from pathlib import Path
+from seg3d_ros.node.fastdds_segments import unlink_own_segments
+Path({str(segment)!r}).touch()
+lock = open({str(segment) + "_el"!r}, "w")
+unlink_own_segments()
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert list(segment.parent.glob(f"{segment.name}*")) == []
+
+
+def test_a_second_node_of_the_same_name_is_said(start_node) -> None:
+    first = start_node(segment_period=3600.0)
+    start_node(domain=first.domain, segment_period=3600.0)
+    first.wait_for("another node is called /seg3d")
+
+
+def test_without_torch_the_default_model_gives_way_to_geometric(start_node) -> None:
+    without_torch = (
+        "import sys; sys.modules['torch'] = None; from seg3d_ros.node.main import main; main()"
+    )
+    node = start_node(model="mini", prompt_model="auto", program=("-c", without_torch))
+    assert f"For mini: {INSTALL_TEXT}" in node.output
+    assert "model geometric" in node.output

@@ -173,13 +173,16 @@ def test_a_click_stamped_later_than_the_transforms_takes_the_newest(
     stamp = robot.now_ns()
     robot.send_pose(TOOL, "wrist", stamp)
     in_wrist = (np.linalg.inv(TOOL) @ [*top_of(BLUE), 1.0])[:3]
-    request = SegmentAtPoints.Request(points=[point_msg(in_wrist)])
-    request.header = header_msg("wrist", stamp + int(ahead_s * 1e9))
-    here = robot.call(SegmentAtPoints, "seg3d/segment_at_points", request)
-    assert here.success, here.message
-    request.header = header_msg("wrist", stamp - 3_600_000_000_000)
-    before = robot.call(SegmentAtPoints, "seg3d/segment_at_points", request)
-    assert_refused(before, ErrorCode.UNKNOWN_FRAME)
+
+    def click_at(stamp_ns: int) -> SegmentAtPoints.Response:
+        header = header_msg("wrist", stamp_ns)
+        request = SegmentAtPoints.Request(header=header, points=[point_msg(in_wrist)])
+        return robot.call(SegmentAtPoints, "seg3d/segment_at_points", request)
+
+    wait_until(lambda: click_at(stamp).success, "the transform")
+    later = click_at(stamp + int(ahead_s * 1e9))
+    assert later.success, later.message
+    assert_refused(click_at(stamp - 3_600_000_000_000), ErrorCode.UNKNOWN_FRAME)
 
 
 def test_background_clicks_are_not_in_the_object(robot: Robot) -> None:
