@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from std_msgs.msg import Header
 from support import toy_room
 
@@ -15,6 +16,7 @@ from seg3d_ros.srv import SegmentAtPoints
 BOX = toy_room.BOXES[0]
 
 
+@pytest.mark.torch
 def test_the_small_point_sam_answers(start_node: Any, make_robot: Any, tmp_path: Path) -> None:
     nowhere = {"SEG3D_WEIGHTS": str(tmp_path)}
     node = start_node(prompt_model="auto", segment_period=3600.0, env=nowhere)

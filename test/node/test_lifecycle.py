@@ -162,6 +162,7 @@ def test_a_restart_with_the_saved_map_knows_the_same_objects(
     assert len(same) >= len(toy_room.BOXES), "objects keep their ids while the map is segmented"
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_node_that_still_compiles_its_kernels_can_be_ended(start_node, how: int) -> None:
     node = start_node(model="mini", wait_for="model mini")

@@ -116,23 +116,24 @@ def test_a_frame_between_two_transforms_is_put_between_them(robot: Robot) -> Non
 
 @pytest.mark.parametrize("forgets", [False, True])
 def test_time_that_goes_back_is_noticed(robot: Robot, forgets: bool) -> None:
+    frame = f"looping_{forgets}"
     assert robot.set_parameters(clear_on_time_jump=forgets)[0].successful
     now = robot.now_ns() + 60 * SECOND  # later than all other tests
-    robot.send_pose(shifted(0), "looping", now)
-    send_dot_and_wait(robot, "looping", now)
+    robot.send_pose(shifted(0), frame, now)
+    send_dot_and_wait(robot, frame, now)
     before = robot.integrated("points")
     again = now - 30 * SECOND
-    send_dot(robot, "looping", again)
+    send_dot(robot, frame, again)
     wait_until(
         lambda: int(robot.source_values("input points")["received"]) > before, "the old frame"
     )
     robot.settled("input points", "received")
-    robot.send_pose(shifted(5), "looping", again)
+    robot.send_pose(shifted(5), frame, again)
     robot.wait_integrated("points", before + 1)
     found = sorted(point[0] for point in robot.map_points())
     np.testing.assert_allclose(found, [5] if forgets else [0, 5], atol=VOXEL)
     # The stamps of the next test are older again.
-    robot.send_pose(shifted(0), "looping", robot.now_ns())
+    robot.send_pose(shifted(0), frame, robot.now_ns())
 
 
 # -- transforms of requests --------------------------------------------------------------------
