@@ -65,6 +65,7 @@ def inputs_of(node: Node) -> Inputs:
         cloud_topics=("points", "other"),
         cameras=("front",),
         compressed_color=False,
+        compressed_depth=False,
         sync_slop=0.02,
         deliver=lambda arrival: None,
     )
