@@ -23,7 +23,7 @@ from seg3d_ros.mapping.voxel_map import IntegrationReport, MapSettings, VoxelMap
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.object_map import ObjectMap, TrackingSettings
 from seg3d_ros.objects.query import Match, Query, run_query
-from seg3d_ros.objects.storage import MapFileError, load_map, save_map
+from seg3d_ros.objects.storage import MAX_BYTES, MapFileError, load_map, save_map
 from seg3d_ros.scene import Bool, Float32, Frame, Instances, Scene
 from seg3d_ros.segmenters.registry import load_prompt_segmenter, load_segmenter
 from seg3d_ros.segmenters.segmenter import NothingThereError, PromptSegmenter, Segmenter
@@ -35,6 +35,9 @@ from seg3d_ros.text.vocabulary import Vocabulary
 from seg3d_ros.timings import StageTimings
 
 logger = logging.getLogger(__name__)
+
+_VOXEL_BYTES = 64  # in a map file, at most
+_OBJECT_BYTES = 16_384  # with its embedding and name, without its voxels
 
 
 class EmptyMapError(RuntimeError):
@@ -292,12 +295,12 @@ class Perception:
         """Write voxels and objects to one file; returns how many (objects, voxels).
 
         Raises:
-            MapFileError: the file cannot be written.
+            MapFileError: the file cannot be written, or is something else than a map.
         """
         with self._lock:
             voxels, objects = self.map.to_arrays(), self._objects.to_arrays()
             counts = len(self._objects.confirmed()), len(self.map)
-        save_map(path, voxels, objects)
+        save_map(path, voxels, objects, max_bytes=_largest_file(self.settings))
         return counts
 
     def load(self, path: str | Path) -> tuple[int, int]:
@@ -306,7 +309,7 @@ class Perception:
         Raises:
             MapFileError: the file cannot be read or does not fit; the map is left as it was.
         """
-        voxels, objects = load_map(path)
+        voxels, objects = load_map(path, max_bytes=_largest_file(self.settings))
         loaded = VoxelMap(self.settings.map, self.settings.filter)
         try:
             loaded.load_arrays(voxels)
@@ -357,3 +360,9 @@ class Perception:
     def _refresh_last(self) -> None:
         if self._last is not None:
             self._last = replace(self._last, objects=self._objects.confirmed())
+
+
+def _largest_file(settings: PerceptionSettings) -> int:
+    """Bytes of the largest map that these settings allow; what can be saved can be loaded."""
+    size = _VOXEL_BYTES * settings.map.max_voxels + _OBJECT_BYTES * settings.tracking.max_objects
+    return max(MAX_BYTES, size)

@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 from safetensors.torch import save_file
 from torch import Tensor
 
+from seg3d_ros.files import replacing
 from seg3d_ros.networks.checkpoint import read_checkpoint
 from seg3d_ros.networks.point_sam import TRAINING_PREFIX, load_point_sam
 from seg3d_ros.networks.point_sam_config import MINI as POINT_SAM_MINI_CONFIG
@@ -34,10 +35,8 @@ def main() -> None:
     path, write = (
         (MINI, _write_mini) if arguments.model == "mini" else (POINT_SAM_MINI, _write_point_sam)
     )
-    path.parent.mkdir(exist_ok=True)
-    partial = path.with_name(f"partial_{path.name}")
-    write(partial, checkpoint)
-    partial.replace(path)
+    with replacing(path) as partial:
+        write(partial, checkpoint)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, step {checkpoint['step']}")
 
 

@@ -19,9 +19,9 @@ from seg3d_ros.evaluation.prompts import (
     scores_of,
 )
 from seg3d_ros.evaluation.scenes import Classes, LabelledScene, load_scene
+from seg3d_ros.files import replacing
 from seg3d_ros.scene import Int64
 from seg3d_ros.segmenters.segmenter import PromptSegmenter
-from seg3d_ros.viewer.export import replacing
 
 if TYPE_CHECKING:
     from seg3d_ros.training.dataset import ScanNetDataset

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seg3d_ros.evaluation.scores import Evaluation
-from seg3d_ros.viewer.export import replacing
+from seg3d_ros.files import replacing
 
 Row = tuple[str, tuple[str, ...]]  # what is measured; one value for each evaluation
 _MISSING = "-"

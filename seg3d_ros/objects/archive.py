@@ -14,13 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from seg3d_ros.objects.box import voxel_box
+from seg3d_ros.objects.ids import MAX_ID
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.scene import Float32, Int64
 from seg3d_ros.text.vocabulary import check_text
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-
-MAX_ID = 2**32 - 1
 
 _COLUMNS: dict[str, type] = {  # one entry an object
     "id": np.int64,

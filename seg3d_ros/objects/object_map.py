@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from seg3d_ros.objects.archive import pack_objects, unpack_objects
 from seg3d_ros.objects.box import voxel_box
+from seg3d_ros.objects.ids import IdCounter
 from seg3d_ros.objects.map_object import MapObject, with_candidates, with_voxels
 from seg3d_ros.objects.settings import TrackingSettings
 from seg3d_ros.objects.tracking import Track
@@ -46,7 +47,7 @@ class ObjectMap:
         self.settings = settings or TrackingSettings()  # may be replaced between updates
         self._lock = threading.Lock()
         self._vocabulary: Vocabulary | None = None
-        self._next_id = 1
+        self._ids = IdCounter()
         self._reset()
 
     def _reset(self) -> None:
@@ -88,8 +89,7 @@ class ObjectMap:
             elapsed_ns = max(0, scene.stamp_ns - self._stamp_ns)
             index = build_index(scene.voxel_keys)
             new = Observation(scene, instances, index, self._last_index, elapsed_ns)
-            self._tracks, report = take_in(self._tracks, new, self.settings, self._next_id)
-            self._next_id += report.confirmed
+            self._tracks, report = take_in(self._tracks, new, self.settings, self._new_id)
             self._last_index, self._stamp_ns = index, scene.stamp_ns
             self._voxel_size = scene.voxel_size
             self._label([t for t in self._tracks if t.known.last_seen_ns == scene.stamp_ns])
@@ -151,8 +151,7 @@ class ObjectMap:
                 made = with_voxels(old, np.union1d(keys, old.voxel_keys[outside]), voxel_size)
             else:
                 box, centroid = voxel_box(keys, voxel_size)
-                made = MapObject(self._next_id, keys, box, centroid, score, stamp_ns, stamp_ns)
-                self._next_id += 1
+                made = MapObject(self._new_id(), keys, box, centroid, score, stamp_ns, stamp_ns)
             made = replace(
                 made,
                 score=score,
@@ -176,7 +175,7 @@ class ObjectMap:
         """The known objects as flat arrays, for `storage.save_map`."""
         with self._lock:
             return pack_objects(
-                self._confirmed, voxel_size=self._voxel_size, next_id=self._next_id
+                self._confirmed, voxel_size=self._voxel_size, next_id=self._ids.next_id
             )
 
     def load_arrays(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -190,11 +189,14 @@ class ObjectMap:
             self._reset()
             self._voxel_size = loaded.voxel_size
             # Ids go on counting over a load too: two objects of one run never share one.
-            self._next_id = max(self._next_id, loaded.next_id)
+            self._ids.skip_to(loaded.next_id)
             self._tracks = [Track(known, segmented_size=len(known)) for known in loaded.objects]
             self._enforce_bound()
             self._label(self._tracks)
             self._publish()
+
+    def _new_id(self) -> int:
+        return self._ids.take(self._by_id)
 
     def _keep_voxels(self, kept: Callable[[Int64], Bool]) -> int:
         """Take voxels from all tracks; return how many known objects end by that."""

@@ -8,8 +8,8 @@ from anywhere.
 from __future__ import annotations
 
 import math
-import os
-import secrets
+import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -19,12 +19,25 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.files import replacing
+
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 FORMAT_VERSION = 1
 MAX_BYTES = 1 << 30  # 20 million voxels with position, colour and weight
 _MAX_ARRAYS = 100
 _VERSION_NAME = "seg3d_ros_map_version"
+_HEADER_BYTES = 128  # of a small .npy array
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# Of the .npy headers that NumPy writes; its own parser runs into trouble with made-up ones.
+_HEADER = re.compile(
+    rb"\{'descr': '(?P<dtype>[<>|=]?[A-Za-z?]\d*)', 'fortran_order': (?P<fortran>True|False), "
+    rb"'shape': \((?P<shape>(?:\d{1,19}, ?)*(?:\d{1,19})?)\), \} *\n"
+)
+_DAMAGES = (  # what reading a file can raise
+    *(OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, struct.error, MemoryError),
+    *(OverflowError, NotImplementedError, RuntimeError),  # the last two: encryption
+)
 
 
 class MapFileError(Exception):
@@ -38,27 +51,38 @@ class MapArrays(NamedTuple):
     objects: dict[str, npt.NDArray[Any]]
 
 
-def save_map(path: str | Path, voxels: Arrays, objects: Arrays) -> Path:
+def save_map(
+    path: str | Path, voxels: Arrays, objects: Arrays, *, max_bytes: int = MAX_BYTES
+) -> Path:
     """Write a map file; a crash or a full disk leaves an older file as it was.
 
     Args:
-        path: file to make or replace; "~" is the user's home, missing folders are made.
+        path: file to make, or map file to replace; "~" is the user's home, missing folders are
+            made.
         voxels: arrays of the voxel map.
         objects: arrays of the object map.
+        max_bytes: what `load_map` will accept.
 
     Returns:
         The path written, "~" resolved.
 
     Raises:
-        MapFileError: the file cannot be written.
+        MapFileError: the file cannot be written, is there and no map, or the map is too large.
     """
     target = _resolve(path, "write")
+    _check_replaceable(target)
     arrays = {f"voxels.{name}": array for name, array in voxels.items()}
     arrays |= {f"objects.{name}": array for name, array in objects.items()}
     arrays[_VERSION_NAME] = np.array(FORMAT_VERSION)
+    size = sum(_HEADER_BYTES + np.asarray(array).nbytes for array in arrays.values())
+    if size > max_bytes:
+        raise MapFileError(
+            f"cannot write the map {target}: it has {size} bytes, and only {max_bytes} could be "
+            "loaded again; lower max_voxels or raise voxel_size"
+        )
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(target, arrays)
+        with replacing(target) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
     except OSError as error:
         raise MapFileError(
             f"cannot write the map {target}: {error}; give a path in a folder that can be written"
@@ -77,16 +101,16 @@ def load_map(path: str | Path, *, max_bytes: int = MAX_BYTES) -> MapArrays:
         MapFileError: there is no such file, or it is not a map file of this version.
     """
     source = _resolve(path, "read")
-    if not source.is_file():
-        raise MapFileError(f"cannot read the map {source}: there is no such file; check the path")
     try:
+        if not source.is_file():
+            raise MapFileError(
+                f"cannot read the map {source}: there is no such file; check the path"
+            )
         with zipfile.ZipFile(source) as archive:
             _check_sizes(archive, max_bytes)
             arrays = {info.filename: _read_array(archive, info) for info in archive.infolist()}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise _not_a_map(source, str(error)) from error
-    except (NotImplementedError, RuntimeError) as error:  # unknown compression, encryption
-        raise _not_a_map(source, str(error)) from error
+    except _DAMAGES as error:
+        raise _not_a_map(source, str(error) or type(error).__name__) from error
 
     version = arrays.pop(f"{_VERSION_NAME}.npy", None)
     if version is None:
@@ -106,23 +130,30 @@ def _resolve(path: str | Path, verb: str) -> Path:
         resolved = Path(path).expanduser()
     except RuntimeError as error:
         raise MapFileError(f"cannot {verb} the map {path}: {error}; give a full path") from error
-    if resolved.is_dir():
+    try:
+        is_folder = resolved.is_dir()
+    except OSError as error:  # the name is too long, or a folder above it is closed to us
+        raise MapFileError(f"cannot {verb} the map: {error}; give another path") from error
+    if is_folder:
         raise MapFileError(f"cannot {verb} the map {resolved}: it is a folder; name a file in it")
     return resolved
 
 
-def _write_whole(target: Path, arrays: Arrays) -> None:
-    """Write beside the target and rename, so that the target is never half a file."""
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    with temporary.open("xb") as file:
-        try:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink()
-            raise
+def _check_replaceable(target: Path) -> None:
+    """Refuse to overwrite what is no map file; an empty file may have been made for one."""
+    try:
+        if not target.exists() or (target.is_file() and not target.stat().st_size):
+            return
+        if target.is_file():
+            with zipfile.ZipFile(target) as archive:
+                archive.getinfo(f"{_VERSION_NAME}.npy")
+            return
+    except (KeyError, *_DAMAGES):
+        pass
+    raise MapFileError(
+        f"cannot write the map {target}: there is something else that is no map file; "
+        "remove it or give another path"
+    )
 
 
 def _not_a_map(path: Path, why: str) -> MapFileError:
@@ -139,6 +170,8 @@ def _check_sizes(archive: zipfile.ZipFile, max_bytes: int) -> None:
     total = sum(info.file_size for info in infos)
     if total > max_bytes:
         raise ValueError(f"it unpacks to {total} bytes, {max_bytes} are allowed")
+    if any(info.compress_type not in _COMPRESSIONS for info in infos):
+        raise ValueError("it is compressed in another way than save_map does")
 
 
 def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> npt.NDArray[Any]:
@@ -158,7 +191,15 @@ def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]
     version = np.lib.format.read_magic(file)
     if version != (1, 0):
         raise ValueError(f"an array has the .npy version {version}, expected (1, 0)")
-    return np.lib.format.read_array_header_1_0(file)
+    header = _HEADER.fullmatch(file.read(int.from_bytes(file.read(2), "little")))
+    if header is None:
+        raise ValueError("the header of an array is damaged")
+    try:
+        dtype = np.dtype(header["dtype"].decode())
+    except TypeError as error:
+        raise ValueError(f"an array has the type {header['dtype'].decode()!r}") from error
+    shape = tuple(int(length) for length in re.findall(rb"\d+", header["shape"]))
+    return shape, header["fortran"] == b"True", dtype
 
 
 def _part(arrays: Arrays, prefix: str) -> dict[str, npt.NDArray[Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -106,7 +106,10 @@ class _Step:
 
 
 def take_in(
-    tracks: list[Track], new: Observation, settings: TrackingSettings, next_id: int
+    tracks: list[Track],
+    new: Observation,
+    settings: TrackingSettings,
+    new_id: Callable[[], int],
 ) -> tuple[list[Track], TrackingReport]:
     """Apply a segmentation to the tracks.
 
@@ -114,7 +117,7 @@ def take_in(
         tracks: known and waiting objects; changed in place.
         new: the segmentation.
         settings: thresholds.
-        next_id: id of the first object that becomes known; the others count on.
+        new_id: gives an id to each object that becomes known.
 
     Returns:
         The tracks that are left together with the new ones, and what happened.
@@ -142,8 +145,8 @@ def take_in(
             left[row] = _start(keys[row], new, mask)
 
     born = [t for row, t in left.items() if step.roles.confirmed[row] and not t.confirmed]
-    for number, track in enumerate(born):
-        track.known = replace(track.known, id=next_id + number)
+    for track in born:
+        track.known = replace(track.known, id=new_id())
     reasons = list(ends.values())
     return list(left.values()), TrackingReport(
         segments=len(measured),

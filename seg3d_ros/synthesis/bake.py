@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seg3d_ros.files import replacing
 from seg3d_ros.synthesis.library import FurnitureModel, LibraryError
 from seg3d_ros.synthesis.mesh import Array, Mesh, joined, to_linear
 from seg3d_ros.synthesis.supports import Support, find_supports
@@ -116,9 +116,7 @@ def save_mesh(path: Path, mesh: Mesh, supports: Sequence[Support] = ()) -> None:
     """Write a mesh to a .npz file, whole or not at all; colours are rounded to bytes."""
     texels = np.concatenate([texture.reshape(-1, 4) for texture in mesh.textures])
     encoded = np.concatenate([texels[:, :3] ** (1 / 2.2), texels[:, 3:]], axis=1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(
             file,
             vertices=mesh.vertices,
@@ -130,7 +128,6 @@ def save_mesh(path: Path, mesh: Mesh, supports: Sequence[Support] = ()) -> None:
             levels=np.array([support.height for support in supports]),
             clearance=np.array([support.clearance for support in supports], np.float32),
         )
-    temporary.replace(path)
 
 
 def load_mesh(path: Path) -> Mesh:

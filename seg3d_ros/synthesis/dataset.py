@@ -27,6 +27,7 @@ from typing import Any, Protocol
 import numpy as np
 from tqdm import tqdm
 
+from seg3d_ros.files import replacing
 from seg3d_ros.recordings.recording import to_frame
 from seg3d_ros.recordings.tum_writer import write_tum
 from seg3d_ros.synthesis.fusion import NONE, LabelledMap, LabelledScene
@@ -185,9 +186,8 @@ def _facts(room: Room, scan: Scan, labelled: LabelledScene) -> dict[str, Any]:
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
 
 
 @contextmanager

@@ -6,18 +6,17 @@ a file that cannot be read is forgotten, a folder that cannot be written only co
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 import os
 import re
-import secrets
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from seg3d_ros.files import replacing
 from seg3d_ros.scene import Float32
 
 logger = logging.getLogger(__name__)
@@ -77,11 +76,12 @@ class EmbeddingCache:
     def _read(self, path: Path, entry: np.dtype[np.void]) -> dict[bytes, Float32]:
         try:
             # A map of the file can't be larger than the file, whatever its header says.
-            rows = np.load(path, mmap_mode="r", allow_pickle=False)
+            rows = np.lib.format.open_memmap(path, mode="r")
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, EOFError) as error:
-            logger.warning("ignoring the text cache %s, it cannot be read: %s", path, error)
+        except Exception as error:  # NumPy parses a header as Python: anything may come of that
+            why = str(error) or type(error).__name__
+            logger.warning("ignoring the text cache %s, it cannot be read: %s", path, why)
             return {}
         if rows.dtype != entry or rows.ndim != 1 or len(rows) > self._max_entries:
             logger.warning("ignoring the text cache %s, its layout is another one", path)
@@ -97,15 +97,10 @@ class EmbeddingCache:
         rows = np.empty(len(known), entry)
         rows["digest"] = np.frombuffer(b"".join(known), np.uint8).reshape(-1, _DIGEST_BYTES)
         rows["vector"] = np.stack(list(known.values()))
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("xb") as file:
+            with replacing(path) as temporary, temporary.open("wb") as file:
                 np.save(file, rows, allow_pickle=False)
-            temporary.replace(path)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
             logger.warning("cannot write the text cache %s: %s", path, error)
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from seg3d_ros.files import replacing
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.scene import Float32, Int64, Scene
 from seg3d_ros.viewer.paint import NO_OBJECT, colors_of_ids, object_ids
@@ -38,19 +37,6 @@ class FinerPoints:
 
     points: Float32
     rows: Int64
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; it takes the place of `path` if the block succeeds."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_instances_ply(

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from seg3d_ros.files import replacing
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.scene import Float32, Float64, Scene
 from seg3d_ros.viewer.captions import draw_boxes, draw_captions, draw_title
-from seg3d_ros.viewer.export import replacing
 from seg3d_ros.viewer.paint import object_ids
 from seg3d_ros.viewer.shot import BACKGROUND, Shot, painted, shoot
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seg3d_ros.files import replacing
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.scene import Scene
 from seg3d_ros.viewer.export import (
     FinerPoints,
-    replacing,
     write_instances_ply,
     write_objects_json,
 )

@@ -1,6 +1,7 @@
 """Map files: what is saved comes back, and a hostile file does no more than be refused."""
 
 import io
+import os
 import zipfile
 
 import numpy as np
@@ -88,6 +89,46 @@ class _Unwritable:
         raise TypeError("a fault in the middle of writing")
 
 
+@pytest.mark.parametrize("name", [".bashrc", "other.npz", "cut.map", "pipe"])
+def test_what_is_no_map_is_not_replaced(name, tmp_path) -> None:
+    path = tmp_path / name
+    if name == "pipe":
+        os.mkfifo(path)
+    elif name == "other.npz":
+        np.savez(path, x=np.arange(3))
+    else:
+        path.write_text("something else")
+    before = path.lstat()
+    with pytest.raises(MapFileError, match="no map file; remove it or give another path"):
+        save_map(path, VOXELS, {})
+    after = path.lstat()
+    assert (after.st_ino, after.st_size, after.st_mtime_ns) == (
+        *(before.st_ino, before.st_size, before.st_mtime_ns),
+    )
+
+
+def test_a_map_that_could_not_be_loaded_is_not_saved(tmp_path) -> None:
+    path = tmp_path / "map"
+    size = save_map(path, VOXELS, {}).stat().st_size
+    with pytest.raises(MapFileError, match="only 100 could be loaded again"):
+        save_map(path, VOXELS, {}, max_bytes=100)
+    assert path.stat().st_size == size
+    for max_bytes in range(0, 2 * size, 64):
+        try:
+            save_map(path, VOXELS, {}, max_bytes=max_bytes)
+        except MapFileError:
+            continue
+        load_map(path, max_bytes=max_bytes)
+
+
+@pytest.mark.parametrize("path", ["a" * 300, "/root/" + "b/" * 3000, "/proc/self/mem"])
+def test_paths_that_are_no_paths(path) -> None:
+    with pytest.raises(MapFileError, match="cannot"):
+        load_map(path)
+    with pytest.raises(MapFileError, match="cannot"):
+        save_map(path, VOXELS, {})
+
+
 @pytest.mark.parametrize("path", ["", " ", "a\0b", ".", "missing/map.npz", "/dev/zero"])
 def test_paths_that_hold_no_map(path, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -121,6 +162,9 @@ HOSTILE = {
     "code in header": lying_header("().__class__"),
     "short": npy(np.arange(99))[:-8],
     "long": npy(np.arange(9)) + b"x",
+    "tuple in header": lying_header("(3, (3, "),
+    "many signs in header": lying_header("(" + "-" * 9000 + "1,)"),
+    "many digits in header": lying_header("(" + "1" * 9000),
     "no array": b"hello",
     "empty": b"",
 }
@@ -133,6 +177,18 @@ def test_hostile_arrays_are_refused(data: bytes, tmp_path) -> None:
     assert load_map(path).voxels == {}
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("voxels.keys.npy", data)
+    with pytest.raises(MapFileError, match="not a map file"):
+        load_map(path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_compressions_are_refused(method: int, tmp_path) -> None:
+    path = tmp_path / "packed"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("voxels.keys.npy", npy(np.arange(99)))
+    data = bytearray(path.read_bytes())
+    data[60:70] = bytes(10)
+    path.write_bytes(data)
     with pytest.raises(MapFileError, match="not a map file"):
         load_map(path)
 
@@ -196,6 +252,23 @@ DAMAGE = {
     "control characters": lambda a: a.__setitem__("pinned_label", np.array(["", "", "a\x07"])),
     "long name": lambda a: a.__setitem__("pinned_label", np.array(["", "", "a" * 999])),
 }
+
+
+def test_ids_stay_in_their_range_when_the_counter_of_a_file_is_at_its_end(world, objects) -> None:
+    arrays = objects.to_arrays()
+    arrays["next_id"] = np.array(2**32)
+    restored = ObjectMap(objects.settings)
+    restored.load_arrays(arrays)
+    known = {item.id for item in restored.confirmed()}
+    scene = world.scene(world.block(100), world.block(120))
+    made = [
+        restored.add_prompted(scene, scene.voxel_keys == key).id for key in scene.voxel_keys[:5]
+    ]
+    assert len(set(made)) == 5 and not known & set(made)
+    assert all(1 <= new < 2**32 for new in made)
+    again = ObjectMap(objects.settings)
+    again.load_arrays(restored.to_arrays())
+    assert {item.id for item in again.confirmed()} == {item.id for item in restored.confirmed()}
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())

@@ -41,7 +41,10 @@ def test_the_oldest_entries_go_first(tmp_path) -> None:
         assert reader.get("space", 8, list(vectors)).keys() == {"2", "3", "4"}
 
 
-@pytest.mark.parametrize("damage", ["truncated", "garbage", "empty", "pickle", "other", "zeros"])
+@pytest.mark.parametrize(
+    "damage",
+    ["truncated", "garbage", "empty", "pickle", "other", "zeros", "zip", "open", "signs"],
+)
 def test_a_damaged_file_is_ignored_with_a_warning_and_rewritten(damage, tmp_path, caplog) -> None:
     EmbeddingCache(tmp_path).put("space", 8, vectors_for(["lamp", "sofa"]))
     (path,) = tmp_path.iterdir()
@@ -50,6 +53,12 @@ def test_a_damaged_file_is_ignored_with_a_warning_and_rewritten(damage, tmp_path
         path.write_bytes({"truncated": whole[:-9], "garbage": b"?" * 99, "empty": b""}[damage])
     elif damage == "pickle":
         np.save(path, np.array([print], object), allow_pickle=True)
+    elif damage == "zip":
+        with path.open("wb") as file:
+            np.savez(file, np.arange(4.0))
+    elif damage in ("open", "signs"):
+        header = {"open": b"{'shape': (3,", "signs": b"-" * 9000}[damage].ljust(9100) + b"\n"
+        path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
     elif damage == "other":
         np.save(path, np.arange(4.0))
     else:

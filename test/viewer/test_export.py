@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seg3d_ros.objects.map_object import Candidate
-from seg3d_ros.viewer.export import replacing, write_instances_ply, write_objects_json
+from seg3d_ros.viewer.export import write_instances_ply, write_objects_json
 from seg3d_ros.viewer.palette import color_of
 
 TYPES = {"float": "<f4", "uchar": "u1", "uint": "<u4"}
@@ -66,13 +66,3 @@ def test_json_states_frame_units_and_every_object(tmp_path, room, in_block, make
     np.testing.assert_allclose(written["box"]["center"][:2], (2.0, 1.5), atol=0.03)
     np.testing.assert_allclose(written["box"]["size"], item.box.size, atol=1e-4)
     assert (written["first_seen"], written["last_seen"]) == (10, 20)
-
-
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
-    path = tmp_path / "a.txt"
-    path.write_text("old")
-    with pytest.raises(RuntimeError), replacing(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]

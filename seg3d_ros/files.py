@@ -1,0 +1,78 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+_TOKEN_BYTES = 4
+_MAX_NAME = 200  # bytes of the target's name within the temporary one
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary file beside `path`, which takes its place if the block succeeds.
+
+    Its content is on the disk before it gets the name: a crash leaves the older file or the new
+    one. The writer holds a lock on the temporary file, so those of killed writers are known, and
+    the next one removes them.
+
+    Raises:
+        OSError: the folder cannot be made or written, or the disk is full.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(target)
+    temporary, descriptor = _create_beside(target)
+    try:
+        yield temporary
+        os.fsync(descriptor)
+        temporary.replace(target)
+        _sync_folder(target.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _create_beside(target: Path) -> tuple[Path, int]:
+    """A new locked file and its descriptor."""
+    while True:
+        temporary = target.with_name(_prefix(target) + secrets.token_hex(_TOKEN_BYTES))
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o666)
+        with contextlib.suppress(OSError):  # a file system without locks: nothing is tidied there
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if temporary.exists():  # else another writer took it for a leftover before the lock
+            return temporary, descriptor
+        os.close(descriptor)
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove the temporary files of writers that were killed."""
+    ours = re.compile(re.escape(_prefix(target)) + f"[0-9a-f]{{{2 * _TOKEN_BYTES}}}")
+    with contextlib.suppress(OSError), os.scandir(target.parent) as entries:
+        leftovers = [Path(e) for e in entries if ours.fullmatch(e.name) and e.is_file()]
+        for leftover in leftovers:
+            with contextlib.suppress(OSError), leftover.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its writer lives
+                leftover.unlink()
+
+
+def _prefix(target: Path) -> str:
+    """Beginning of the names of a target's temporary files; names have at most 255 bytes."""
+    name = os.fsencode(target.name)[:_MAX_NAME]
+    return f".{os.fsdecode(name)}."
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let the new name outlast a power cut, where the file system can."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
