@@ -25,6 +25,7 @@ from seg3d_ros.mapping.transforms import invert
 from seg3d_ros.scene import Float64, UInt8
 
 log = logging.getLogger(__name__)
+_BILINEAR = 2  # of Pillow, which has moved the name; it averages where images become smaller
 _SAME_PLACE = 1e-3  # metres, and radians: frames nearer than this are one
 
 
@@ -194,4 +195,4 @@ def _resized(color: UInt8, size: tuple[int, int]) -> UInt8:
     from PIL import Image
 
     picture = Image.fromarray(np.ascontiguousarray(color))
-    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
+    return np.asarray(picture.resize((width, height), _BILINEAR))
