@@ -24,7 +24,7 @@ from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.object_map import ObjectMap, TrackingSettings
 from seg3d_ros.objects.query import Match, Query, run_query
 from seg3d_ros.objects.storage import MAX_BYTES, MapFileError, load_map, save_map
-from seg3d_ros.scene import Bool, Float32, Frame, Instances, Scene
+from seg3d_ros.scene import Bool, Float64, Frame, Instances, Scene
 from seg3d_ros.segmenters.registry import load_prompt_segmenter, load_segmenter
 from seg3d_ros.segmenters.segmenter import NothingThereError, PromptSegmenter, Segmenter
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
@@ -152,7 +152,7 @@ class Perception:
         self._lock = threading.Lock()
         self._segment_lock = threading.Lock()
         self._epoch = 0  # grows when the map is replaced; older segmentations are thrown away
-        self._sensor_position: Float32 | None = None
+        self._sensor_position: Float64 | None = None  # map frame
         self._last: Segmentation | None = None
         self._clicked: ClickedScene | None = None
         self._cached: tuple[object, tuple[Scene, Instances]] | None = None
@@ -180,7 +180,7 @@ class Perception:
         with self.timings.measure("integrate"):
             report = self.map.integrate(frame)
         self.frames += 1
-        self._sensor_position = frame.map_from_sensor[:3, 3].astype(np.float32)
+        self._sensor_position = frame.map_from_sensor[:3, 3].astype(np.float64)
         return report
 
     def segment(self) -> Segmentation:
@@ -240,12 +240,12 @@ class Perception:
         return self._objects.get(object_id)
 
     def segment_at(
-        self, points: Float32, foreground: Bool, *, name: str = "", refine_id: int = 0
+        self, points: Float64, foreground: Bool, *, name: str = "", refine_id: int = 0
     ) -> Prompted:
         """Segment the object that was clicked and keep it.
 
         Args:
-            points: (K, 3) float32, map frame, metres.
+            points: (K, 3) float64, map frame, metres.
             foreground: (K,) bool, True where a point is on the object.
             name: label the object keeps; empty: named by the vocabulary.
             refine_id: object to replace; 0: a new one.
@@ -262,7 +262,7 @@ class Perception:
         epoch = self._epoch
         clicked = scene_for_clicks(
             self.map,
-            points[foreground].mean(axis=0),
+            points[foreground].astype(np.float64).mean(axis=0),
             version=(epoch, self.frames),
             refine_id=refine_id,
             last=self._clicked,
@@ -273,7 +273,8 @@ class Perception:
                 f"no voxel within {CLICK_RADIUS_M} m of the clicked points; click on the map"
             )
         with self.timings.measure("prompt"):
-            found = self.prompt_segmenter.segment_at(scene, points, foreground)
+            local = scene.grid.local_from_map(points).astype(np.float32)
+            found = self.prompt_segmenter.segment_at(scene, local, foreground)
         with self._lock:
             if epoch != self._epoch:
                 raise EmptyMapError
@@ -314,7 +315,8 @@ class Perception:
         try:
             loaded.load_arrays(voxels)
             with self._lock:
-                self._objects.load_arrays(objects)  # raises before it changes anything
+                # Raises before it changes anything.
+                self._objects.load_arrays(objects, origin=loaded.grid.origin)
                 self._epoch += 1
                 self.map = loaded
                 self._last = Segmentation(loaded.snapshot(), self._objects.confirmed())

@@ -1,8 +1,12 @@
-"""The three things that flow: Frame into the map, Scene out of it, Instances from a segmenter."""
+"""The three things that flow: Frame into the map, Scene out of it, Instances from a segmenter.
+
+Float64 positions (poses, boxes, clicks) are in the map frame. Float32 positions are in the local
+coordinates of a `MapGrid`: in UTM coordinates float32 resolves half a metre.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +16,47 @@ Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 UInt8 = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
+
+FARTHEST_M = 1e8  # of an origin: float64 resolves micrometres up to here
+_FAR_M = 1000.0  # nearer than this float32 resolves 0.06 mm, and the map frame serves as it is
+
+
+@dataclass(frozen=True, eq=False)
+class MapGrid:
+    """Voxel grid in the map frame; its local coordinates are the map frame's minus the origin.
+
+    Attributes:
+        voxel_size: edge of a voxel, metres.
+        origin: (3,) float64 corner of voxel (0, 0, 0), map frame, metres.
+    """
+
+    voxel_size: float
+    origin: Float64 = field(default_factory=lambda: np.zeros(3))
+
+    def local_from_map(self, points: npt.ArrayLike) -> Float64:
+        """Local coordinates (…, 3) of points (…, 3) in the map frame, metres."""
+        return np.asarray(points, np.float64) - self.origin
+
+    def local_from_sensor(self, map_from_sensor: Float64) -> Float64:
+        """Pose (4, 4) of a sensor in local coordinates."""
+        pose = map_from_sensor.astype(np.float64)
+        pose[:3, 3] -= self.origin
+        return pose
+
+    def map_from_local(self, points: npt.NDArray[np.floating]) -> Float64:
+        """Points (…, 3) in the map frame from local coordinates (…, 3), metres."""
+        return points.astype(np.float64) + self.origin
+
+
+def origin_near(position: Float64) -> Float64:
+    """Origin for local coordinates around a place: zero, or whole metres where zero is far.
+
+    Args:
+        position: (3,) map frame, metres; beyond `FARTHEST_M` nothing is near, and it is zero.
+    """
+    if not _FAR_M < np.abs(position).max() <= FARTHEST_M:
+        return np.zeros(3)
+    return np.rint(position)
 
 
 @dataclass(frozen=True)
@@ -83,12 +128,13 @@ class Scene:
     """A still picture of the map: one point a voxel.
 
     Attributes:
-        points: (N, 3) float32, map frame, metres.
+        points: (N, 3) float32, local coordinates, metres.
         colors: (N, 3) float32 RGB in [0, 1].
         voxel_keys: (N,) int64, unique; the same voxel keeps its key between snapshots.
         voxel_size: edge of a voxel, metres.
         stamp_ns: stamp of the newest frame in it.
         normals: (N, 3) float32 unit vectors, or None where nobody has computed them.
+        origin: (3,) float64 origin of the local coordinates, map frame, metres.
     """
 
     points: Float32
@@ -97,9 +143,15 @@ class Scene:
     voxel_size: float
     stamp_ns: int = 0
     normals: Float32 | None = None
+    origin: Float64 = field(default_factory=lambda: np.zeros(3))
 
     def __len__(self) -> int:
         return len(self.points)
+
+    @property
+    def grid(self) -> MapGrid:
+        """Grid that the voxel keys count in and the points are local to."""
+        return MapGrid(self.voxel_size, self.origin)
 
 
 @dataclass(frozen=True, eq=False)

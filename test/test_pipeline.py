@@ -242,6 +242,45 @@ def test_a_map_that_stands_still_is_cut_only_once(
     assert perception.timings.summary()["segment"].count == cuts + 1
 
 
+MGRS, UTM = np.array([89_571.0, 42_301.0, -3.0]), np.array([500_000.0, 4_649_776.0, 212.0])
+
+
+def moved(frame: Frame, shift: np.ndarray) -> Frame:
+    pose = frame.map_from_sensor.copy()
+    pose[:3, 3] += shift
+    return replace(frame, map_from_sensor=pose)
+
+
+@pytest.mark.parametrize("shift", [MGRS, UTM])
+def test_a_room_in_far_coordinates_has_the_same_objects_there(
+    perception: Perception, frames: list[Frame], shift: np.ndarray, tmp_path: Path
+) -> None:
+    far = Perception(replace(GEOMETRIC, segment_radius=10.0))
+    for frame in frames:
+        assert far.integrate(moved(frame, shift)).points_outside == 0
+    far.segment()
+    far.segment()
+    restarted = Perception(GEOMETRIC)
+    far.save(tmp_path / "far.map")
+    restarted.load(tmp_path / "far.map")
+    top = np.array([[*toy_room.BOXES[0].center[:2], toy_room.BOXES[0].high[2]]])
+    for there in (far, restarted):
+        for box in toy_room.BOXES:
+            here, found = (
+                object_near(perception, box.center),
+                object_near(there, box.center + shift),
+            )
+            np.testing.assert_allclose(found.box.center - shift, here.box.center, atol=0.02)
+            np.testing.assert_allclose(found.centroid - shift, here.centroid, atol=0.02)
+        made = there.segment_at(top + shift, np.ones(1, bool)).object
+        here = perception.segment_at(top, np.ones(1, bool)).object
+        np.testing.assert_allclose(made.box.center - shift, here.box.center, atol=0.02)
+        with pytest.raises(NothingThereError, match=rf"nothing at \({shift[0]:.2f}, "):
+            there.segment_at(np.array([[0, 0, 1.5]]) + shift, np.ones(1, bool))
+    restarted.integrate(moved(frames[0], shift))
+    assert restarted.map.to_arrays()["newest_stamp_ns"] > 0
+
+
 def test_segment_radius_keeps_to_the_sensor(frames: list[Frame]) -> None:
     perception = Perception(replace(GEOMETRIC, segment_radius=1.8))
     perception.integrate(frames[0])

@@ -50,13 +50,13 @@ class DepthView(NamedTuple):
 
 
 def depth_view(
-    camera: Camera, map_from_sensor: Float64, *, voxel_size: float, stamp_ns: int
+    camera: Camera, local_from_sensor: Float64, *, voxel_size: float, stamp_ns: int
 ) -> DepthView:
-    """Prepare a camera and its pose (4, 4) for `carve`."""
-    origin = map_from_sensor[:3, 3] / voxel_size
-    anchor = np.clip(np.floor(origin), -AXIS_LIMIT, AXIS_LIMIT)
-    rotation = map_from_sensor[:3, :3].T * voxel_size
-    to_center = rotation @ (anchor + 0.5 - origin)
+    """Prepare a camera and its pose (4, 4), in the local coordinates of the map, for `carve`."""
+    position = local_from_sensor[:3, 3] / voxel_size
+    anchor = np.clip(np.floor(position), -AXIS_LIMIT, AXIS_LIMIT)
+    rotation = local_from_sensor[:3, :3].T * voxel_size
+    to_center = rotation @ (anchor + 0.5 - position)
     intrinsics = (camera.fx, camera.fy, camera.cx + 0.5, camera.cy + 0.5)
     with np.errstate(over="ignore"):  # absurd values become infinite, and see nothing
         return DepthView(

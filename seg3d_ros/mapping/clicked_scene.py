@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seg3d_ros.mapping.voxel_map import VoxelMap
-from seg3d_ros.scene import Float32, Scene
+from seg3d_ros.scene import Float64, Scene
 
 CLICK_RADIUS_M = 3.0  # a clicked object lies within this distance of its clicks
 _SLACK_M = 1.0  # by which the next click may lie aside
@@ -21,17 +21,17 @@ class ClickedScene:
 
     Attributes:
         scene: the snapshot.
-        center: (3,) float32 what it is around, metres.
+        center: (3,) float64 what it is around, map frame, metres.
         version: of the map; another one means that the map has changed.
         object_id: object that was found in it; 0: none yet.
     """
 
     scene: Scene
-    center: Float32
+    center: Float64
     version: Any
     object_id: int = 0
 
-    def serves(self, center: Float32, *, version: Any, stamp_ns: int, refine_id: int) -> bool:
+    def serves(self, center: Float64, *, version: Any, stamp_ns: int, refine_id: int) -> bool:
         """Whether clicks around `center` can be answered in it.
 
         While the map changes only those that refine the object found in it can.
@@ -45,7 +45,7 @@ class ClickedScene:
 
 def scene_for_clicks(
     voxel_map: VoxelMap,
-    center: Float32,
+    center: Float64,
     *,
     version: Any,
     refine_id: int,
@@ -55,7 +55,7 @@ def scene_for_clicks(
 
     Args:
         voxel_map: to take it from.
-        center: (3,) float32 mean of the foreground clicks, map frame, metres.
+        center: (3,) float64 mean of the foreground clicks, map frame, metres.
         version: of the map: an epoch, which changes when the map is replaced, and a count of
             frames.
         refine_id: object that is refined; 0: none.

@@ -14,7 +14,7 @@ from seg3d_ros.mapping.frame_filter import (
     keep_row,
     range_limits,
 )
-from seg3d_ros.scene import Float32, Frame, Int64, UInt8
+from seg3d_ros.scene import Float32, Frame, Int64, MapGrid, UInt8
 from seg3d_ros.sparse.hash_index import EMPTY, cell_of
 from seg3d_ros.sparse.voxel_keys import AXIS_LIMIT, pack
 
@@ -81,8 +81,8 @@ class Pending(NamedTuple):
 def observe(
     frame: Frame,
     frame_filter: FrameFilter,
+    grid: MapGrid,
     *,
-    voxel_size: float,
     max_weight: float,
     organised: bool,
 ) -> Observation:
@@ -91,12 +91,12 @@ def observe(
     Args:
         frame: what was measured.
         frame_filter: which points are kept.
-        voxel_size: metres.
+        grid: of the map.
         max_weight: bound of a voxel's weight.
         organised: the points are an image, in which neighbours may be a depth edge.
     """
-    grid_from_sensor = frame.map_from_sensor[:3].astype(np.float64) / voxel_size
-    low, high = frame_filter.crop_box() / voxel_size
+    grid_from_sensor = grid.local_from_sensor(frame.map_from_sensor)[:3] / grid.voxel_size
+    low, high = grid.local_from_map(frame_filter.crop_box()) / grid.voxel_size
     return Observation(
         tuple(grid_from_sensor.ravel().tolist()),
         tuple(low.tolist()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from seg3d_ros.scene import Float32, Float64, Int64, Scene
+from seg3d_ros.scene import Float32, Float64, Int64, MapGrid, Scene
 from seg3d_ros.sparse.voxel_keys import unpack
 
 
@@ -13,7 +13,7 @@ def make_scene(
     keys: Int64,
     means: Float32,
     *,
-    voxel_size: float,
+    grid: MapGrid,
     stamp_ns: int,
     ball: tuple[Float64, float] | None = None,
 ) -> Scene:
@@ -22,23 +22,26 @@ def make_scene(
     Args:
         keys: (N,) int64.
         means: (N, 6) float32, see `VoxelRows`.
-        voxel_size: metres.
+        grid: of the keys.
         stamp_ns: of the newest frame.
-        ball: centre (3,) and radius, metres, of the part to take; None for all.
+        ball: centre (3,), map frame, and radius, metres, of the part to take; None for all.
     """
+    voxel_size = grid.voxel_size
     if ball is None:
         order = np.argsort(keys)
     else:
-        rows = np.flatnonzero(_in_ball(keys, means, voxel_size, *ball))
+        center, radius = ball
+        local = grid.local_from_map(center)
+        rows = np.flatnonzero(_in_ball(keys, means, voxel_size, local, radius))
         order = rows[np.argsort(keys[rows])]
     points, colors = np.empty((2, len(order), 3), np.float32)
     _gather(order, keys, means, voxel_size, points, colors)
-    return Scene(points, colors, keys[order], voxel_size, stamp_ns)
+    return Scene(points, colors, keys[order], voxel_size, stamp_ns, origin=grid.origin)
 
 
 @numba.njit(inline="always", cache=True)
 def _position(keys, means, row, voxel_size):  # type: ignore[no-untyped-def]
-    """Mean position of a voxel in the map; float64, since 20 km leave float32 no millimetres."""
+    """Mean position of a voxel, local; float64, since 20 km leave float32 no millimetres."""
     x, y, z = unpack(keys[row])
     return (
         (x + np.float64(means[row, 0])) * voxel_size,

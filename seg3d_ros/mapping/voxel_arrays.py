@@ -9,29 +9,31 @@ import numpy as np
 import numpy.typing as npt
 
 from seg3d_ros.mapping.voxel_table import VoxelRows
+from seg3d_ros.scene import FARTHEST_M, Float64, MapGrid
 
 _ROUNDING = 0.01  # means of points on a voxel's border come out a little beyond it
 
 
 def arrays_of_rows(
-    rows: VoxelRows, voxel_size: float, newest_stamp_ns: int
+    rows: VoxelRows, grid: MapGrid, newest_stamp_ns: int
 ) -> dict[str, npt.NDArray[Any]]:
-    """Copies of the columns under their names, with `voxel_size` and `newest_stamp_ns`."""
+    """Copies of the columns under their names, with the grid and `newest_stamp_ns`."""
     arrays: dict[str, npt.NDArray[Any]] = {
         name: column.copy() for name, column in rows._asdict().items()
     }
-    arrays["voxel_size"] = np.array(voxel_size, np.float64)
+    arrays["voxel_size"] = np.array(grid.voxel_size, np.float64)
+    arrays["origin"] = np.array(grid.origin, np.float64)
     arrays["newest_stamp_ns"] = np.array(newest_stamp_ns, np.int64)
     return arrays
 
 
 def rows_of_arrays(
     arrays: Mapping[str, npt.NDArray[Any]], *, voxel_size: float, max_voxels: int
-) -> tuple[VoxelRows, int]:
+) -> tuple[VoxelRows, MapGrid, int]:
     """Check what `arrays_of_rows` gave, for a map with these settings.
 
     Returns:
-        The rows and the newest stamp, nanoseconds.
+        The rows, their grid, and the newest stamp, nanoseconds.
 
     Raises:
         ValueError: an array is missing or has another type or shape than it should, a value
@@ -54,7 +56,18 @@ def rows_of_arrays(
         )
     )
     _check_values(rows)
-    return rows, int(_checked(arrays, "newest_stamp_ns", np.dtype(np.int64), ()))
+    stamp_ns = int(_checked(arrays, "newest_stamp_ns", np.dtype(np.int64), ()))
+    return rows, MapGrid(voxel_size, _origin(arrays)), stamp_ns
+
+
+def _origin(arrays: Mapping[str, npt.NDArray[Any]]) -> Float64:
+    """Origin of the map; zero in the files of version 1, which have none."""
+    if "origin" not in arrays:
+        return np.zeros(3)
+    origin = _checked(arrays, "origin", np.dtype(np.float64), (3,))
+    if not _within(origin, -FARTHEST_M, FARTHEST_M):
+        raise ValueError(f"the map is damaged: its origin is {origin.tolist()}")
+    return origin
 
 
 def _checked(

@@ -25,9 +25,20 @@ from seg3d_ros.mapping.snapshot import make_scene
 from seg3d_ros.mapping.transforms import check_rigid
 from seg3d_ros.mapping.voxel_arrays import arrays_of_rows, rows_of_arrays
 from seg3d_ros.mapping.voxel_table import VoxelTable
-from seg3d_ros.scene import Bool, Camera, Float32, Frame, Int64, Scene
+from seg3d_ros.scene import (
+    Bool,
+    Camera,
+    Float32,
+    Float64,
+    Frame,
+    Int64,
+    MapGrid,
+    Scene,
+    origin_near,
+)
 from seg3d_ros.settings import check_settings, setting
 from seg3d_ros.sparse.hash_index import find_rows
+from seg3d_ros.sparse.voxel_keys import AXIS_LIMIT
 
 _CARVED_ROWS = 200_000  # checked a frame, larger maps in turns: about 1 ms
 _CLOCK_JUMP_NS = 1_000_000_000
@@ -66,7 +77,7 @@ class IntegrationReport:
 
     Attributes:
         points_used: points averaged into voxels.
-        points_outside: points beyond the range of a voxel key (±20.97 km at 2 cm), skipped.
+        points_outside: points beyond the reach of the map, skipped.
         voxels_added: voxels that were new.
         voxels_carved: voxels removed because the frame looks through them.
         voxels_evicted: voxels removed to stay within `max_voxels`.
@@ -82,6 +93,8 @@ class IntegrationReport:
 class VoxelMap:
     """A persistent voxel hash: running means of position and colour in each voxel.
 
+    Voxels are counted from an origin near the first frame that is taken in; see `MapGrid`.
+
     Every method may be called from any thread. One lock guards the voxels; `integrate` holds it
     for its compiled passes, which release the GIL, and `snapshot` only while it copies.
 
@@ -96,12 +109,24 @@ class VoxelMap:
         self._settings = settings or MapSettings()
         self.frame_filter = frame_filter or FrameFilter()
         self._table = VoxelTable(self._settings.max_voxels)
+        self._origin: Float64 | None = None  # until a point is in the map
         self._newest_stamp_ns = 0
         self._next_carved = 0
 
     def __len__(self) -> int:
         """Number of voxels."""
         return self._table.count
+
+    @property
+    def grid(self) -> MapGrid:
+        """Grid of the voxels; its origin is zero as long as the map has had none."""
+        origin = self._origin
+        return MapGrid(self._settings.voxel_size, np.zeros(3) if origin is None else origin)
+
+    @property
+    def reach(self) -> float:
+        """Largest distance from the origin along each axis, metres."""
+        return AXIS_LIMIT * self._settings.voxel_size
 
     @property
     def newest_stamp_ns(self) -> int:
@@ -132,6 +157,7 @@ class VoxelMap:
         """Forget everything."""
         with self._lock:
             self._table = VoxelTable(self._settings.max_voxels)
+            self._origin = None
             self._newest_stamp_ns = 0
 
     def integrate(self, frame: Frame) -> IntegrationReport:
@@ -150,11 +176,14 @@ class VoxelMap:
         with self._lock:
             self._follow_clock(frame.stamp_ns)
             before = self._table.count
-            used, outside, evicted = self._add(frame, ranges, organised=organised)
+            grid = self._grid_for(frame)
+            used, outside, evicted = self._add(frame, ranges, grid, organised=organised)
+            if used:
+                self._origin = grid.origin
             added = self._table.count - before + evicted
             carved = 0
             if camera is not None and self._settings.carve_free_space:
-                carved = self._carve(frame, ranges, camera)
+                carved = self._carve(frame, ranges, camera, grid)
         return IntegrationReport(used, outside, added, carved, evicted)
 
     def snapshot(
@@ -180,9 +209,8 @@ class VoxelMap:
         with self._lock:
             used = self._table.used()
             keys, means = used.keys.copy(), used.means.copy()
-            stamp_ns = self._newest_stamp_ns
-        voxel_size = self._settings.voxel_size
-        return make_scene(keys, means, voxel_size=voxel_size, stamp_ns=stamp_ns, ball=ball)
+            stamp_ns, grid = self._newest_stamp_ns, self.grid
+        return make_scene(keys, means, grid=grid, stamp_ns=stamp_ns, ball=ball)
 
     def contains(self, keys: Int64) -> Bool:
         """Which of (N,) voxel keys are in the map."""
@@ -192,9 +220,7 @@ class VoxelMap:
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Everything in the map as named arrays, for a file."""
         with self._lock:
-            return arrays_of_rows(
-                self._table.used(), self._settings.voxel_size, self._newest_stamp_ns
-            )
+            return arrays_of_rows(self._table.used(), self.grid, self._newest_stamp_ns)
 
     def load_arrays(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Replace the map with what `to_arrays` gave.
@@ -203,12 +229,13 @@ class VoxelMap:
             ValueError: says which array is missing or wrong; the map is then as before.
         """
         settings = self._settings
-        rows, newest_stamp_ns = rows_of_arrays(
+        rows, grid, newest_stamp_ns = rows_of_arrays(
             arrays, voxel_size=settings.voxel_size, max_voxels=settings.max_voxels
         )
         table = VoxelTable(settings.max_voxels, rows)
         with self._lock:
             self._table = table
+            self._origin = grid.origin if len(rows.keys) or grid.origin.any() else None
             self._newest_stamp_ns = newest_stamp_ns
 
     def _follow_clock(self, stamp_ns: int) -> None:
@@ -218,14 +245,22 @@ class VoxelMap:
             self._newest_stamp_ns = stamp_ns
         self._newest_stamp_ns = max(self._newest_stamp_ns, stamp_ns)
 
-    def _add(self, frame: Frame, ranges: Float32, *, organised: bool) -> tuple[int, int, int]:
+    def _grid_for(self, frame: Frame) -> MapGrid:
+        """Grid of the map, or the one that it would begin with at this frame."""
+        if self._origin is not None:
+            return self.grid
+        return MapGrid(self._settings.voxel_size, origin_near(frame.map_from_sensor[:3, 3]))
+
+    def _add(
+        self, frame: Frame, ranges: Float32, grid: MapGrid, *, organised: bool
+    ) -> tuple[int, int, int]:
         """Integrate the points; returns points used, points outside and voxels evicted."""
         table, settings = self._table, self._settings
         measured = Measured(_read_only(frame.points), _read_only(frame.colors), ranges)
         observation = observe(
             frame,
             self.frame_filter,
-            voxel_size=settings.voxel_size,
+            grid,
             max_weight=settings.max_weight,
             organised=organised,
         )
@@ -247,15 +282,15 @@ class VoxelMap:
                 evicted += table.make_room()
         return used, outside, evicted
 
-    def _carve(self, frame: Frame, ranges: Float32, camera: Camera) -> int:
+    def _carve(self, frame: Frame, ranges: Float32, camera: Camera, grid: MapGrid) -> int:
         table = self._table
         if camera.distortion is not None:
             ideal = ideal_view(camera)
             camera, ranges = ideal.camera, resample(ideal, ranges)
         view = depth_view(
             camera,
-            frame.map_from_sensor,
-            voxel_size=self._settings.voxel_size,
+            grid.local_from_sensor(frame.map_from_sensor),
+            voxel_size=grid.voxel_size,
             stamp_ns=frame.stamp_ns,
         )
         before = table.count

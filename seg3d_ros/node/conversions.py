@@ -121,13 +121,13 @@ def instance_msg(item: MapObject) -> Instance:
 
 
 def instance_cloud_msg(
-    header: Header, points: Float32, colors: Float32, ids: Any, scores: Any
+    header: Header, points: Float64, colors: Float32, ids: Any, scores: Any
 ) -> PointCloud2:
     """Cloud with the fields x, y, z, rgb, instance_id, score.
 
     Args:
         header: frame and stamp.
-        points: (N, 3) float32, metres.
+        points: (N, 3) float64, metres; float32 in the message, the only type that RViz shows.
         colors: (N, 3) float32 RGB in [0, 1].
         ids: (N,) uint32 or one number; NO_INSTANCE for points of no object.
         scores: (N,) float32 or one number.
@@ -140,7 +140,7 @@ def instance_cloud_msg(
     return cloud_msg(header, _CLOUD_FIELDS, rows)
 
 
-def map_cloud_msg(header: Header, points: Float32, colors: Float32) -> PointCloud2:
+def map_cloud_msg(header: Header, points: Float64, colors: Float32) -> PointCloud2:
     """Cloud with the fields x, y, z, rgb of (N, 3) points and colours in [0, 1]."""
     rows = np.empty(len(points), np.dtype([("xyz", "<f4", 3), ("rgb", "<u4")]))
     rows["xyz"] = points

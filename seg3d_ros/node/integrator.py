@@ -8,6 +8,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+import numpy as np
+
 from seg3d_ros.mapping.rgbd import unregistered_text
 from seg3d_ros.mapping.transform_buffer import (
     ExtrapolationError,
@@ -15,6 +17,7 @@ from seg3d_ros.mapping.transform_buffer import (
     TransformError,
     UnknownFrameError,
 )
+from seg3d_ros.mapping.voxel_map import IntegrationReport
 from seg3d_ros.node.arrival import Arrival, SourceRecord
 from seg3d_ros.node.throttle import Throttle
 from seg3d_ros.node.transform_source import TransformSource
@@ -178,12 +181,20 @@ class Integrator:
         if report.points_used:
             record.count_integrated()
         else:
-            record.count_dropped("no valid points")
-            self._throttle.warning(
-                arrival.source, "a frame of %s has no point within the limits", arrival.source
-            )
+            self._drop(arrival, record, *self._why_unused(report, pose))
         latency = time.monotonic() - arrival.received_s
         self._perception.timings.record("arrival to map", latency)
+
+    def _why_unused(self, report: IntegrationReport, pose: Float64) -> tuple[str, str]:
+        """Reason and sentence for a frame of which no point came into the map."""
+        if not report.points_outside:
+            return "no valid points", "it has no point within the limits"
+        voxel_map = self._perception.map
+        away = np.abs(voxel_map.grid.local_from_map(pose[:3, 3])).max()
+        return "beyond the map", (
+            f"positions are {away / 1000:.0f} km from the origin of the map; at most "
+            f"{voxel_map.reach / 1000:.2f} km; clear the map (~/clear_map) to begin one there"
+        )
 
     def _drop(self, arrival: Arrival, record: SourceRecord, reason: str, why: str) -> None:
         record.count_dropped(reason, detail=why)

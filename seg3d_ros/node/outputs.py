@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import threading
 from typing import Any
 
@@ -29,6 +30,8 @@ from seg3d_ros.pipeline import Segmentation
 from seg3d_ros.scene import Scene
 from seg3d_ros.text.vocabulary import Vocabulary
 from seg3d_ros.viewer.palette import color_of
+
+log = logging.getLogger(__name__)
 
 BACKGROUND_DIMMING = 0.35  # points of no object keep this much of their colour
 
@@ -60,6 +63,7 @@ class Outputs:
 
             self._detections = make(Detection3DArray, "~/detections", LATCHED)
         self._clouds_sent_of: dict[str, Scene] = {}
+        self._said_coarse = False
         self._lock = threading.RLock()
 
     def close(self, node: LifecycleNode) -> None:
@@ -96,9 +100,12 @@ class Outputs:
         header = header_msg(self._fixed_frame, scene.stamp_ns)
         with self._lock:
             if self._is_due("instances", self._instance_cloud, scene):
+                self._warn_of_coarse_clouds(scene)
                 self._instance_cloud.publish(colored_by_instance(header, segmentation))
             if self._is_due("map", self._map_cloud, scene):
-                self._map_cloud.publish(map_cloud_msg(header, scene.points, scene.colors))
+                self._warn_of_coarse_clouds(scene)
+                points = scene.grid.map_from_local(scene.points)
+                self._map_cloud.publish(map_cloud_msg(header, points, scene.colors))
 
     def publish_empty(self, stamp_ns: int, vocabulary: Vocabulary | None) -> None:
         """Take everything back, after the map was cleared."""
@@ -117,6 +124,19 @@ class Outputs:
                 instances=[instance_msg(item) for item in objects],
             )
         )
+
+    def _warn_of_coarse_clouds(self, scene: Scene) -> None:
+        """Say once that float32, all that RViz and PCL read in a cloud, is too coarse here."""
+        step = float(np.spacing(np.float32(np.abs(scene.origin).max())))
+        if step > scene.voxel_size / 2 and not self._said_coarse:
+            self._said_coarse = True
+            log.warning(
+                "the map is %.0f km from zero of %s: its clouds, float32, lie in steps of %g m; "
+                "boxes and markers are exact. Give a fixed_frame whose zero is nearer for clouds",
+                np.abs(scene.origin).max() / 1000,
+                self._fixed_frame,
+                step,
+            )
 
     def _is_due(self, name: str, publisher: Any, scene: Scene) -> bool:
         """Clouds are large: build one only for a subscriber, and once a scene."""
@@ -139,12 +159,11 @@ def colored_by_instance(header: Header, segmentation: Segmentation) -> PointClou
         colors[rows] = color_of(item.id) / 255.0
         ids[rows] = item.id
         scores[rows] = item.score
-    return instance_cloud_msg(header, scene.points, colors, ids, scores)
+    return instance_cloud_msg(header, scene.grid.map_from_local(scene.points), colors, ids, scores)
 
 
 def cloud_of_object(header: Header, scene: Scene, item: MapObject) -> PointCloud2:
     """The points of one object in their own colours."""
     rows = object_rows(scene, item)
-    return instance_cloud_msg(
-        header, scene.points[rows], scene.colors[rows], item.id, np.float32(item.score)
-    )
+    points = scene.grid.map_from_local(scene.points[rows])
+    return instance_cloud_msg(header, points, scene.colors[rows], item.id, np.float32(item.score))

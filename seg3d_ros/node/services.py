@@ -24,7 +24,7 @@ from seg3d_ros.objects.object_map import UnknownObjectError
 from seg3d_ros.objects.query import NoEmbeddingsError, Query
 from seg3d_ros.objects.storage import MapFileError
 from seg3d_ros.pipeline import EmptyMapError, Perception
-from seg3d_ros.scene import Bool, Float32
+from seg3d_ros.scene import Bool, Float64
 from seg3d_ros.segmenters.segmenter import NothingThereError
 from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
 
@@ -245,10 +245,10 @@ class Services:
         if self._perception.last is not None:
             self._outputs.publish(self._perception.last, self._perception.vocabulary)
 
-    def _to_fixed_frame(self, points: Any, header: Header) -> Float32:
-        """(K, 3) points of a request in the fixed frame, float32."""
+    def _to_fixed_frame(self, points: Float64, header: Header) -> Float64:
+        """(K, 3) points of a request in the fixed frame."""
         if not header.frame_id or header.frame_id == self._fixed_frame:
-            return np.asarray(points, np.float32)
+            return points
         stamp = stamp_ns(header.stamp) or None  # zero: the newest
         pose = lookup_for_request(
             self._transforms,
@@ -257,9 +257,8 @@ class Services:
             stamp,
             timeout_s=self._tf_timeout(),
         )
-        moved = points @ pose[:3, :3].T + pose[:3, 3]
-        with np.errstate(over="ignore"):  # too far away becomes infinite, where nothing is
-            return np.asarray(moved, np.float32)
+        moved: Float64 = points @ pose[:3, :3].T + pose[:3, 3]
+        return moved
 
 
 def _failed(response: Any, code: int, message: str) -> Any:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from seg3d_ros.objects.box import voxel_box
 from seg3d_ros.objects.ids import MAX_ID
 from seg3d_ros.objects.map_object import MapObject
-from seg3d_ros.scene import Float32, Int64
+from seg3d_ros.scene import Float32, Float64, Int64, MapGrid
 from seg3d_ros.text.vocabulary import check_text
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -35,10 +35,10 @@ _COLUMNS: dict[str, type] = {  # one entry an object
 
 
 class LoadedObjects(NamedTuple):
-    """Objects of a file, the voxel size they were made with, and the next free id."""
+    """Objects of a file, the grid of their voxel keys, and the next free id."""
 
     objects: list[MapObject]
-    voxel_size: float
+    grid: MapGrid
     next_id: int
 
 
@@ -69,8 +69,12 @@ def pack_objects(
     return arrays
 
 
-def unpack_objects(arrays: Arrays) -> LoadedObjects:
+def unpack_objects(arrays: Arrays, origin: Float64) -> LoadedObjects:
     """Rebuild the objects of `pack_objects`; trusts nothing.
+
+    Args:
+        arrays: of the objects.
+        origin: (3,) that of the voxels they came with, see `MapGrid`.
 
     Raises:
         ValueError: an array is missing, of another type or length, or its values are impossible.
@@ -81,6 +85,7 @@ def unpack_objects(arrays: Arrays) -> LoadedObjects:
         _require(len(column) == count, f"{name} has {len(column)} entries for {count} objects")
     voxel_size, next_id = (_scalar(arrays, name) for name in ("voxel_size", "next_id"))
     _require(0 < voxel_size < 1e3 or count == 0, f"voxel_size is {voxel_size}")
+    grid = MapGrid(voxel_size, origin)
     _require(1 <= next_id <= MAX_ID + 1, f"next_id is {next_id}")
     ids = columns["id"]
     _require(len(np.unique(ids)) == count, "an id stands twice")
@@ -95,7 +100,7 @@ def unpack_objects(arrays: Arrays) -> LoadedObjects:
     embeddings = iter(_embeddings(arrays, int(columns["has_embedding"].sum())))
     objects = []
     for row in range(count):
-        box, centroid = voxel_box(keys[row], voxel_size)
+        box, centroid = voxel_box(keys[row], grid)
         name = str(columns["pinned_label"][row])
         objects.append(
             MapObject(
@@ -112,7 +117,7 @@ def unpack_objects(arrays: Arrays) -> LoadedObjects:
                 pinned_label=check_text(name, "a pinned label") if name else None,
             )
         )
-    return LoadedObjects(objects, voxel_size, int(next_id))
+    return LoadedObjects(objects, grid, int(next_id))
 
 
 def _require(condition: bool, otherwise: str) -> None:

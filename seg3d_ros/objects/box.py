@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from seg3d_ros.scene import Float32, Float64, Int64
+from seg3d_ros.scene import Float32, Float64, Int64, MapGrid
 from seg3d_ros.sparse.voxel_keys import unpack
 
 _TIE = 1e-6  # relative; rectangles closer than this count as equal
@@ -62,8 +62,9 @@ def upright_box(points: Float32 | Float64, *, margin: float = 0.0) -> Box:
     return _box(points[order, 0], points[order, 1], low, high, margin)
 
 
-def voxel_box(keys: Int64, voxel_size: float) -> tuple[Box, Float64]:
+def voxel_box(keys: Int64, grid: MapGrid) -> tuple[Box, Float64]:
     """Box around the voxels of (N,) sorted keys, N >= 1, and the mean (3,) of their centres."""
+    voxel_size = grid.voxel_size
     x, y, low, high, mean = _footprint(np.ascontiguousarray(keys))
     half = voxel_size / 2
     box = _box(
@@ -74,7 +75,8 @@ def voxel_box(keys: Int64, voxel_size: float) -> tuple[Box, Float64]:
         voxel_size,
     )
     box.center[2] += half
-    return box, (mean + 0.5) * voxel_size
+    box.center[:] += grid.origin
+    return box, grid.map_from_local((mean + 0.5) * voxel_size)
 
 
 @numba.njit(nogil=True, cache=True)

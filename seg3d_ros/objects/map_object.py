@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seg3d_ros.objects.box import Box, voxel_box
-from seg3d_ros.scene import Float32, Float64, Int64, Scene
+from seg3d_ros.scene import Float32, Float64, Int64, MapGrid, Scene
 from seg3d_ros.text.vocabulary import Candidate
 
 UNLABELLED = "object"  # shown where neither a person nor the vocabulary has a word
@@ -57,9 +57,9 @@ class MapObject:
         return len(self.voxel_keys)
 
 
-def with_voxels(known: MapObject, keys: Int64, voxel_size: float) -> MapObject:
+def with_voxels(known: MapObject, keys: Int64, grid: MapGrid) -> MapObject:
     """The same object with other (K,) sorted voxel keys, its box and centroid computed anew."""
-    box, centroid = voxel_box(keys, voxel_size)
+    box, centroid = voxel_box(keys, grid)
     return dataclasses.replace(known, voxel_keys=keys, box=box, centroid=centroid)
 
 

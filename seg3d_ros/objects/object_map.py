@@ -18,7 +18,7 @@ from seg3d_ros.objects.map_object import MapObject, with_candidates, with_voxels
 from seg3d_ros.objects.settings import TrackingSettings
 from seg3d_ros.objects.tracking import Track
 from seg3d_ros.objects.update import Observation, TrackingReport, take_in
-from seg3d_ros.scene import Bool, Float32, Instances, Int64, Scene
+from seg3d_ros.scene import Bool, Float32, Float64, Instances, Int64, MapGrid, Scene
 from seg3d_ros.sparse.hash_index import build_index, find_rows
 from seg3d_ros.text.vocabulary import Vocabulary, check_text
 
@@ -54,7 +54,7 @@ class ObjectMap:
         self._tracks: list[Track] = []
         self._stamp_ns = 0
         self._last_index = build_index(np.empty(0, np.int64))  # of the last segmented scene
-        self._voxel_size = 0.0
+        self._grid = MapGrid(0.0)  # of the newest scene
         self._publish()
 
     def confirmed(self) -> tuple[MapObject, ...]:
@@ -91,7 +91,7 @@ class ObjectMap:
             new = Observation(scene, instances, index, self._last_index, elapsed_ns)
             self._tracks, report = take_in(self._tracks, new, self.settings, self._new_id)
             self._last_index, self._stamp_ns = index, scene.stamp_ns
-            self._voxel_size = scene.voxel_size
+            self._grid = scene.grid
             self._label([t for t in self._tracks if t.known.last_seen_ns == scene.stamp_ns])
             self._enforce_bound()
             self._publish()
@@ -140,7 +140,7 @@ class ObjectMap:
                 f"expected ({len(scene)},) and at least 1"
             )
         label = check_text(name, "the object's name") if name else None
-        stamp_ns, voxel_size = scene.stamp_ns, scene.voxel_size
+        stamp_ns, grid = scene.stamp_ns, scene.grid
         keys = np.sort(scene.voxel_keys[mask])
         index = build_index(keys)
         with self._lock:
@@ -148,9 +148,9 @@ class ObjectMap:
                 old = self.get(refine_id)
                 self._tracks = [t for t in self._tracks if t.known.id != refine_id]
                 outside = find_rows(build_index(scene.voxel_keys), old.voxel_keys) < 0
-                made = with_voxels(old, np.union1d(keys, old.voxel_keys[outside]), voxel_size)
+                made = with_voxels(old, np.union1d(keys, old.voxel_keys[outside]), grid)
             else:
-                box, centroid = voxel_box(keys, voxel_size)
+                box, centroid = voxel_box(keys, grid)
                 made = MapObject(self._new_id(), keys, box, centroid, score, stamp_ns, stamp_ns)
             made = replace(
                 made,
@@ -161,7 +161,7 @@ class ObjectMap:
             )
             self._keep_voxels(lambda held: find_rows(index, held) < 0)
             self._tracks.append(Track(made, segmented_size=len(made)))
-            self._voxel_size = voxel_size
+            self._grid = grid
             self._enforce_bound()
             self._publish()
             return made
@@ -175,19 +175,25 @@ class ObjectMap:
         """The known objects as flat arrays, for `storage.save_map`."""
         with self._lock:
             return pack_objects(
-                self._confirmed, voxel_size=self._voxel_size, next_id=self._ids.next_id
+                self._confirmed, voxel_size=self._grid.voxel_size, next_id=self._ids.next_id
             )
 
-    def load_arrays(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    def load_arrays(
+        self, arrays: Mapping[str, npt.NDArray[Any]], *, origin: Float64 | None = None
+    ) -> None:
         """Replace all objects by those of `to_arrays`; the vocabulary in force names them.
+
+        Args:
+            arrays: of the objects.
+            origin: (3,) that of the voxels they came with, see `MapGrid`; None: zero.
 
         Raises:
             ValueError: the arrays are not those of an object map; the objects stay as they were.
         """
-        loaded = unpack_objects(arrays)
+        loaded = unpack_objects(arrays, np.zeros(3) if origin is None else origin)
         with self._lock:
             self._reset()
-            self._voxel_size = loaded.voxel_size
+            self._grid = loaded.grid
             # Ids go on counting over a load too: two objects of one run never share one.
             self._ids.skip_to(loaded.next_id)
             self._tracks = [Track(known, segmented_size=len(known)) for known in loaded.objects]
@@ -213,7 +219,7 @@ class ObjectMap:
                 continue
             if size < len(mask):
                 keys = track.known.voxel_keys[mask]
-                track.known = with_voxels(track.known, keys, self._voxel_size)
+                track.known = with_voxels(track.known, keys, self._grid)
             left.append(track)
         self._tracks = left
         return ended

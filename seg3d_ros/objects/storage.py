@@ -23,7 +23,8 @@ from seg3d_ros.files import replacing
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_READ_VERSIONS = (1, 2)  # 2 adds the origin of the voxel keys; in 1 it is zero
 MAX_BYTES = 1 << 30  # 20 million voxels with position, colour and weight
 _MAX_ARRAYS = 100
 _VERSION_NAME = "seg3d_ros_map_version"
@@ -115,10 +116,10 @@ def load_map(path: str | Path, *, max_bytes: int = MAX_BYTES) -> MapArrays:
     version = arrays.pop(f"{_VERSION_NAME}.npy", None)
     if version is None:
         raise _not_a_map(source, "it has no version")
-    if version.shape != () or version != FORMAT_VERSION:
+    if version.shape != () or version not in _READ_VERSIONS:
         raise MapFileError(
             f"cannot read the map {source}: its version is {version}, this program reads "
-            f"{FORMAT_VERSION}; save the map again with this program"
+            f"{' and '.join(map(str, _READ_VERSIONS))}; read it with the program that wrote it"
         )
     return MapArrays(_part(arrays, "voxels."), _part(arrays, "objects."))
 

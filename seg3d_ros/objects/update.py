@@ -136,7 +136,7 @@ def take_in(
         if row in ends:
             continue
         if row in keys:
-            track.known = with_voxels(track.known, keys[row], new.scene.voxel_size)
+            track.known = with_voxels(track.known, keys[row], new.scene.grid)
         if row in measured:
             _observe(track, new, measured[row])
         left[row] = track
@@ -276,7 +276,7 @@ def _mean_embedding(track: Track, instances: Instances, mask: int, memory: int) 
 def _start(keys: Int64, new: Observation, mask: int) -> Track:
     """A track for a segment that fits no object."""
     stamp_ns = new.scene.stamp_ns
-    box, centroid = voxel_box(keys, new.scene.voxel_size)
+    box, centroid = voxel_box(keys, new.scene.grid)
     score = float(new.instances.scores[mask])
     embeddings = new.instances.embeddings
     embedding = None if embeddings is None else embeddings[mask].copy()

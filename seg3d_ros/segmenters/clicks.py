@@ -57,7 +57,7 @@ def _voxel_at(scene: Scene, point: Float32, *, needed: bool) -> int:
     if distance <= limit:
         return row
     if needed:
-        x, y, z = point
+        x, y, z = scene.grid.map_from_local(point)
         raise NothingThereError(
             f"nothing at ({x:.2f}, {y:.2f}, {z:.2f}): the nearest voxel is {distance:.2f} m "
             f"away; click within {limit:.2f} m of a mapped surface"

@@ -66,7 +66,7 @@ class PromptSegmenter(Protocol):
 
         Args:
             scene: what to search.
-            points: (K, 3) clicks, map frame, metres.
+            points: (K, 3) clicks, local coordinates of the scene, metres.
             foreground: (K,) True for "this", False for "not this".
 
         Raises:

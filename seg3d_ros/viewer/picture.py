@@ -54,9 +54,10 @@ def _panels(
     shot = shoot(scene.points, of_thing, voxel_size=scene.voxel_size, size=size)
     left, right = shot.paint(scene.colors), shot.paint(painted(scene.colors, ids))
     shown = _worth_a_box(objects, ids, shot)
-    draw_boxes(right, [item for item in shown if item in things], shot.view, shot.depth)
+    boxed = [item for item in shown if item in things]
+    draw_boxes(right, boxed, shot.view.of_map_frame(scene.origin), shot.depth)
     left, right = shot.reduced(left), shot.reduced(right)
-    draw_captions(right, shown, shot.picture_view)
+    draw_captions(right, shown, shot.picture_view.of_map_frame(scene.origin))
     draw_title(left, f"map: {len(scene):,} voxels of {scene.voxel_size * 100:g} cm")
     draw_title(right, f"objects: {len(objects)}")
     return left, right

@@ -6,7 +6,7 @@ point; the shading is the eye-dome lighting of C. Boucheny (PhD thesis, Grenoble
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numba
 import numpy as np
@@ -48,6 +48,16 @@ class View:
             (u * factor, v * factor),
             self.camera_from_map,
         )
+
+    def of_map_frame(self, origin: Float64) -> View:
+        """The same camera for points in the map frame, where it was made for local ones.
+
+        Args:
+            origin: (3,) of the local coordinates, map frame, metres.
+        """
+        camera_from_map = self.camera_from_map.copy()
+        camera_from_map[:3, 3] -= camera_from_map[:3, :3] @ origin
+        return replace(self, camera_from_map=camera_from_map)
 
     def project(self, points: npt.NDArray[np.floating]) -> Float64:
         """(N, 3) columns u, v in pixels and depth in metres, of (N, 3) points in the map frame."""

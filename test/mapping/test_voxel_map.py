@@ -85,25 +85,74 @@ def sorted_offsets(voxel_map):
     return arrays["means"][np.argsort(arrays["keys"]), :3]
 
 
-def test_twenty_kilometres_away_positions_are_as_exact():
+def at(*position):
+    return matrix_from_pose(position, (0, 0, 0, 1))
+
+
+def map_begun_at_zero():
+    voxel_map = VoxelMap(frame_filter=EVERYTHING)
+    voxel_map.integrate(frame_of([[0, 0, 1]]))
+    return voxel_map
+
+
+def test_twenty_kilometres_from_the_origin_positions_are_as_exact():
     points = random_points(5_000, seed=3)
-    here, far = VoxelMap(frame_filter=EVERYTHING), VoxelMap(frame_filter=EVERYTHING)
+    here, far = VoxelMap(frame_filter=EVERYTHING), map_begun_at_zero()
     shift = np.array([-20_000.0, 20_000.0, 12_345.6])
     here.integrate(frame_of(points))
-    far.integrate(frame_of(points, pose=matrix_from_pose(shift, (0, 0, 0, 1))))
+    far.integrate(frame_of(points, pose=at(*shift)))
     steps = np.rint(shift / SIZE).astype(np.int64)
-    moved = unpack_keys(far.snapshot().voxel_keys) - steps
+    scene = far.snapshot(center=shift, radius=10.0)
+    moved = unpack_keys(scene.voxel_keys) - steps
     np.testing.assert_array_equal(moved, unpack_keys(here.snapshot().voxel_keys))
-    offsets = [sorted_offsets(voxel_map) for voxel_map in (here, far)]
-    np.testing.assert_allclose(*offsets, atol=1e-5)
+    begun = far.to_arrays()["keys"] != keys_of_points(np.array([[0, 0, 1]]), SIZE)
+    arrays = far.to_arrays()
+    order = np.argsort(arrays["keys"][begun])
+    offsets = arrays["means"][begun][order, :3]
+    np.testing.assert_allclose(offsets, sorted_offsets(here), atol=1e-5)
 
 
 def test_points_beyond_the_keys_are_counted_and_left_out():
-    border = AXIS_LIMIT * SIZE
-    pose = matrix_from_pose((border - 0.5, 0, 0), (0, 0, 0, 1))
-    voxel_map = VoxelMap(frame_filter=EVERYTHING)
+    pose = at(AXIS_LIMIT * SIZE - 0.5, 0, 0)
+    voxel_map = map_begun_at_zero()
     report = voxel_map.integrate(frame_of([[0.4, 0, 0], [0.6, 0, 0], [-0.6, 1, 1]], pose=pose))
-    assert (report.points_used, report.points_outside, len(voxel_map)) == (2, 1, 2)
+    assert (report.points_used, report.points_outside, len(voxel_map)) == (2, 1, 3)
+
+
+UTM = np.array([500_000.25, 4_649_776.5, 212.0])
+
+
+def map_at(shift):
+    voxel_map = VoxelMap(frame_filter=EVERYTHING)
+    voxel_map.integrate(frame_of(random_points(3_000), pose=at(*shift)))
+    return voxel_map
+
+
+def test_a_map_in_utm_coordinates_counts_from_where_it_begins():
+    here, far = map_at([0.25, 0.5, 0]).snapshot(), map_at(UTM).snapshot()
+    np.testing.assert_array_equal(far.origin, np.rint(UTM))
+    np.testing.assert_array_equal(here.origin, 0)
+    np.testing.assert_array_equal(far.voxel_keys, here.voxel_keys)
+    moved = far.grid.map_from_local(far.points) - far.origin
+    np.testing.assert_allclose(moved, here.points, atol=1e-6)
+
+
+def test_a_ball_is_around_a_point_of_the_map_frame():
+    voxel_map = map_at(UTM)
+    whole, ball = voxel_map.snapshot(), voxel_map.snapshot(center=UTM, radius=0.2)
+    inside = np.linalg.norm(whole.grid.map_from_local(whole.points) - UTM, axis=1) <= 0.2
+    np.testing.assert_array_equal(ball.voxel_keys, whole.voxel_keys[inside])
+    assert 0 < len(ball) < len(whole)
+
+
+def test_the_origin_waits_for_the_first_point_and_ends_with_the_map():
+    voxel_map = VoxelMap(frame_filter=EVERYTHING)
+    voxel_map.integrate(frame_of([[np.nan] * 3]))  # at zero, before the robot knows where it is
+    assert voxel_map.integrate(frame_of([[0, 0, 1]], pose=at(*UTM))).points_used == 1
+    assert voxel_map.integrate(frame_of([[0, 0, 1]])).points_outside == 1
+    voxel_map.clear()
+    assert voxel_map.integrate(frame_of([[0, 0, 1]])).points_used == 1
+    np.testing.assert_array_equal(voxel_map.grid.origin, 0)
 
 
 def test_what_is_no_measurement_is_left_out():
@@ -119,6 +168,14 @@ def test_crop_box_is_in_the_map_frame():
     box = FrameFilter(min_range=0.0, crop_min=(10.0, -1.0, -1.0), crop_max=(11.0, 1.0, 1.0))
     voxel_map = VoxelMap(frame_filter=box)
     report = voxel_map.integrate(frame_of([[0.5, 0, 0], [-0.5, 0, 0], [0.5, 1.5, 0]], pose=pose))
+    assert (report.points_used, report.points_outside) == (1, 0)
+
+
+def test_crop_box_is_in_the_map_frame_where_that_is_utm():
+    low, high = (tuple(UTM + corner) for corner in ((0, -1, -1), (1, 1, 1)))
+    voxel_map = VoxelMap(frame_filter=FrameFilter(min_range=0.0, crop_min=low, crop_max=high))
+    points = [[0.5, 0, 0], [-0.5, 0, 0], [0.5, 1.5, 0]]
+    report = voxel_map.integrate(frame_of(points, pose=at(*UTM)))
     assert (report.points_used, report.points_outside) == (1, 0)
 
 
@@ -250,7 +307,7 @@ def test_the_way_the_sensor_stands_does_not_change_the_voxels(seed, shift):
     in_sensor = in_map @ from_sensor[:3, :3].T + from_sensor[:3, 3]
     voxel_map = VoxelMap(frame_filter=EVERYTHING)
     voxel_map.integrate(frame_of(in_sensor, pose=pose))
-    expected = np.unique(keys_of_points(in_map, SIZE))
+    expected = np.unique(keys_of_points(voxel_map.grid.local_from_map(in_map), SIZE))
     np.testing.assert_array_equal(voxel_map.snapshot().voxel_keys, expected)
 
 
@@ -286,6 +343,18 @@ def test_saved_and_loaded_maps_answer_alike_and_go_on_alike():
         np.testing.assert_array_equal(array, second[name])
 
 
+def test_a_loaded_map_brings_its_origin_and_older_ones_have_none():
+    original, restored = map_at(UTM), map_begun_at_zero()
+    restored.load_arrays(original.to_arrays())
+    np.testing.assert_array_equal(restored.grid.origin, original.grid.origin)
+    assert restored.integrate(frame_of([[0, 0, 1]], pose=at(*UTM))).points_used == 1
+
+    old = filled_map().to_arrays()
+    del old["origin"]
+    restored.load_arrays(old)
+    np.testing.assert_array_equal(restored.grid.origin, 0)
+
+
 def damaged(name, change):
     arrays = filled_map().to_arrays()
     arrays[name] = change(arrays[name].copy())
@@ -316,6 +385,9 @@ def put(value):
         ("weights", put(np.inf), "weights"),
         ("last_seen", lambda a: a.astype(np.float64), "last_seen"),
         ("newest_stamp_ns", lambda a: a.reshape(1), "newest_stamp_ns"),
+        ("origin", put(np.nan), "origin"),
+        ("origin", put(1e12), "origin"),
+        ("origin", lambda a: a[:2], r"expected float64 \(3,\)"),
     ],
 )
 def test_damaged_arrays_leave_the_map_as_it_was(name, change, complaint):

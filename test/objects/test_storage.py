@@ -213,8 +213,14 @@ def test_other_versions_and_other_npz_files_are_told_apart(tmp_path) -> None:
     with pytest.raises(MapFileError, match="no version"):
         load_map(path)
     np.savez(path, seg3d_ros_map_version=np.array(99))
-    with pytest.raises(MapFileError, match="its version is 99, this program reads 1"):
+    with pytest.raises(MapFileError, match="its version is 99, this program reads 1 and 2"):
         load_map(path)
+
+
+def test_files_of_version_1_are_read(tmp_path) -> None:
+    path = tmp_path / "old.npz"
+    np.savez(path, seg3d_ros_map_version=np.array(1), **{"voxels.keys": np.arange(3)})
+    np.testing.assert_array_equal(load_map(path).voxels["keys"], np.arange(3))
 
 
 @settings(deadline=None, max_examples=150)

@@ -7,7 +7,7 @@ import pytest
 
 from seg3d_ros.objects.box import voxel_box
 from seg3d_ros.objects.map_object import MapObject
-from seg3d_ros.scene import Scene
+from seg3d_ros.scene import MapGrid, Scene
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 
 VOXEL = 0.05
@@ -42,7 +42,7 @@ def in_block() -> Callable[[np.ndarray], np.ndarray]:
 def make_object(room) -> Callable[..., MapObject]:
     def make(mask: np.ndarray, *, object_id: int = 1) -> MapObject:
         keys = np.sort(room.voxel_keys[mask])
-        box, centroid = voxel_box(keys, VOXEL)
+        box, centroid = voxel_box(keys, MapGrid(VOXEL))
         return MapObject(object_id, keys, box, centroid, 0.75, 10, 20, views=3)
 
     return make
