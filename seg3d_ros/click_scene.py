@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from seg3d_ros.objects.object_map import ObjectMap
 from seg3d_ros.recordings.scene_file import PointCloud, voxelize_cloud
-from seg3d_ros.scene import Bool, Float32
+from seg3d_ros.scene import Bool, Float64
 from seg3d_ros.segmenters.segmenter import PromptSegmenter
 from seg3d_ros.timings import StageTimings
 from seg3d_ros.viewer.export import FinerPoints
@@ -14,7 +16,7 @@ from seg3d_ros.viewer.results import Results
 def click_scene(
     segmenter: PromptSegmenter,
     cloud: PointCloud,
-    points: Float32,
+    points: Float64,
     foreground: Bool,
     *,
     voxel_size: float,
@@ -25,7 +27,7 @@ def click_scene(
     Args:
         segmenter: answers the clicks.
         cloud: at least one point, z up.
-        points: (K, 3) clicks, in its frame, metres.
+        points: (K, 3) float64 clicks, in the frame of the file, metres, z up.
         foreground: (K,) True on the object, False off it.
         voxel_size: metres.
         name: what the object is called; empty: "object".
@@ -38,7 +40,8 @@ def click_scene(
     with timings.measure("voxelize"):
         scene, rows = voxelize_cloud(cloud, voxel_size)
     with timings.measure("prompt"):
-        found = segmenter.segment_at(scene, points, foreground)
+        local = scene.grid.local_from_map(points).astype(np.float32)
+        found = segmenter.segment_at(scene, local, foreground)
     made = ObjectMap().add_prompted(scene, found.mask, name=name)
     report = {
         "model": segmenter.name,

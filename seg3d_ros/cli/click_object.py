@@ -85,7 +85,7 @@ def click_object(
         results = click_scene(
             segmenter,
             cloud,
-            clicks.astype(np.float32),
+            clicks,
             foreground,
             voxel_size=voxel_size,
             name=name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from seg3d_ros.recordings.pcd_file import read_pcd
 from seg3d_ros.recordings.ply_points import read_ply_points
 from seg3d_ros.recordings.point_colors import GREY, finite_rows
 from seg3d_ros.recordings.recording import RecordingError
+from seg3d_ros.recordings.stray_points import stray_rows
 from seg3d_ros.recordings.text_points import read_text_points
 from seg3d_ros.recordings.up_axis import Up, map_from_world_for
-from seg3d_ros.scene import Float32, Float64, Int64, Scene, UInt8
+from seg3d_ros.scene import Float32, Float64, Int64, Scene, UInt8, origin_near
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 
 logger = logging.getLogger(__name__)
@@ -40,12 +41,14 @@ class PointCloud:
     """Points as a file has them.
 
     Attributes:
-        points: (P, 3) float32, metres, z up, all finite.
+        points: (P, 3) float32, local coordinates, metres, z up, all finite.
         colors: (P, 3) uint8 RGB.
+        origin: (3,) float64 origin of the local coordinates, metres; see `MapGrid`.
     """
 
     points: Float32
     colors: UInt8
+    origin: Float64 = field(default_factory=lambda: np.zeros(3))
 
     def __len__(self) -> int:
         return len(self.points)
@@ -57,7 +60,7 @@ def read_scene_file(
     """Read a point cloud (PLY, PCD, XYZ, PTS), arrays (NPZ) or a mesh (PLY, GLB, OBJ, OFF, STL).
 
     An NPZ holds "xyz" (P, 3) in metres and "rgb" (P, 3), 0 to 255 or 0 to 1. Points that are not
-    finite are left out. What is skipped or has to be guessed is logged as a warning.
+    finite, and the few that are far from all others, are left out. What is skipped or has to be guessed is logged as a warning.
 
     Args:
         path: of the file.
@@ -93,16 +96,17 @@ def _read(path: Path, spacing: float) -> FilePoints:
 
 
 def _placed(path: Path, content: FilePoints, map_from_points: Float64) -> PointCloud:
-    """Finite points with colours in the map frame; the one place where float64 ends."""
-    finite = finite_rows(content.positions)
-    if not finite.any():
-        raise RecordingError(f"{path} holds no point; is it damaged?")
-    if not finite.all():
+    """Points of the scene, with colours; the one place where float64 ends."""
+    rows = _finite(path, content.positions)
+    positions = content.positions[rows] @ map_from_points.T
+    stray = stray_rows(positions)
+    if stray.any():
+        x, y, z = content.positions[rows[stray.argmax()]]
         logger.warning(
-            "%s: %d of %d points have no finite position and are left out",
-            path, len(finite) - np.count_nonzero(finite), len(finite),
+            "%s: %d of %d points are far from all others, such as (%g, %g, %g), and are left out",
+            path, np.count_nonzero(stray), len(content), x, y, z,
         )  # fmt: skip
-    positions = content.positions[finite] @ map_from_points.T
+        rows, positions = rows[~stray], positions[~stray]
     extent = float(np.ptp(positions, axis=0).max())
     if not extent <= _LARGEST_M:
         raise RecordingError(
@@ -116,8 +120,23 @@ def _placed(path: Path, content: FilePoints, map_from_points: Float64) -> PointC
         )  # fmt: skip
         colors = np.full(positions.shape, GREY, np.uint8)
     else:
-        colors = content.colors[finite]
-    return PointCloud(positions.astype(np.float32), colors)
+        colors = content.colors[rows]
+    origin = origin_near(positions.min(axis=0))
+    positions -= origin
+    return PointCloud(positions.astype(np.float32), colors, origin)
+
+
+def _finite(path: Path, positions: Float64) -> Int64:
+    """Rows of the finite (P, 3) positions, at least one."""
+    rows = np.flatnonzero(finite_rows(positions))
+    if not len(rows):
+        raise RecordingError(f"{path} holds no point; is it damaged?")
+    if len(rows) < len(positions):
+        logger.warning(
+            "%s: %d of %d points have no finite position and are left out",
+            path, len(positions) - len(rows), len(positions),
+        )  # fmt: skip
+    return rows
 
 
 def map_from_file(path: Path, *, up: Up | None, scale: float) -> Float64:
@@ -145,5 +164,6 @@ def voxelize_cloud(cloud: PointCloud, voxel_size: float) -> tuple[Scene, Int64]:
         sums = [np.bincount(rows, values[:, axis]) for axis in range(3)]
         return (np.stack(sums, axis=1) / counts[:, None]).astype(np.float32)
 
-    scene = Scene(mean(cloud.points), mean(cloud.colors) / np.float32(255), keys, voxel_size)
+    colors = mean(cloud.colors) / np.float32(255)
+    scene = Scene(mean(cloud.points), colors, keys, voxel_size, origin=cloud.origin)
     return scene, rows

@@ -25,7 +25,7 @@ import torch
 from torch.utils.data import Dataset
 
 from seg3d_ros.networks.batch import SceneBatch
-from seg3d_ros.scene import Float32, Int64
+from seg3d_ros.scene import Float32, Int64, origin_near
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 
@@ -43,7 +43,7 @@ class SceneSample:
 
     Attributes:
         name: of the scene.
-        points: (N, 3) float32, metres, z up.
+        points: (N, 3) float32, metres, z up, less whole metres where the file is far from zero.
         colors: (N, 3) float32 RGB in [0, 1].
         normals: (N, 3) float32 unit vectors; zero where unknown.
         segment: (N,) int64 class of each point, -1 for none.
@@ -138,7 +138,7 @@ class ScanNetDataset(Dataset[SceneSample]):
         return self.transform(sample, np.random.default_rng((self.seed, self.epoch, index)))
 
     def _load(self, folder: Path) -> SceneSample:
-        points = np.load(folder / "coord.npy").astype(np.float32, copy=False)
+        points = _local(np.load(folder / "coord.npy"))
         count = len(points)
         rows: Any = slice(None)
         if self.voxel_size is not None:
@@ -167,6 +167,14 @@ class ScanNetDataset(Dataset[SceneSample]):
             segment=segment,
             instance=instance,
         )
+
+
+def _local(points: np.ndarray[Any, Any]) -> Float32:
+    """Positions (N, 3) as float32, counted from near their minimum where that is far from zero."""
+    if not len(points):
+        return points.astype(np.float32)
+    origin = origin_near(points.min(axis=0))
+    return (points - origin if origin.any() else points).astype(np.float32, copy=False)
 
 
 def load_class_names(label_set: LabelSet, root: str | Path) -> tuple[str, ...]:

@@ -16,14 +16,7 @@ from seg3d_ros.scene import Float32, Int64, Scene
 from seg3d_ros.viewer.paint import NO_OBJECT, colors_of_ids, object_ids
 
 _BACKGROUND = (150, 150, 150)
-_VERTEX = np.dtype(
-    [
-        ("x", "<f4"), ("y", "<f4"), ("z", "<f4"),
-        ("red", "u1"), ("green", "u1"), ("blue", "u1"),
-        ("instance_id", "<u4"),
-    ]
-)  # fmt: skip
-_PLY_TYPES = {"<f4": "float", "|u1": "uchar", "<u4": "uint"}
+_PLY_TYPES = {"<f4": "float", "<f8": "double", "|u1": "uchar", "<u4": "uint"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +24,7 @@ class FinerPoints:
     """The points of a file that became the voxels of a scene.
 
     Attributes:
-        points: (P, 3) float32, map frame, metres.
+        points: (P, 3) float32, local coordinates of the scene, metres.
         rows: (P,) int64 row in the scene of each point's voxel.
     """
 
@@ -44,7 +37,8 @@ def write_instances_ply(
 ) -> None:
     """Write the scene as a binary PLY: each object in its palette colour, the rest grey.
 
-    A vertex is x, y, z (metres, map frame), red, green, blue, instance_id (0: no object).
+    A vertex is x, y, z (metres, map frame), red, green, blue, instance_id (0: no object). The
+    positions of a scene with an origin are of type double.
 
     Args:
         path: file to write; an older one is replaced at once.
@@ -55,24 +49,35 @@ def write_instances_ply(
     points, ids = scene.points, object_ids(scene, objects)
     if finer is not None:
         points, ids = finer.points, ids[finer.rows]
-    vertices = np.empty(len(points), _VERTEX)
+    in_map = scene.grid.map_from_local(points)
+    vertices = np.empty(len(points), _vertex("<f8" if scene.origin.any() else "<f4"))
     for axis, name in enumerate("xyz"):
-        vertices[name] = points[:, axis]
+        vertices[name] = in_map[:, axis]
     colors = np.where((ids == NO_OBJECT)[:, None], _BACKGROUND, colors_of_ids(ids))
     for channel, name in enumerate(("red", "green", "blue")):
         vertices[name] = colors[:, channel]
     vertices["instance_id"] = ids
     with replacing(path) as temporary, temporary.open("wb") as file:
-        file.write(_ply_header(len(points)).encode("ascii"))
+        file.write(_ply_header(vertices).encode("ascii"))
         file.write(vertices.tobytes())
 
 
-def _ply_header(count: int) -> str:
-    properties = [
-        f"property {_PLY_TYPES[_VERTEX[name].str]} {name}" for name in _VERTEX.names or ()
-    ]
+def _vertex(position: str) -> np.dtype[Any]:
+    """Record of a vertex whose coordinates have this type."""
+    return np.dtype(
+        [
+            ("x", position), ("y", position), ("z", position),
+            ("red", "u1"), ("green", "u1"), ("blue", "u1"),
+            ("instance_id", "<u4"),
+        ]
+    )  # fmt: skip
+
+
+def _ply_header(vertices: np.ndarray[Any, np.dtype[np.void]]) -> str:
+    record = vertices.dtype
+    properties = [f"property {_PLY_TYPES[record[name].str]} {name}" for name in record.names or ()]
     lines = ["ply", "format binary_little_endian 1.0", "comment metres, z up"]
-    return "\n".join([*lines, f"element vertex {count}", *properties, "end_header", ""])
+    return "\n".join([*lines, f"element vertex {len(vertices)}", *properties, "end_header", ""])
 
 
 def write_objects_json(

@@ -34,6 +34,15 @@ def test_a_scene_comes_as_it_was_written(root):
     assert sample.segment.dtype == sample.instance.dtype == np.int64
 
 
+def test_utm_coordinates_keep_their_millimetres(root):
+    utm = np.array([500_000.25, 4_649_776.5, 212.0])
+    whole = np.load(root / "train" / "room_0" / "coord.npy")
+    rewrite(root, "coord.npy", lambda points: points.astype(np.float64) + utm)
+    points = ScanNetDataset(root, "train")[0].points
+    assert points.dtype == np.float32
+    np.testing.assert_allclose(np.diff(points, axis=0), np.diff(whole, axis=0), atol=1e-5)
+
+
 def test_what_is_missing_is_zero_or_unknown(root):
     for file in ("color.npy", "normal.npy", "segment.npy", "instance.npy"):
         (root / "train" / "room_0" / file).unlink()

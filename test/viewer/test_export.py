@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -9,7 +10,7 @@ from seg3d_ros.objects.map_object import Candidate
 from seg3d_ros.viewer.export import write_instances_ply, write_objects_json
 from seg3d_ros.viewer.palette import color_of
 
-TYPES = {"float": "<f4", "uchar": "u1", "uint": "<u4"}
+TYPES = {"float": "<f4", "double": "<f8", "uchar": "u1", "uint": "<u4"}
 
 
 def read_ply(path):
@@ -34,6 +35,14 @@ def test_ply_holds_every_point_in_the_colour_of_its_object(tmp_path, room, in_bl
     colors = np.stack([vertices[name] for name in ("red", "green", "blue")], axis=1)
     np.testing.assert_array_equal(np.unique(colors[inside], axis=0), [color_of(9)])
     np.testing.assert_array_equal(np.unique(colors[~inside], axis=0), [(150, 150, 150)])
+
+
+def test_a_scene_with_an_origin_is_written_in_the_map_frame(tmp_path, room):
+    origin = np.array([500_000.0, 4_649_776.0, 212.0])
+    write_instances_ply(tmp_path / "a.ply", dataclasses.replace(room, origin=origin), [])
+    vertices = read_ply(tmp_path / "a.ply")
+    points = np.stack([vertices[axis] for axis in "xyz"], axis=1)
+    np.testing.assert_allclose(points - origin, room.points, atol=1e-6)
 
 
 def test_open3d_reads_it(tmp_path, room):

@@ -90,6 +90,17 @@ def test_walls_that_are_objects_are_cut_off_too_and_get_no_boxes(
     assert of_block > 0.9 * share_of_hue(plain[1], color_of(5).astype(int))
 
 
+def test_a_scene_far_from_zero_looks_the_same(tmp_path, room, in_block, make_object):
+    item, origin = make_object(in_block(room.points)), np.array([500_000.0, 4_649_776.0, 212.0])
+    box = dataclasses.replace(item.box, center=item.box.center + origin)
+    far = dataclasses.replace(room, origin=origin), [dataclasses.replace(item, box=box)]
+    pictures = []
+    for scene, objects in ((room, [item]), far):
+        render_view(tmp_path / "view.png", scene, objects, size=(400, 200))
+        pictures.append(np.asarray(Image.open(tmp_path / "view.png"), float))
+    assert np.abs(pictures[0] - pictures[1]).max() < 3
+
+
 def test_a_flat_thing_that_fills_a_small_scene_has_a_box(
     tmp_path, room, in_block, make_object, monkeypatch
 ):
