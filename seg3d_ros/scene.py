@@ -17,7 +17,7 @@ Int64 = npt.NDArray[np.int64]
 UInt8 = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
 
-FARTHEST_M = 1e8  # of an origin: float64 resolves micrometres up to here
+FARTHEST_M = 1e10  # of an origin: float64 resolves micrometres up to here
 _FAR_M = 1000.0  # nearer than this float32 resolves 0.06 mm, and the map frame serves as it is
 
 

@@ -60,7 +60,8 @@ def read_scene_file(
     """Read a point cloud (PLY, PCD, XYZ, PTS), arrays (NPZ) or a mesh (PLY, GLB, OBJ, OFF, STL).
 
     An NPZ holds "xyz" (P, 3) in metres and "rgb" (P, 3), 0 to 255 or 0 to 1. Points that are not
-    finite, and the few that are far from all others, are left out. What is skipped or has to be guessed is logged as a warning.
+    finite are left out, and the few that are far from all others. What is skipped or has to be
+    guessed is logged as a warning.
 
     Args:
         path: of the file.

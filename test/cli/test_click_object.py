@@ -72,6 +72,17 @@ def test_what_is_not_the_object_is_left_out(room, tmp_path):
     assert cut["voxels"] < whole["voxels"] < both["voxels"]
 
 
+def test_clicks_and_results_are_in_the_coordinates_of_the_file(room, tmp_path):
+    utm = np.array([500_000.25, 4_649_776.5, 212.0])
+    points, colors = room
+    scene = written((points + utm, colors), tmp_path / "utm.npz")
+    item = clicked(scene, tmp_path / "utm", "--at", *words(utm + ON_TOP))
+    near = clicked(written(room, tmp_path / "near.npz"), tmp_path / "near", "--at", *words(ON_TOP))
+    for key in ("center", "size"):
+        shift = utm if key == "center" else 0
+        np.testing.assert_allclose(item["box"][key] - shift, near["box"][key], atol=0.021)
+
+
 def test_clicks_are_in_the_axes_and_the_unit_of_the_file(room, tmp_path):
     """Millimetres, y up: x, y, z of the room are x, -z, y of the file."""
     points, colors = room

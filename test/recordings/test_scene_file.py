@@ -63,6 +63,31 @@ def test_unit_and_up_axis_are_brought_to_ours(tmp_path):
     np.testing.assert_allclose(cloud.points[3], [0, -3, 0], atol=1e-6)
 
 
+UTM = np.array([500_000.25, 4_649_776.5, 212.0])
+
+
+@pytest.mark.parametrize(("scale", "up"), [(1.0, "z"), (0.001, "y")])
+def test_utm_coordinates_keep_their_millimetres(tmp_path, scale, up):
+    np.savez(tmp_path / "it.npz", xyz=(POINTS + UTM) / scale, rgb=COLORS)
+    cloud = read_scene_file(tmp_path / "it.npz", scale=scale, up=up)
+    x, y, z = (POINTS + UTM).T
+    expected = np.stack([x, y, z] if up == "z" else [x, -z, y], axis=1)
+    np.testing.assert_allclose(cloud.points + cloud.origin, expected, atol=1e-6)
+    assert np.abs(cloud.points).max() < 10
+    scene, _ = voxelize_cloud(cloud, 0.02)
+    order = np.lexsort(expected.T[::-1])
+    np.testing.assert_allclose(scene.grid.map_from_local(scene.points), expected[order], atol=1e-6)
+
+
+def test_stray_points_do_not_decide_where_a_scene_lies(tmp_path, caplog):
+    room = UTM + np.random.default_rng(0).uniform(0, 5, (2_000, 3))
+    strays = [[0, 0, 0], [0, 0, 0], [1e12, 0, 0]]
+    np.savez(tmp_path / "it.npz", xyz=np.vstack([strays, room]))
+    cloud = read_scene_file(tmp_path / "it.npz")
+    np.testing.assert_allclose(cloud.points + cloud.origin, room, atol=1e-6)
+    assert "3 of 2003 points are far from all others, such as (0, 0, 0)" in caplog.text
+
+
 def color_near(cloud, place):
     return cloud.colors[np.argmin(np.linalg.norm(cloud.points - place, axis=1))].tolist()
 
