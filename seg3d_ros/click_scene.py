@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from seg3d_ros.objects.object_map import ObjectMap
 from seg3d_ros.recordings.scene_file import PointCloud, voxelize_cloud
 from seg3d_ros.scene import Bool, Float64
@@ -40,8 +38,7 @@ def click_scene(
     with timings.measure("voxelize"):
         scene, rows = voxelize_cloud(cloud, voxel_size)
     with timings.measure("prompt"):
-        local = scene.grid.local_from_map(points).astype(np.float32)
-        found = segmenter.segment_at(scene, local, foreground)
+        found = segmenter.segment_at(scene, scene.local(points), foreground)
     made = ObjectMap().add_prompted(scene, found.mask, name=name)
     report = {
         "model": segmenter.name,

@@ -273,8 +273,7 @@ class Perception:
                 f"no voxel within {CLICK_RADIUS_M} m of the clicked points; click on the map"
             )
         with self.timings.measure("prompt"):
-            local = scene.grid.local_from_map(points).astype(np.float32)
-            found = self.prompt_segmenter.segment_at(scene, local, foreground)
+            found = self.prompt_segmenter.segment_at(scene, scene.local(points), foreground)
         with self._lock:
             if epoch != self._epoch:
                 raise EmptyMapError

@@ -153,6 +153,11 @@ class Scene:
         """Grid that the voxel keys count in and the points are local to."""
         return MapGrid(self.voxel_size, self.origin)
 
+    def local(self, points: Float64) -> Float32:
+        """Points (K, 3) of the map frame among `points`; infinite where float32 ends."""
+        with np.errstate(over="ignore"):
+            return self.grid.local_from_map(points).astype(np.float32)
+
 
 @dataclass(frozen=True, eq=False)
 class Instances:
