@@ -193,18 +193,27 @@ def _approach(x, y, z, center, nearest):  # type: ignore[no-untyped-def]
 
 
 def _farthest_in_torch(columns: Tensor, count: int) -> Tensor:
-    """(B, 3, N) -> (B, G) places; `argmax` gives the first of several equal ones."""
-    clouds = torch.arange(len(columns), device=columns.device)
-    chosen = torch.zeros(len(columns), count, dtype=torch.int64, device=columns.device)
+    """(B, 3, N) -> (B, G) places; `max` gives the first of several equal ones.
+
+    A step is seven kernels, most of them short; nothing in it makes the host wait.
+    """
+    last = torch.zeros(len(columns), 1, dtype=torch.int64, device=columns.device)
     nearest = torch.full_like(columns[:, 0], torch.inf)
-    for k in range(1, count):
-        last = chosen[:, k - 1]
-        offset = columns - columns[clouds, :, last][:, :, None]
-        nearest = torch.minimum(nearest, square_lengths(offset.transpose(1, 2)))
-        farthest = nearest.argmax(1)
-        used_up = nearest[clouds, farthest] == 0
-        chosen[:, k] = torch.where(used_up, last, farthest)
-    return chosen
+    places, peaks = [last], []
+    for _ in range(count - 1):
+        center = columns.gather(2, last[:, None].expand(-1, 3, 1))
+        x, y, z = (columns - center).square_().unbind(1)
+        torch.minimum(nearest, (x + y).add_(z), out=nearest)
+        peak, last = nearest.max(1, keepdim=True)
+        places.append(last)
+        peaks.append(peak)
+    chosen = torch.cat(places, 1)
+    if not peaks:
+        return chosen
+    # Once no point is away from all chosen ones, the last one that was is repeated.
+    steps = torch.arange(1, count, device=columns.device)
+    newest = (steps * (torch.cat(peaks, 1) > 0)).cummax(1).values
+    return torch.cat([chosen[:, :1], chosen.gather(1, newest)], 1)
 
 
 def _nearest_in_tree(points: Float32, queries: Float32, count: int) -> Any:

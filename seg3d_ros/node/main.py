@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from typing import NoReturn
 
 import rclpy
@@ -66,11 +67,12 @@ def _run(args: list[str] | None) -> int:
     executor.add_node(node)
     if _started(node):
         started.set()
-        _spin(executor, ended)
+        _spin(executor, lambda: ended.is_set() or node.is_lost)
+    failed = node.is_lost or not started.is_set()
     executor.shutdown()
     node.destroy_node()
     rclpy.try_shutdown()
-    return 0 if started.is_set() else 1
+    return 1 if failed else 0
 
 
 def _signals_to_read() -> int:
@@ -87,9 +89,9 @@ def _signals_to_read() -> int:
     return reader
 
 
-def _spin(executor: SingleThreadedExecutor, ended: threading.Event) -> None:
-    """Run callbacks until the event is set; one that fails is logged, and the node stays up."""
-    while rclpy.ok() and not ended.is_set():
+def _spin(executor: SingleThreadedExecutor, ended: Callable[[], bool]) -> None:
+    """Run callbacks until the end; one that fails is logged, and the node stays up."""
+    while rclpy.ok() and not ended():
         try:
             executor.spin_once()
         except Exception:

@@ -114,6 +114,11 @@ class Seg3dNode(LifecycleNode):
         logging.getLogger("seg3d_ros").removeHandler(self._log_handler)
         super().destroy_node()
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether only a new process can go on; see `DeviceLostError`."""
+        return self._running is not None and self._running.is_lost
+
     def _configure(self) -> None:
         settings = self.settings
         perception = Perception(self._runnable(settings.perception))
@@ -273,6 +278,11 @@ class _Running:
         self._inputs.close()
         self._integrator.stop()
         self._worker.stop()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether no segmentation can end well any more."""
+        return self._worker.lost
 
     def _tick(self) -> None:
         """Segment if the map has changed; else serve clouds to those who came late."""

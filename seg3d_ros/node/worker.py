@@ -6,6 +6,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from seg3d_ros.segmenters.segmenter import DeviceLostError
+
 log = logging.getLogger(__name__)
 
 STOP_S = 1.0  # a job that takes longer is not waited for
@@ -20,12 +22,14 @@ class SegmentationWorker:
         runs: jobs that ended well.
         skipped: triggers that found the worker busy.
         failures: jobs that raised.
+        lost: whether no job can end well any more; only a new process can go on.
     """
 
     def __init__(self, job: Callable[[], None]) -> None:
         self.runs = 0
         self.skipped = 0
         self.failures = 0
+        self.lost = False
         self._job = job
         self._wake = threading.Condition()
         self._busy = False
@@ -64,6 +68,10 @@ class SegmentationWorker:
         try:
             self._job()
             self.runs += 1
+        except DeviceLostError as error:
+            self.failures += 1
+            self.lost = True
+            log.critical("the node ends: %s", error)
         except Exception:
             # The next tick gets a new chance: one bad scene must not end the thread.
             self.failures += 1

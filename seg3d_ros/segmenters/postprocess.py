@@ -130,10 +130,11 @@ def finish(proposals: Instances, scene: Scene, settings: PostprocessSettings) ->
         Instances, best score first.
     """
     cell = round(settings.split_gap / scene.voxel_size)
+    least = settings.min_mask_points
     if settings.split_gap:
-        proposals = split_parts(proposals, scene.voxel_keys, cell=max(1, cell))
-    large = proposals.masks.sum(axis=1) >= settings.min_mask_points
-    proposals = take(proposals, np.flatnonzero(large))
+        proposals = split_parts(proposals, scene.voxel_keys, cell=max(1, cell), min_points=least)
+    else:
+        proposals = take(proposals, np.flatnonzero(proposals.masks.sum(axis=1) >= least))
     best = distinct(proposals.masks, proposals.scores, iou=settings.nms_iou)
     return take(proposals, best[: settings.max_instances])
 
@@ -216,7 +217,9 @@ def distinct(masks: Bool, scores: Float32, *, iou: float) -> Int64:
         kept = still
 
 
-def split_parts(instances: Instances, voxel_keys: Int64, *, cell: int) -> Instances:
+def split_parts(
+    instances: Instances, voxel_keys: Int64, *, cell: int, min_points: int = 1
+) -> Instances:
     """Make every connected part of a mask an instance with the mask's score and embedding.
 
     Connected are points in the same cube of `cell` voxels, or in two that touch: DBSCAN with one
@@ -227,6 +230,7 @@ def split_parts(instances: Instances, voxel_keys: Int64, *, cell: int) -> Instan
         instances: masks over N points.
         voxel_keys: (N,) of the points.
         cell: edge of a cube, voxels.
+        min_points: parts with fewer points are dropped before they take any memory.
     """
     if not len(instances):
         return instances
@@ -242,10 +246,15 @@ def split_parts(instances: Instances, voxel_keys: Int64, *, cell: int) -> Instan
     start = mask * len(cells)
     graph = adjacency(start + first[edge], start + second[edge], occupied.size)
     _, part_of_node = connected_components(graph, directed=False)
-    _, firsts, part = np.unique(part_of_node[nodes], return_index=True, return_inverse=True)
-    parts = np.zeros((len(firsts), len(voxel_keys)), np.bool_)
-    parts[part, points] = True
-    owners, embeddings = masks[firsts], instances.embeddings
+    _, firsts, part, sizes = np.unique(
+        part_of_node[nodes], return_index=True, return_inverse=True, return_counts=True
+    )
+    large = sizes >= min_points
+    row = np.cumsum(large) - 1
+    inside = large[part]
+    parts = np.zeros((np.count_nonzero(large), len(voxel_keys)), np.bool_)
+    parts[row[part[inside]], points[inside]] = True
+    owners, embeddings = masks[firsts[large]], instances.embeddings
     return Instances(
         parts, instances.scores[owners], None if embeddings is None else embeddings[owners]
     )

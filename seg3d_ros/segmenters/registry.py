@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from seg3d_ros.text.encoder import missing_packages, require_packages
 BuildPromptSegmenter = Callable[[NetworkSettings], PromptSegmenter]
 _PROMPT_PACKAGES = ("torch", "safetensors")
 BuildSegmenter = Callable[[NetworkSettings, PostprocessSettings], Segmenter]
+# The others are read by all that compute, and by text encoders.
+_OF_SEGMENTERS = ("checkpoint", "engine", "precision", "block_points", "augmented_views")
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class ModelInfo:
         trained_by_user: whether the weights are the user's own, who has to say where they are.
         segmenter: builds the `Segmenter`, None where the system answers clicks only.
         prompt_segmenter: builds the `PromptSegmenter`, None where it answers none.
+        reads: names of the `NetworkSettings` that have an effect on it.
     """
 
     name: str
@@ -39,6 +44,7 @@ class ModelInfo:
     trained_by_user: bool = False
     segmenter: BuildSegmenter | None = None
     prompt_segmenter: BuildPromptSegmenter | None = None
+    reads: tuple[str, ...] = ()
 
 
 def _mini(network: NetworkSettings, postprocess: PostprocessSettings) -> Segmenter:
@@ -107,6 +113,7 @@ MODELS = {
             "Apache-2.0",
             packaged=MINI,
             segmenter=_mini,
+            reads=("checkpoint", "block_points"),
         ),
         ModelInfo(
             "geometric",
@@ -121,6 +128,7 @@ MODELS = {
             SPACEFORMER.licence,
             weights=SPACEFORMER,
             segmenter=_spaceformer,
+            reads=("checkpoint", "engine", "precision", "block_points", "augmented_views"),
         ),
         ModelInfo(
             "point_sam",
@@ -128,6 +136,7 @@ MODELS = {
             POINT_SAM.licence,
             weights=POINT_SAM,
             prompt_segmenter=_point_sam,
+            reads=("prompt_checkpoint", "precision"),
         ),
         ModelInfo(
             "point_sam_mini",
@@ -135,6 +144,7 @@ MODELS = {
             "Apache-2.0",
             packaged=POINT_SAM_MINI,
             prompt_segmenter=_point_sam_mini,
+            reads=("prompt_checkpoint", "precision"),
         ),
         ModelInfo(
             "maskformer",
@@ -142,6 +152,7 @@ MODELS = {
             "yours",
             trained_by_user=True,
             segmenter=_maskformer,
+            reads=("checkpoint", "precision", "block_points"),
         ),
     )
 }
@@ -169,7 +180,9 @@ def load_segmenter(
     if info is None or info.segmenter is None:
         known = [m.name for m in MODELS.values() if m.segmenter]
         raise ValueError(f"no segmenter is called {name!r}; use one of {', '.join(known)}")
-    return info.segmenter(network or NetworkSettings(), postprocess or PostprocessSettings())
+    network = network or NetworkSettings()
+    _warn_of_unread(info, network, _OF_SEGMENTERS)
+    return info.segmenter(network, postprocess or PostprocessSettings())
 
 
 def load_prompt_segmenter(
@@ -191,7 +204,16 @@ def load_prompt_segmenter(
     if info is None or info.prompt_segmenter is None:
         known = ["auto", *(m.name for m in MODELS.values() if m.prompt_segmenter)]
         raise ValueError(f"no prompt segmenter is called {name!r}; use one of {', '.join(known)}")
+    _warn_of_unread(info, network, ("prompt_checkpoint",))
     return info.prompt_segmenter(network)
+
+
+def _warn_of_unread(info: ModelInfo, network: NetworkSettings, names: tuple[str, ...]) -> None:
+    """Tell of those of the settings that were changed and have no effect on a model."""
+    for name in names:
+        value = getattr(network, name)
+        if name not in info.reads and value != getattr(NetworkSettings(), name):
+            logger.warning("%s does not read %s; %r has no effect", info.name, name, value)
 
 
 def _best_prompt_model(network: NetworkSettings) -> str:

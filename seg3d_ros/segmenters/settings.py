@@ -31,7 +31,8 @@ class NetworkSettings:
     )
     precision: str = setting(
         "auto",
-        "Numbers that learned models compute with; auto: fp16 on a GPU, else fp32.",
+        "Numbers that spaceformer, maskformer and Point-SAM compute with; auto: fp16 on a GPU, "
+        "else fp32.",
         choices=("auto", "fp32", "fp16", "bf16"),
     )
     block_points: int = setting(
@@ -43,8 +44,8 @@ class NetworkSettings:
     )
     augmented_views: int = setting(
         1,
-        "Turned and mirrored copies of the scene that a learned model looks at; the best "
-        "instances of all are kept.",
+        "Turned and mirrored copies of the scene that spaceformer looks at; the best instances "
+        "of all are kept.",
         low=1,
         high=8,
     )

@@ -119,3 +119,22 @@ def test_a_node_in_mid_segmentation_can_be_ended(
     node, robot = stuck
     ask_for_segmentation(robot)
     assert node.stop(how) == 0
+
+
+def test_a_node_whose_gpu_is_lost_ends_with_an_error(
+    make_robot: Callable[[int], Robot], gate: Gate, tmp_path: Path
+) -> None:
+    """By itself it would fail at every tick; a supervisor can start it again."""
+    environment = {slow_node.GATE: str(gate.path)}
+    node = NodeProcess(tmp_path, program=(slow_node.__file__,), env=environment, model="gated")
+    try:
+        node.wait_for("]: active")
+        gate.path.write_text(slow_node.LOST)
+        robot = make_robot(node.domain)
+        robot.send_view(VIEWS[0])
+        wait_until(lambda: node.process.poll() is not None, "the end of the node")
+    finally:
+        code = node.stop()
+    assert code == 1
+    assert "the node ends: cuda:0 takes no more work" in node.output
+    assert "Traceback" not in node.output

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -154,6 +156,18 @@ def test_parts_that_do_not_touch_are_instances_of_their_own():
     np.testing.assert_allclose(parts.scores, [0.9, 0.9, 0.4, 0.4])
     assert parts.embeddings.argmax(axis=1).tolist() == [0, 0, 1, 1]
     assert len(split_parts(found, keys, cell=4)) == 2  # 2 and 5 are in cubes 0 and 1, which touch
+
+
+def test_small_parts_are_dropped_before_they_take_memory():
+    """A mask with many speckles: only the line of three is kept."""
+    keys = line_of_voxels(*range(3), *range(10, 4010, 2))
+    found = Instances(np.ones((1, len(keys)), bool), np.ones(1, np.float32))
+    tracemalloc.start()
+    parts = split_parts(found, keys, cell=1, min_points=2)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert np.flatnonzero(parts.masks[0]).tolist() == [0, 1, 2] and len(parts) == 1
+    assert peak < len(keys) ** 2 / 2  # bytes; a row for every speckle would take twice as many
 
 
 def flood(cells):

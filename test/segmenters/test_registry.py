@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from seg3d_ros.segmenters.registry import MODELS, load_prompt_segmenter, load_segmenter
+from seg3d_ros.segmenters.settings import NetworkSettings
+from seg3d_ros.settings import settings_of
 
 
 def test_every_model_loads_under_its_name():
@@ -22,6 +24,23 @@ def test_every_model_loads_under_its_name():
 def test_an_unknown_name_lists_the_known_ones(load):
     with pytest.raises(ValueError, match=r"'geometrik'; use one of .*geometric"):
         load("geometrik")
+
+
+def test_a_setting_without_effect_is_told(caplog):
+    network = NetworkSettings(engine="torch", augmented_views=8, device="cpu")
+    load_segmenter("geometric", network=network)
+    assert [record.message for record in caplog.records] == [
+        "geometric does not read engine; 'torch' has no effect",
+        "geometric does not read augmented_views; 8 has no effect",
+    ]
+    caplog.clear()
+    load_prompt_segmenter("geometric", network=NetworkSettings(prompt_checkpoint="it.pt"))
+    assert "geometric does not read prompt_checkpoint; 'it.pt' has no effect" in caplog.text
+
+
+def test_what_a_model_reads_are_settings():
+    names = {name for name, _, _ in settings_of(NetworkSettings())}
+    assert all(set(info.reads) <= names for info in MODELS.values())
 
 
 def test_listing_the_models_imports_none_of_them():

@@ -1,0 +1,83 @@
+"""What runs on a GPU, on a pretend one: nothing is left on the CPU, and the host rarely waits."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from support import point_sam, small_spaceformer
+from support.pretend_cuda import CUDA, pretend_cuda
+from support.trained_maskformer import CONFIG
+
+from seg3d_ros.compute import Compute
+from seg3d_ros.networks.trained import build
+from seg3d_ros.segmenters.maskformer import MaskFormerSegmenter
+from seg3d_ros.segmenters.point_sam import PointSamPrompt
+from seg3d_ros.segmenters.prompt_network import PromptNetwork
+from seg3d_ros.segmenters.registry import load_segmenter
+from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
+from seg3d_ros.segmenters.spaceformer import SpaceformerSegmenter
+from seg3d_ros.segmenters.spaceformer_engine import TorchEngine
+
+LENIENT = PostprocessSettings(min_score=0.0, min_mask_points=1, split_gap=0.0)
+
+
+def spaceformer(compute):
+    engine = TorchEngine(small_spaceformer.small_network(), compute)
+    return SpaceformerSegmenter(engine, postprocess=LENIENT).segment
+
+
+def maskformer(compute):
+    torch.manual_seed(0)
+    model = build(CONFIG)
+    return MaskFormerSegmenter(model, torch.eye(3), compute=compute, postprocess=LENIENT).segment
+
+
+def mini(compute):
+    network = NetworkSettings(device=str(compute.device))
+    return load_segmenter("mini", network=network, postprocess=LENIENT).segment
+
+
+def clicks(compute):
+    prompt = PointSamPrompt("point_sam", PromptNetwork(point_sam.small_network(), compute))
+
+    def segment(scene):
+        found = prompt.segment_at(scene, scene.points[:1], np.ones(1, bool))
+        return SimpleNamespace(masks=found.mask[None], scores=np.array([found.predicted_iou]))
+
+    return segment
+
+
+@pytest.fixture(scope="module")
+def scene(builder):
+    built = builder().rectangle((0, 0, 0), (0.7, 0, 0), (0, 0.5, 0))
+    return built.box((0.4, 0.3, 0.1), (0.2, 0.2, 0.2), 1).build()[0]
+
+
+@pytest.mark.parametrize(
+    ("load", "precision", "waits"),
+    [
+        (spaceformer, "fp32", 12),
+        (spaceformer, "fp16", 16),
+        (maskformer, "fp32", 12),
+        (maskformer, "fp16", 16),
+        (clicks, "fp32", 12),
+        (clicks, "fp16", 16),
+        (mini, "fp32", 120),  # `farthest_seeds` reads every seed on the host
+    ],
+)
+def test_a_gpu_gives_what_the_cpu_gives_and_is_rarely_waited_for(scene, load, precision, waits):
+    exact = load(Compute(torch.device("cpu")))(scene)
+    with pretend_cuda() as device:
+        segment = load(Compute(CUDA, precision))
+        device.forget()
+        found = segment(scene)
+    assert sum(device.waits.values()) <= waits, device.waits.most_common()
+    if precision == "fp32":
+        assert found.masks.shape == exact.masks.shape
+        assert (found.masks != exact.masks).mean() < 1e-3
+        np.testing.assert_allclose(found.scores, exact.scores, atol=1e-3)
+    else:
+        assert abs(found.scores.max() - exact.scores.max()) < 0.05
