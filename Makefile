@@ -13,6 +13,7 @@ ROS ?=
 ROOMS ?= rooms
 TRAIN_ROOMS ?= 1000
 VAL_ROOMS ?= 24
+REAL ?=
 
 prepare := export SEG3D_ROS="$(ROS)" && tools/setup_environment.sh && source tools/env.sh
 
@@ -22,7 +23,7 @@ help:
 	echo "make lint    check style and types; make format: apply the style"
 	echo "make bench   measure, print a table, write bench.json"
 	echo "make train   make rooms, train mini on them: ROOMS=$(ROOMS) TRAIN_ROOMS=$(TRAIN_ROOMS)"
-	echo "make evaluate  measure the models on rooms never trained on: VAL_ROOMS=$(VAL_ROOMS)"
+	echo "make evaluate  measure the models on rooms never trained on: VAL_ROOMS=$(VAL_ROOMS) REAL=folder of real scenes"
 	echo "make build   only prepare; then: source tools/env.sh"
 	echo "make clean   remove what these made, but for rooms and trainings"
 
@@ -59,6 +60,11 @@ evaluate:
 	done
 	seg3d evaluate "$(ROOMS)" --model mini --model geometric --objects-only --min-score 0.05 -o evaluation_output
 	seg3d evaluate "$(ROOMS)" --prompts --model point_sam_mini --objects-only --limit 6 -o evaluation_output
+	if [ -n "$(REAL)" ]; then
+	  seg3d evaluate "$(REAL)" --model mini --model geometric --objects-only --min-score 0.05 -o evaluation_output/real
+	  seg3d evaluate "$(REAL)" --model mini --objects-only --min-score 0.05 --density 0.5 -o evaluation_output/real_half
+	  seg3d evaluate "$(REAL)" --prompts --model point_sam_mini --objects-only -o evaluation_output/real
+	fi
 
 bench:
 	$(prepare)

@@ -6,6 +6,7 @@ coordinates of a `MapGrid`: in UTM coordinates float32 resolves half a metre.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -157,6 +158,16 @@ class Scene:
         """Points (K, 3) of the map frame among `points`; infinite where float32 ends."""
         with np.errstate(over="ignore"):
             return self.grid.local_from_map(points).astype(np.float32)
+
+    def take(self, rows: Int64) -> Scene:
+        """The scene of these (M,) rows only."""
+        return dataclasses.replace(
+            self,
+            points=self.points[rows],
+            colors=self.colors[rows],
+            voxel_keys=self.voxel_keys[rows],
+            normals=None if self.normals is None else self.normals[rows],
+        )
 
 
 @dataclass(frozen=True, eq=False)

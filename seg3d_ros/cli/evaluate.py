@@ -56,6 +56,10 @@ def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
     "--min-points", type=click.IntRange(min=1), default=100, show_default=True,
     help="Smaller instances are ignored, smaller predictions dropped.",
 )  # fmt: skip
+@click.option(
+    "--density", type=click.FloatRange(0.01, 1.0), default=1.0, show_default=True,
+    help="Share of the points of each scene that is kept: how models take sparse clouds.",
+)  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), help="Scenes of each split; default: all.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False),
@@ -71,6 +75,7 @@ def evaluate(
     prompts: bool,
     objects_only: bool,
     min_points: int,
+    density: float,
     limit: int | None,
     output: Path,
     **settings: Any,
@@ -113,7 +118,10 @@ def evaluate(
             return
         sources = list(_sources(models, folders, classes.ids, settings))
         runs = [
-            [run_model(split, source, protocol, limit=limit) for source in sources]
+            [
+                run_model(split, source, protocol, limit=limit, density=density)
+                for source in sources
+            ]
             for split in scenes
         ]
         write_json(output / "evaluation.json", [run.evaluation for of in runs for run in of])

@@ -114,11 +114,13 @@ class Evaluator:
         """Scores of found and rightly named instances; None if nothing names predictions."""
         if not self._named:
             return None
+        from seg3d_ros.training.dataset import STUFF
+
         names = self._classes.names
         table = average_precisions(self._scenes, len(names))
         counted = [scene.region_classes[scene.counted] for scene in self._scenes]
         counts = np.bincount(np.concatenate(counted), minlength=len(names))
-        ious = self._confusion.ious()
+        ious, recalls = self._confusion.ious(), self._confusion.recalls()
         present = np.union1d(np.flatnonzero(counts), self._confusion.present())
         groups = {ALL: frozenset(names), **self._classes.groups}
         members = {group: self._classes.numbers(inside) for group, inside in groups.items()}
@@ -135,6 +137,9 @@ class Evaluator:
             ranks={group: self._rank_scores(rows) for group, rows in members.items()}
             if self._ranks
             else {},
+            recalls={
+                names[i]: float(recalls[i]) for i in self._confusion.present() if names[i] in STUFF
+            },
         )
 
     def _rank_scores(self, classes: Int64) -> RankScores:

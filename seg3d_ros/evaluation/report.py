@@ -78,6 +78,8 @@ def _lines(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
             yield f"name top 5, {group}", number(ranks.top5)
             yield f"name top 10, {group}", number(ranks.top10)
             yield f"objects with a mask, {group}", str(ranks.found)
+        for name, recall in named.recalls.items():
+            yield f"points called so, {name}", number(recall)
         for group, mean in named.mean_iou.items():
             yield f"mIoU, {group}", number(mean)
         if named.harmonic_mean_iou is not None:

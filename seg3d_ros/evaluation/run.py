@@ -34,6 +34,7 @@ def run_model(
     protocol: Protocol,
     *,
     limit: int | None = None,
+    density: float = 1.0,
 ) -> Run:
     """Evaluate predictions on one split.
 
@@ -42,6 +43,7 @@ def run_model(
         source: of the predictions.
         protocol: what counts.
         limit: stop after so many scenes.
+        density: share of the points of each scene that is left.
 
     Raises:
         FileNotFoundError: predictions for a scene are missing.
@@ -53,7 +55,7 @@ def run_model(
     images: list[SceneImage] = []
     count = min(len(dataset), limit or len(dataset))
     for index in tqdm(range(count), desc=f"{source.name} on {split}", unit="scene", disable=None):
-        scene = load_scene(dataset, index)
+        scene = load_scene(dataset, index, density=density)
         start = time.perf_counter()
         predictions = source.predict(scene)
         seconds = time.perf_counter() - start

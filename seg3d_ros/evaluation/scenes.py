@@ -104,8 +104,13 @@ def load_classes(root: Path, label_set: LabelSet, *, objects_only: bool = False)
     return Classes(names, ids, frozenset(STUFF if objects_only else ignored), groups)
 
 
-def load_scene(dataset: ScanNetDataset, index: int) -> LabelledScene:
+def load_scene(dataset: ScanNetDataset, index: int, *, density: float = 1.0) -> LabelledScene:
     """One scene of a data set at `VOXEL_SIZE`.
+
+    Args:
+        dataset: of the scene.
+        index: its number there.
+        density: share of its points that are kept, by chance but always the same.
 
     Raises:
         ValueError: it has no points, or its files do not fit each other.
@@ -113,6 +118,8 @@ def load_scene(dataset: ScanNetDataset, index: int) -> LabelledScene:
     sample = dataset[index]
     if not len(sample):
         raise ValueError(f"scene {sample.name} has no points")
+    if density < 1:
+        sample = sample.take(np.random.default_rng(0).random(len(sample)) < density)
     colors = np.rint(sample.colors * 255).astype(np.uint8)
     voxels, rows = voxelize_cloud(PointCloud(sample.points, colors), VOXEL_SIZE)
     return LabelledScene(sample, voxels, rows)

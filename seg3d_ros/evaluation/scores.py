@@ -65,6 +65,7 @@ class NamedScores:
         mean_iou: mean IoU of points over the classes of each group.
         harmonic_mean_iou: hIoU, harmonic mean of the groups seen and unseen; None without them.
         ranks: for each group; empty where predictions bring no embeddings.
+        recalls: share of the points of floor, walls and ceiling that are called so.
     """
 
     classes: tuple[ClassScores, ...]
@@ -72,6 +73,7 @@ class NamedScores:
     mean_iou: Mapping[str, float]
     harmonic_mean_iou: float | None
     ranks: Mapping[str, RankScores]
+    recalls: Mapping[str, float]
 
 
 @dataclass(frozen=True)

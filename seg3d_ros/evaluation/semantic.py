@@ -43,6 +43,11 @@ class Confusion:
         union = self.counts.sum(axis=1) + self.counts[:, : len(both)].sum(axis=0) - both
         return np.divide(both, union, out=np.full(len(both), np.nan), where=union > 0)
 
+    def recalls(self) -> Float64:
+        """(C,) share of the points of each class that are called so, NaN where there are none."""
+        right, total = np.diagonal(self.counts), self.counts.sum(axis=1)
+        return np.divide(right, total, out=np.full(len(right), np.nan), where=total > 0)
+
     def present(self) -> Int64:
         """Classes that the truth has points of."""
         return np.flatnonzero(self.counts.sum(axis=1))

@@ -23,6 +23,8 @@ class SceneBatch:
         instance: (P,) int64 instance of each point, counted anew in each scene; -1 for none.
         sizes: points of each scene.
         names: of the scenes.
+        segments: (P, K) int64 segment of each point in K decompositions by geometry, -1 for none;
+            None: not made.
         share: (P,) float32 how much of each point's instance its crop holds; None: all of it.
     """
 
@@ -34,6 +36,7 @@ class SceneBatch:
     sizes: tuple[int, ...]
     names: tuple[str, ...]
     share: Tensor | None = None
+    segments: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.sizes)

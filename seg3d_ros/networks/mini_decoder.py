@@ -1,4 +1,4 @@
-"""The query decoder of `mini`: seeds to masks, scores and embeddings."""
+"""The query decoder of `mini`: seeds to masks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize, scaled_dot_product_attention, softplus
+from torch.nn.functional import scaled_dot_product_attention, softplus
 
 from seg3d_ros.sparse.rope import rotate, rotation_table
 from seg3d_ros.sparse.voxelize import mean_by_row
@@ -40,17 +40,21 @@ class SceneFeatures:
         points: (N, 3) mean of the points in each voxel, metres.
         votes: of each voxel.
         masks: (N, M) mask features.
+        structure: (N, 4) logits of belonging to an object, floor, wall, ceiling.
         fine: (N, C) features of the voxels.
         levels: features of the three coarser levels, fine to coarse.
         parents: row of each voxel in the next coarser level, for the three finer levels.
+        neighbors: (6, N) int64 rows of the voxels at its faces, -1 where there is none.
     """
 
     points: Tensor
     votes: Votes
     masks: Tensor
+    structure: Tensor
     fine: Tensor
     levels: tuple[Tensor, Tensor, Tensor]
     parents: tuple[Tensor, Tensor, Tensor]
+    neighbors: Tensor
 
     def __len__(self) -> int:
         return len(self.points)
@@ -71,7 +75,6 @@ class Queries:
         early: (Q, N1) mask logits before each layer, over voxels of the first coarser level.
         coarse: (Q, N1) the same at last.
         quality: (Q,) logit of the IoU that the mask has with its object.
-        embeddings: (Q, D) unit vectors.
     """
 
     states: Tensor
@@ -79,14 +82,12 @@ class Queries:
     early: tuple[Tensor, ...]
     coarse: Tensor
     quality: Tensor
-    embeddings: Tensor
 
     def take(self, rows: Tensor) -> Queries:
         """Those of the queries, in this order; what they said early is left out."""
         return Queries(
-            self.states[rows], self.places[rows], (), self.coarse[rows], self.quality[rows],
-            self.embeddings[rows],
-        )  # fmt: skip
+            self.states[rows], self.places[rows], (), self.coarse[rows], self.quality[rows]
+        )
 
 
 class QueryDecoder(nn.Module):
@@ -100,7 +101,6 @@ class QueryDecoder(nn.Module):
         mask_channels: int,
         width: int,
         layers: int,
-        embedding_dim: int,
     ) -> None:
         super().__init__()
         described = sum(levels)
@@ -109,10 +109,6 @@ class QueryDecoder(nn.Module):
         self.layers = nn.ModuleList(DecoderLayer(width, described) for _ in range(layers))
         self.mask_head = MaskHead(width, mask_channels)
         self.quality = nn.Linear(width, 1)
-        self.meaning = nn.Linear(described, embedding_dim)
-        self.refinement = nn.Sequential(
-            nn.Linear(width + _SHAPE, width), nn.GELU(), nn.Linear(width, embedding_dim)
-        )
 
     def forward(self, scene: SceneFeatures, seeds: Tensor) -> Queries:
         """What queries on (Q,) int64 seed rows find."""
@@ -125,23 +121,11 @@ class QueryDecoder(nn.Module):
             early.append(self.mask_head(q, places, coarse.masks, coarse.votes.middles))
             q = layer(q, places, memory, coarse.memory_points, coarse.pool(early[-1]))
         masks = self.mask_head(q, places, coarse.masks, coarse.votes.middles)
-        embeddings = self.embed(q, masks, coarse)
-        return Queries(q, places, tuple(early), masks, self.quality(q)[:, 0], embeddings)
+        return Queries(q, places, tuple(early), masks, self.quality(q)[:, 0])
 
     def masks(self, scene: SceneFeatures, queries: Queries) -> Tensor:
         """(Q, N) mask logits over the finest voxels."""
         return self.mask_head(queries.states, queries.places, scene.masks, scene.votes.middles)
-
-    def meaning_at(self, scene: SceneFeatures, rows: Tensor) -> Tensor:
-        """(S, D) unit vectors: what (S,) single voxels seem to belong to."""
-        described = scene.coarse.described[scene.parents[0][rows]]
-        return normalize(self.meaning(described), dim=1)
-
-    def embed(self, q: Tensor, masks: Tensor, coarse: CoarseScene) -> Tensor:
-        """(Q, D) unit vectors: the mean meaning of what a mask covers, refined by the query."""
-        masks = masks.detach()  # names must not pull at masks
-        seen = torch.cat([q, coarse.shape(masks)], dim=1)
-        return normalize(self.meaning(coarse.pool(masks)) + self.refinement(seen), dim=1)
 
 
 class CoarseScene:
@@ -157,24 +141,14 @@ class CoarseScene:
             mean_by_row(scene.votes.middles, up, len(one)),
             mean_by_row(scene.votes.log_radii[:, None], up, len(one))[:, 0],
         )
+        objectness = scene.structure.float().softmax(dim=1)[:, :1]
+        self.objectness = mean_by_row(objectness, up, len(one))[:, 0]
         self.points = mean_by_row(scene.points, up, len(one))
         self.memory_points = mean_by_row(self.points, upper, len(two))
 
     def pool(self, masks: Tensor) -> Tensor:
         """(Q, N1) logits -> (Q, C) mean description of what each mask covers."""
         return _shares(masks) @ self.described
-
-    def shape(self, masks: Tensor) -> Tensor:
-        """(Q, N1) logits -> (Q, 3) width, height (standard deviations, metres), log size."""
-        shares = _shares(masks)
-        mean = shares @ self.points
-        variance = (shares @ self.points.square() - mean.square()).clamp(min=1e-6)
-        across = variance[:, :2].sum(1).sqrt()
-        size = masks.sigmoid().sum(1).add(1).log() / 5
-        return torch.stack([across, variance[:, 2].sqrt(), size], dim=1)
-
-
-_SHAPE = 3  # numbers that `CoarseScene.shape` gives
 
 
 def _shares(masks: Tensor) -> Tensor:
@@ -210,7 +184,7 @@ class DecoderLayer(nn.Module):
         return q + self.feed_forward(self.hidden_norm(q))
 
     def _heads(self, x: Tensor) -> Tensor:
-        return x.view(len(x), self.heads, -1)
+        return x.view(len(x), self.heads, _HEAD_CHANNELS)
 
     def _turned(self, x: Tensor, points: Tensor) -> Tensor:
         table = rotation_table(

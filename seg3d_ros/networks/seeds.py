@@ -25,20 +25,28 @@ def seeds_on_instances(instance: Tensor, *, each: int) -> Tensor:
     return order[(starts + chance * counts).long().clamp(max=len(instance) - 1)].t().flatten()
 
 
-def seeds_for_all(scene: SceneFeatures, *, count: int) -> Tensor:
+def seeds_for_all(scene: SceneFeatures, *, count: int, least_object: float = 0.0) -> Tensor:
     """Rows of at most `count` voxels, so that every object gets a good seed, (Q,) int64.
 
     Three of four are as different from each other as can be, which finds what is small; the
     others are spread evenly over the scene, where large things have most of the voxels.
+
+    Args:
+        scene: encoded.
+        count: of the seeds at most.
+        least_object: seeds lie where the probability of an object is larger, as far as there are.
     """
-    votes = scene.coarse.votes  # a voxel of them is as good as its neighbour
-    middles, radii = votes.middles, votes.log_radii.exp()
+    coarse = scene.coarse  # a voxel of it is as good as its neighbour
+    allowed = (coarse.objectness >= least_object).nonzero()[:, 0]
+    if not len(allowed):
+        return allowed
+    middles, radii = coarse.votes.middles[allowed], coarse.votes.log_radii[allowed].exp()
     different = settle(farthest_seeds(middles, radii, count=count * 3 // 4), middles, radii)
     even = torch.linspace(0, len(middles) - 1, count // 4, device=middles.device).long()
     rows = torch.unique(torch.cat([different, even]))
-    child = rows.new_empty(len(middles))
+    child = rows.new_empty(len(coarse.objectness))
     child[scene.parents[0]] = torch.arange(len(scene), device=rows.device)
-    return child[rows]
+    return child[allowed[rows]]
 
 
 def farthest_seeds(middles: Tensor, radii: Tensor, *, count: int) -> Tensor:
@@ -58,7 +66,7 @@ def farthest_seeds(middles: Tensor, radii: Tensor, *, count: int) -> Tensor:
     distance = torch.full((len(middles),), torch.inf, device=middles.device)
     scale = 1 / radii.square()
     for number in range(1, count):
-        offsets = middles - middles[rows[number - 1]]
+        offsets = middles - middles.index_select(0, rows[number - 1 : number])  # no waiting
         distance = torch.minimum(distance, offsets.square().sum(dim=1) * scale)
         rows[number] = distance.argmax()
     return rows

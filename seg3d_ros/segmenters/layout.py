@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,13 @@ class Layout:
 
 def take_apart(scene: Scene, settings: GeometricSettings) -> Layout:
     """Find planes and parts of a scene; see the modules of the single steps."""
+    return take_apart_at(scene, settings, (settings.concavity,))[0]
+
+
+def take_apart_at(
+    scene: Scene, settings: GeometricSettings, concavities: Sequence[float]
+) -> list[Layout]:
+    """Layouts of a scene for several values of `settings.concavity`; most work is done once."""
     surface = build_surface(scene)
     planes = find_planes(
         surface,
@@ -72,9 +80,14 @@ def take_apart(scene: Scene, settings: GeometricSettings) -> Layout:
         surface, normals, planes.plane_of < 0, radius=PATCH_RADIUS * scene.voxel_size
     )
     contacts = find_contacts(surface, patches.patch_of)
-    joined = join_convex(patches, contacts, tolerance=np.radians(settings.concavity))
-    part_of = np.append(joined, np.int32(-1))[patches.patch_of]
-    part_of = absorb_fragments(part_of, find_contacts(surface, part_of), below=settings.min_voxels)
-    plane_of, part_of = give_faces_to_bodies(surface, planes, compact(part_of))
-    planes = Planes(planes.normals, planes.offsets, planes.areas, plane_of)
-    return Layout(surface, normals, planes, compact(part_of))
+    layouts = []
+    for concavity in concavities:
+        joined = join_convex(patches, contacts, tolerance=np.radians(concavity))
+        part_of = np.append(joined, np.int32(-1))[patches.patch_of]
+        part_of = absorb_fragments(
+            part_of, find_contacts(surface, part_of), below=settings.min_voxels
+        )
+        plane_of, part_of = give_faces_to_bodies(surface, planes, compact(part_of))
+        rest = Planes(planes.normals, planes.offsets, planes.areas, plane_of)
+        layouts.append(Layout(surface, normals, rest, compact(part_of)))
+    return layouts

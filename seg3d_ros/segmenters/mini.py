@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from seg3d_ros.compute import pick_device
 from seg3d_ros.networks.checkpoint import CheckpointError
-from seg3d_ros.networks.mini import Mini
-from seg3d_ros.networks.mini_decoder import Queries
+from seg3d_ros.networks.mini import OBJECT, Mini
+from seg3d_ros.networks.mini_decoder import SceneFeatures
 from seg3d_ros.networks.seeds import seeds_for_all
 from seg3d_ros.networks.trained import load_trained
-from seg3d_ros.scene import Instances, Int64, Scene
-from seg3d_ros.segmenters.postprocess import BlockwiseSegmenter, distinct
+from seg3d_ros.scene import Bool, Float32, Instances, Int64, Scene
+from seg3d_ros.segmenters.postprocess import (
+    BlockwiseSegmenter,
+    best_overlaps,
+    distinct,
+    joined,
+)
+from seg3d_ros.segmenters.proposals import (
+    FINE_CONCAVITIES,
+    geometric_segments,
+    segment_masks,
+)
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
+from seg3d_ros.segmenters.structure import Structure, agree_on_structure
 from seg3d_ros.segmenters.weights import MINI
+from seg3d_ros.sparse.voxel_keys import keys_of_points
 
 SEEDS = 400  # a room holds about 30 instances
+_MOST_MASKS = 150
+_SAME = 0.8  # IoU of masks that are not worth reading twice
+_FEWEST = 3  # voxels of a mask
+_LEAST_STRUCTURE = 0.5  # score
+_LEAST_OBJECT = 0.3  # probability; elsewhere no queries are placed
 _BLOCK_POINTS = 600_000  # 3 GB on a CPU
 
 
@@ -39,44 +56,74 @@ class MiniSegmenter(BlockwiseSegmenter):
         limit = (network or NetworkSettings()).block_points or _BLOCK_POINTS
         super().__init__(next(model.parameters()).device, limit=limit, postprocess=postprocess)
         self._model = model.eval()
+        self._geometry = ThreadPoolExecutor(1, "geometry")
 
     @torch.inference_mode()
     def _propose(self, scene: Scene, rows: Int64) -> Instances:
         points, colors = scene.points[rows], scene.colors[rows]
         # Whole metres are a whole number of voxels; small numbers keep float32 exact far away.
         cloud = torch.from_numpy(points - np.floor(points.min(axis=0))).to(self._device)
-        voxels, (scene_features,) = self._model.encode(
+        voxel_of, (features,) = self._model.encode(
             cloud, torch.from_numpy(colors).to(self._device)
         )
-        queries = self._model.decoder(scene_features, seeds_for_all(scene_features, count=SEEDS))
-        queries, scores = self._distinct(queries)
-        masks = self._model.decoder.masks(scene_features, queries) > self._mask_logit
-        return Instances(
-            masks.cpu().numpy()[:, voxels.cpu().numpy()],
-            scores.cpu().numpy(),
-            queries.embeddings.cpu().numpy(),
-        )
+        rows_of_voxels = voxel_of.cpu().numpy()
+        voxels = self._voxels(features)
+        segments = self._geometry.submit(geometric_segments, voxels)  # beside the network
+        probabilities = features.structure.float().softmax(dim=1).cpu().numpy()
+        structure = agree_on_structure(voxels, probabilities)
+        found = self._masks(features)
+        rest = np.flatnonzero(structure.kind[rows_of_voxels] == OBJECT)
+        fine = geometric_segments(scene.take(rows[rest]), FINE_CONCAVITIES)
+        masks = [
+            found,
+            segment_masks(segments.result(), np.arange(len(voxels)), len(voxels), least=_FEWEST),
+            segment_masks(fine, rows_of_voxels[rest], len(voxels), least=_FEWEST),
+        ]
+        objects = self._read(features, np.concatenate(masks) & (structure.kind == OBJECT))
+        instances = joined(objects, self._structure(structure, probabilities))
+        over_points = np.take(instances.masks, rows_of_voxels, axis=1)
+        return Instances(over_points, instances.scores, instances.embeddings)
 
-    def _distinct(self, queries: Queries) -> tuple[Queries, Tensor]:
-        """The best of the queries that found the same object, told on the coarse voxels."""
-        scores = _scores(queries)
-        rows = (scores >= self._postprocess.min_score).nonzero()[:, 0]
-        masks = (queries.coarse[rows] > self._mask_logit).cpu().numpy()
-        kept = distinct(masks, scores[rows].cpu().numpy(), iou=self._postprocess.nms_iou)
-        rows = rows[torch.from_numpy(kept).to(rows.device)]
-        return queries.take(rows), scores[rows]
+    def _voxels(self, features: SceneFeatures) -> Scene:
+        """The scene as the network sees it."""
+        points = features.points.cpu().numpy()
+        keys = keys_of_points(points, self._model.voxel_size)
+        return Scene(points, np.zeros_like(points), keys, self._model.voxel_size)
+
+    def _masks(self, features: SceneFeatures) -> Bool:
+        """Masks of the best queries over the network's voxels, hardly any of them twice."""
+        seeds = seeds_for_all(features, count=SEEDS, least_object=_LEAST_OBJECT)
+        queries = self._model.decoder(features, seeds)
+        coarse = (queries.coarse > self._mask_logit).cpu().numpy()
+        kept = distinct(coarse, queries.quality.cpu().numpy(), iou=_SAME)[:_MOST_MASKS]
+        queries = queries.take(torch.from_numpy(kept).to(self._device))
+        masks = self._model.decoder.masks(features, queries) > self._mask_logit
+        return np.asarray(masks.cpu().numpy())
+
+    def _read(self, features: SceneFeatures, masks: Bool) -> Instances:
+        """The masks that seem to be objects, with what the network reads in them."""
+        masks = masks[masks.sum(axis=1) >= _FEWEST]
+        readings = self._model.reader(features, torch.from_numpy(masks).to(self._device))
+        quality = readings.quality.sigmoid().cpu().numpy()
+        # What was found twice, in two ways, is more likely to be there.
+        scores = quality * (1 + best_overlaps(masks)) / 2
+        good = scores >= self._postprocess.min_score
+        return Instances(masks[good], scores[good], readings.embeddings.cpu().numpy()[good])
+
+    def _structure(self, structure: Structure, probabilities: Float32) -> Instances:
+        """Instances of floor, walls and ceiling; masks over the network's voxels."""
+        masks, kinds = structure.masks()
+        scores = [
+            max(probabilities[mask, kind].mean(), _LEAST_STRUCTURE)  # planes know, too
+            for mask, kind in zip(masks, kinds, strict=True)
+        ]
+        meanings = self._model.structure_meanings.cpu().numpy()
+        return Instances(masks, np.array(scores, np.float32), meanings[kinds - 1])
 
     @property
     def _mask_logit(self) -> float:
         p = self._postprocess.mask_threshold
         return float(np.log(p / (1 - p)))
-
-
-def _scores(queries: Queries) -> Tensor:
-    """(Q,) the IoU that each query expects, times how sure its mask is."""
-    inside = queries.coarse > 0
-    probability = (queries.coarse.sigmoid() * inside).sum(dim=1)
-    return queries.quality.sigmoid() * probability / inside.sum(dim=1).clamp(min=1)
 
 
 def load_mini_segmenter(

@@ -195,6 +195,25 @@ def take(instances: Instances, rows: Int64) -> Instances:
     )
 
 
+def joined(first: Instances, second: Instances) -> Instances:
+    """Instances of both, over the same points, with embeddings of the same space."""
+    assert first.embeddings is not None and second.embeddings is not None
+    return Instances(
+        np.concatenate([first.masks, second.masks]),
+        np.concatenate([first.scores, second.scores]),
+        np.concatenate([first.embeddings, second.embeddings]),
+    )
+
+
+def best_overlaps(masks: Bool) -> Float32:
+    """Largest IoU of each of (M, N) masks with another one, (M,) float32."""
+    both = intersections(masks)
+    sizes = np.diagonal(both)
+    iou = both / np.maximum(sizes[:, None] + sizes - both, 1)
+    np.fill_diagonal(iou, 0)
+    return np.asarray(iou.max(axis=1, initial=0), np.float32)
+
+
 def distinct(masks: Bool, scores: Float32, *, iou: float) -> Int64:
     """Non-maximum suppression of (M, N) masks; rows that are kept, best score first.
 
@@ -237,7 +256,8 @@ def split_parts(
     cells, cell_of_point = np.unique(
         pack_keys(unpack_keys(voxel_keys) // cell), return_inverse=True
     )
-    masks, points = np.nonzero(instances.masks)
+    # Of a matrix nonzero takes ten times as long.
+    masks, points = np.divmod(np.flatnonzero(instances.masks), len(voxel_keys))
     nodes = masks * len(cells) + cell_of_point[points]  # a cell of a mask
     occupied = np.zeros((len(instances), len(cells)), np.bool_)
     occupied.reshape(-1)[nodes] = True

@@ -13,11 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
+from seg3d_ros.recordings.scene_file import PointCloud, voxelize_cloud
 from seg3d_ros.scene import Float32
+from seg3d_ros.segmenters.proposals import geometric_segments
 from seg3d_ros.training.dataset import SceneSample, Transform
 from seg3d_ros.training.elastic import smooth_noise, trilinear
+from seg3d_ros.training.map_faults import PoseError, SurfaceNoise, Thinning, Viewpoints
+from seg3d_ros.training.object_changes import Clutter, InstancePaint, InstanceStretch
 
 GREY = 0.5
+_TRIES = 8  # cubes
 
 
 @dataclass(frozen=True)
@@ -161,6 +166,27 @@ class CubeCrop:
 
 
 @dataclass(frozen=True)
+class RandomCubeCrop:
+    """Cuts a cube out, of an edge between half and all of a length.
+
+    Attributes:
+        largest: metres.
+        min_points: a crop should hold; some are tried, then the scene stays whole.
+    """
+
+    largest: float
+    min_points: int
+
+    def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
+        """Keep the points inside."""
+        for _ in range(_TRIES):
+            crop = CubeCrop(rng.uniform(self.largest / 2, self.largest))(sample, rng)
+            if len(crop) >= self.min_points:
+                return crop
+        return sample
+
+
+@dataclass(frozen=True)
 class AutoContrast:
     """Stretches each channel towards its full range, by a random share of the way."""
 
@@ -172,6 +198,24 @@ class AutoContrast:
         low, high = colors.min(axis=0), colors.max(axis=0)
         stretched = (colors - low) / np.maximum(high - low, np.float32(1e-6))
         return _painted(sample, colors + share * (stretched - colors))
+
+
+@dataclass(frozen=True)
+class ColorGamma:
+    """Bends the scale of each channel: another exposure, another white.
+
+    Attributes:
+        common: largest logarithm of the exponent of all channels.
+        single: of each on its own.
+    """
+
+    common: float = 0.7
+    single: float = 0.2
+
+    def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
+        """Raise the colours to random powers."""
+        powers = rng.uniform(-self.common, self.common) + rng.uniform(-self.single, self.single, 3)
+        return _painted(sample, sample.colors.clip(0, 1) ** np.exp(powers).astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -206,6 +250,19 @@ class ColorDrop:
         return dataclasses.replace(sample, colors=np.full_like(sample.colors, GREY))
 
 
+@dataclass(frozen=True)
+class GeometricSegments:
+    """Adds what geometry proposes at voxels of this edge, metres; the last of all changes."""
+
+    voxel_size: float
+
+    def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
+        """Fill `segments`."""
+        cloud = PointCloud(sample.points, np.zeros(sample.points.shape, np.uint8))
+        scene, voxel_of = voxelize_cloud(cloud, self.voxel_size)
+        return dataclasses.replace(sample, segments=geometric_segments(scene)[voxel_of])
+
+
 def default_train_augmentations(
     crop_size: float | None = 6.0, min_points: int = 5000
 ) -> Transform:
@@ -234,25 +291,35 @@ def default_train_augmentations(
     )
 
 
-def room_augmentations(crop_size: float | None = 3.6, min_points: int = 5000) -> Transform:
-    """The augmentations of `mini`: nothing bends, so that small things keep their shape.
+def room_augmentations(
+    crop_size: float = 4.0, min_points: int = 8000, voxel_size: float = 0.04
+) -> Transform:
+    """The augmentations of `mini`: other objects, the faults of robots' maps, hardly any colour.
 
     Args:
-        crop_size: edge of the cube that is cut out, metres; None for whole rooms.
-        min_points: smaller scenes stay whole.
+        crop_size: largest edge of the cube that is cut out, metres; the smallest is half of it.
+        min_points: that a cube should hold.
+        voxel_size: at which geometry proposes segments, metres.
     """
-    crops = [] if crop_size is None else [CubeCrop(crop_size, min_points)]
     return Chain(
         (
-            *crops,  # first, as the rest then has less to do
+            RandomCubeCrop(crop_size, min_points),  # first, as the rest then has less to do
+            Sometimes(0.6, InstanceStretch()),
+            Sometimes(0.6, Clutter()),
+            Sometimes(0.35, Viewpoints()),
             Rotation(),
-            Scaling(0.85, 1.15),
+            Scaling(0.8, 1.2),
             Sometimes(0.95, HorizontalFlip()),
-            Sometimes(0.3, PointDropout(0.3)),
+            Sometimes(0.4, PoseError()),
+            Sometimes(0.8, SurfaceNoise()),
+            Sometimes(0.6, Thinning()),
+            Sometimes(0.4, InstancePaint()),
             Sometimes(0.3, AutoContrast()),
-            Sometimes(0.95, ColorShift(0.15)),
-            Sometimes(0.5, ColorJitter(0.03)),
-            Sometimes(0.05, ColorDrop()),
+            Sometimes(0.8, ColorGamma()),
+            Sometimes(0.95, ColorShift(0.2)),
+            Sometimes(0.5, ColorJitter(0.05)),
+            Sometimes(0.33, ColorDrop()),
+            GeometricSegments(voxel_size),
         )
     )
 

@@ -49,6 +49,8 @@ class SceneSample:
         segment: (N,) int64 class of each point, -1 for none.
         instance: (N,) int64 instance of each point, -1 for none.
         share: (N,) float32 how much of each point's instance a crop holds; None: all of it.
+        segments: (N, K) int64 segment of each point in K decompositions by geometry, -1 for none;
+            None: not made.
     """
 
     name: str
@@ -58,6 +60,7 @@ class SceneSample:
     segment: Int64
     instance: Int64
     share: Float32 | None = None
+    segments: Int64 | None = None
 
     def __len__(self) -> int:
         return len(self.points)
@@ -72,6 +75,7 @@ class SceneSample:
             segment=self.segment[rows],
             instance=self.instance[rows],
             share=None if self.share is None else self.share[rows],
+            segments=None if self.segments is None else self.segments[rows],
         )
 
 
@@ -198,7 +202,7 @@ def load_class_names(label_set: LabelSet, root: str | Path) -> tuple[str, ...]:
 
 
 def _scenes(folder: Path) -> list[Path]:
-    scenes = sorted(path.parent for path in folder.glob("*/coord.npy"))
+    scenes = sorted(path.parent for path in folder.glob("[!.]*/coord.npy"))  # not those in work
     if scenes:
         return scenes
     parent = folder.parent
@@ -252,6 +256,7 @@ def collate(samples: list[SceneSample]) -> SceneBatch:
         segment=joined("segment"),
         instance=joined("instance"),
         share=None if samples[0].share is None else joined("share"),
+        segments=None if samples[0].segments is None else joined("segments"),
         sizes=tuple(len(sample) for sample in samples),
         names=tuple(sample.name for sample in samples),
     )

@@ -1,4 +1,4 @@
-"""What `mini` is trained for: masks, votes, honest scores, and names."""
+"""Losses of `mini`: structure of the room, masks, votes, mask quality, and names."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from seg3d_ros.networks.batch import SceneBatch
-from seg3d_ros.networks.mini import MiniOutput
+from seg3d_ros.networks.mini import OBJECT, STRUCTURE, MiniOutput
 from seg3d_ros.networks.mini_decoder import SceneFeatures
 from seg3d_ros.training.name_texts import NameTexts
 
+UNKNOWN = -2  # instance of voxels without labels
+_FITS = 0.5  # IoU from which on a mask shows its object well enough to be named
 _SMALLEST = 30  # voxels added to an object's size where losses are shares of it
 _LEAST_RADIUS_M = 0.05  # likewise for radii
 
@@ -26,11 +28,12 @@ class MiniLossWeights:
     dice: float = 2.0
     early: float = 0.5  # of the masks that are not final
     quality: float = 0.5
+    reading: float = 2.0
     votes: float = 1.0
     radii: float = 0.5
-    names: float = 2.0
-    alignment: float = 1.0
-    samples: float = 1.0
+    names: float = 1.0
+    alignment: float = 0.5
+    structure: float = 2.0
 
 
 class MiniObjective(nn.Module):
@@ -43,6 +46,9 @@ class MiniObjective(nn.Module):
         smoothing: of the labels; names are seldom wholly wrong.
     """
 
+    kinds: Tensor
+    structure_segments: Tensor
+
     def __init__(
         self,
         data_dir: str | Path,
@@ -54,6 +60,11 @@ class MiniObjective(nn.Module):
         super().__init__()
         self.weights = weights or MiniLossWeights()
         self.texts = NameTexts(Path(data_dir))
+        names = (Path(data_dir) / "names.txt").read_text(encoding="utf-8").splitlines()
+        kinds = [1 + STRUCTURE.index(name) if name in STRUCTURE else OBJECT for name in names]
+        self.register_buffer("kinds", torch.tensor(kinds), persistent=False)
+        numbers = [names.index(name) if name in names else -1 for name in STRUCTURE]
+        self.register_buffer("structure_segments", torch.tensor(numbers), persistent=False)
         self.temperature, self.smoothing = temperature, smoothing
 
     def forward(self, output: MiniOutput, batch: SceneBatch) -> dict[str, Tensor]:
@@ -61,7 +72,10 @@ class MiniObjective(nn.Module):
         names = self.texts.draw().to(batch.points.device)
         parts = [self._scene(output, batch, i, names) for i in range(len(output.scenes))]
         nothing = torch.stack([scene.masks.sum() * 0 for scene in output.scenes]).sum()
-        mean = {key: _mean([p[key] for p in parts if p], nothing) for key in vars(self.weights)}
+        mean = {
+            key: _mean([part[key] for part in parts if key in part], nothing)
+            for key in vars(self.weights)
+        }
         weighted = [mean[key] * weight for key, weight in vars(self.weights).items()]
         return {**mean, "total": torch.stack(weighted).sum()}
 
@@ -69,30 +83,53 @@ class MiniObjective(nn.Module):
         self, output: MiniOutput, batch: SceneBatch, index: int, names: Tensor
     ) -> dict[str, Tensor]:
         scene, seeds = output.scenes[index], output.seeds[index]
-        if not len(seeds):
-            return {}
-        instance = batch.instance[output.points[index]]
         segment = batch.segment[output.points[index]]
+        losses = {"structure": structure_loss(scene.structure, self._kinds_of(segment))}
+        instance = torch.where(segment < 0, UNKNOWN, batch.instance[output.points[index]])
         wanted = instance[seeds]
+        on_object = wanted >= 0
+        if not bool(on_object.any()):
+            return losses
         found = output.queries[index]
-        bce, dice, iou = mask_losses(output.masks[index], instance, wanted)
+        bce, dice, iou = mask_losses(output.masks[index][on_object], instance, wanted[on_object])
+        quality = torch.zeros_like(found.quality)
+        quality[on_object] = iou
         votes, radii = vote_losses(scene, instance)
-        of_queries, aligned = self._names(found.embeddings, segment[seeds], names)
-        of_samples, _ = self._names(output.meanings[index], segment[output.samples[index]], names)
+        early = [masks[on_object] for masks in found.early]
         return {
+            **losses,
             "bce": bce,
             "dice": dice,
-            "early": self._early(found.early, scene, instance, wanted),
-            "quality": binary_cross_entropy_with_logits(found.quality, iou),
+            "early": self._early(early, scene, instance, wanted[on_object]),
+            "quality": binary_cross_entropy_with_logits(found.quality, quality),
             "votes": votes,
             "radii": radii,
-            "names": of_queries,
-            "alignment": aligned,
-            "samples": of_samples,
+            **self._read(output, index, instance, segment, names),
         }
 
+    def _read(
+        self, output: MiniOutput, index: int, instance: Tensor, segment: Tensor, names: Tensor
+    ) -> dict[str, Tensor]:
+        """Losses of what was read in the masks of a scene, and of the names of structure."""
+        readings = output.readings[index]
+        iou, best = best_fits(output.candidates[index], instance)
+        member = instance.new_empty(int(instance.max()) + 1)
+        member[instance[instance >= 0]] = segment[instance >= 0]  # class of any voxel of each
+        fits = iou > _FITS
+        of_masks, aligned = self._names(readings.embeddings[fits], member[best[fits]], names)
+        of_structure, _ = self._names(output.structure_meanings, self.structure_segments, names)
+        return {
+            "reading": binary_cross_entropy_with_logits(readings.quality, iou),
+            "names": of_masks + of_structure,
+            "alignment": aligned,
+        }
+
+    def _kinds_of(self, segment: Tensor) -> Tensor:
+        """(N,) kind of voxels of these classes, -1 where they have none."""
+        return torch.where(segment < 0, -1, self.kinds[segment.clamp(min=0)])
+
     def _early(
-        self, layers: tuple[Tensor, ...], scene: SceneFeatures, instance: Tensor, wanted: Tensor
+        self, layers: list[Tensor], scene: SceneFeatures, instance: Tensor, wanted: Tensor
     ) -> Tensor:
         coarse = instance.new_empty(len(scene.levels[0]))
         coarse[scene.parents[0]] = instance  # of any of its voxels
@@ -104,7 +141,8 @@ class MiniObjective(nn.Module):
 
     def _names(self, embeddings: Tensor, segment: Tensor, names: Tensor) -> tuple[Tensor, Tensor]:
         """Contrast with all names of training, and distance to the right one."""
-        target = self.texts.rows.to(segment.device)[segment]  # -1: none, or unseen
+        # -1: not labelled, or unseen
+        target = torch.where(segment < 0, -1, self.texts.rows.to(segment.device)[segment])
         known = target >= 0
         if not bool(known.any()):
             return embeddings.sum() * 0, embeddings.sum() * 0
@@ -116,18 +154,41 @@ class MiniObjective(nn.Module):
         return contrast, (1 - right).mean()
 
 
+@torch.no_grad()
+def best_fits(masks: Tensor, instance: Tensor) -> tuple[Tensor, Tensor]:
+    """IoU of each mask with the instance that fits it best, and that instance.
+
+    Args:
+        masks: (M, N) bool.
+        instance: (N,) id of each voxel, negative for those of none; `UNKNOWN` ones do not count.
+
+    Returns:
+        (M,) float32 and (M,) int64.
+    """
+    masks = masks & (instance != UNKNOWN)
+    count = int(instance.max()) + 1
+    owner, rows = masks.nonzero(as_tuple=True)
+    hit = instance[rows] >= 0
+    place = owner[hit] * count + instance[rows[hit]]
+    both = torch.bincount(place, minlength=len(masks) * count).view(len(masks), count)
+    sizes = torch.bincount(instance[instance >= 0], minlength=count)
+    union = masks.sum(dim=1, keepdim=True) + sizes - both
+    return (both / union.clamp(min=1)).max(dim=1)
+
+
 def mask_losses(masks: Tensor, instance: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Cross entropy in shares of the object's size, dice, and the IoU that was reached.
 
     Args:
         masks: (Q, N) logits.
-        instance: (N,) id of each voxel; voxels of none count for nothing.
+        instance: (N,) id of each voxel, -1 for those of no object; `UNKNOWN` ones count for
+            nothing.
         wanted: (Q,) id that each query has to find.
 
     Returns:
         Mean cross entropy and dice loss over the queries, (Q,) IoU without gradient.
     """
-    labelled = (instance >= 0).nonzero()[:, 0]
+    labelled = (instance != UNKNOWN).nonzero()[:, 0]
     masks = masks[:, labelled]
     target = (instance[labelled] == wanted[:, None]).to(masks.dtype)
     sizes = target.sum(dim=1)
@@ -140,6 +201,20 @@ def mask_losses(masks: Tensor, instance: Tensor, wanted: Tensor) -> tuple[Tensor
         hit = (inside * target).sum(dim=1)
         iou = hit / (inside.sum(dim=1) + sizes - hit).clamp(min=1)
     return (bce / (sizes + _SMALLEST)).mean(), dice.mean(), iou
+
+
+def structure_loss(logits: Tensor, kinds: Tensor) -> Tensor:
+    """Mean cross entropy of the kinds of a scene, each weighted by the root of its size.
+
+    Args:
+        logits: (N, 4).
+        kinds: (N,) right one of each voxel, -1 where it is not known.
+    """
+    sizes = torch.bincount(kinds[kinds >= 0], minlength=logits.shape[1]).to(logits.dtype)
+    weights = sizes.sqrt() / sizes.clamp(min=1)
+    if not bool((sizes > 0).any()):
+        return logits.sum() * 0
+    return cross_entropy(logits, kinds, weight=weights, ignore_index=-1)
 
 
 def vote_losses(scene: SceneFeatures, instance: Tensor) -> tuple[Tensor, Tensor]:

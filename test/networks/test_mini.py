@@ -1,5 +1,7 @@
 """The network of mini: laws, and its mask formula against a slow twin."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -58,7 +60,7 @@ def test_a_batch_gives_what_its_scenes_give_alone(mini):
             a_masks = mini.decoder.masks(alone, a)
             b_masks = mini.decoder.masks(together[number], b)
             torch.testing.assert_close(a_masks, b_masks, atol=1e-4, rtol=1e-4)
-            for name in ("coarse", "quality", "embeddings"):
+            for name in ("coarse", "quality"):
                 both = getattr(a, name), getattr(b, name)
                 torch.testing.assert_close(*both, atol=1e-4, rtol=1e-4)
 
@@ -77,14 +79,38 @@ def test_training_places_queries_on_every_instance():
     torch.manual_seed(0)
     batch = batch_of(4, 5)
     output = Mini(seeds_per_instance=3)(batch)
-    for points, seeds, found, masks in zip(
-        output.points, output.seeds, output.queries, output.masks, strict=True
-    ):
+    for points, seeds, masks in zip(output.points, output.seeds, output.masks, strict=True):
         ids, counts = torch.unique(batch.instance[points][seeds], return_counts=True)
         assert ids.tolist() == [0, 1, 2, 3, 4]
         assert counts.tolist() == [3] * 5
         assert masks.shape == (15, len(points))
-        torch.testing.assert_close(found.embeddings.norm(dim=1), torch.ones(15))
+    for candidates, readings, points in zip(
+        output.candidates, output.readings, output.points, strict=True
+    ):
+        ids = torch.unique(batch.instance[points])
+        whole = batch.instance[points] == ids[:, None]
+        assert all((candidates == mask).all(dim=1).any() for mask in whole)
+        norms = readings.embeddings.norm(dim=1)
+        torch.testing.assert_close(norms, torch.ones(len(candidates)))
+
+
+def test_training_places_queries_where_no_object_is():
+    torch.manual_seed(0)
+    batch = batch_of(4)
+    wall = batch.instance == 2
+    batch = dataclasses.replace(batch, instance=torch.where(wall, -1, batch.instance))
+    output = Mini(seeds_per_instance=1)(batch)
+    ids = batch.instance[output.points[0]][output.seeds[0]]
+    assert sorted(ids[ids >= 0].tolist()) == [0, 1, 3, 4]
+    assert (ids < 0).sum() == 8
+
+
+def test_a_scene_of_one_colour_is_a_scene_without_colours(mini):
+    points, _, _ = boxes(7)
+    grey, red = torch.full_like(points, 0.5), torch.tensor([0.9, 0.1, 0.1]).expand_as(points)
+    with torch.inference_mode():
+        (_, (a,)), (_, (b,)) = (mini.encode(points, paint) for paint in (grey, red))
+    assert torch.equal(a.fine, b.fine)
 
 
 def test_fewer_queries_keep_what_they_found(mini):
@@ -116,6 +142,17 @@ def test_mask_logits_are_likeness_less_squared_distance():
             distance = (votes[j] - places[i] - shift[i]).square().sum().item()
             expected = kernels[i] @ masks[j] + bias[i].item() + 2 - sharp * distance
             assert logits[i, j].item() == pytest.approx(expected.item(), abs=0.05)
+
+
+def test_seeds_for_all_keep_to_where_objects_may_be(mini):
+    points, colors, _ = boxes(8)
+    with torch.inference_mode():
+        _, (scene,) = mini.encode(points, colors)
+        middle = scene.coarse.objectness.median().item()
+        seeds = seeds_for_all(scene, count=40, least_object=middle)
+        assert len(seeds) > 5
+        assert bool((scene.coarse.objectness[scene.parents[0][seeds]] >= middle).all())
+        assert len(seeds_for_all(scene, count=40, least_object=1.1)) == 0
 
 
 def test_seeds_lie_on_instances_only():

@@ -9,11 +9,18 @@ import torch
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.networks.mini import Mini
 from seg3d_ros.networks.mini_decoder import SceneFeatures, Votes
-from seg3d_ros.training.mini_objective import MiniObjective, mask_losses, vote_losses
+from seg3d_ros.training.mini_objective import (
+    UNKNOWN,
+    MiniObjective,
+    best_fits,
+    mask_losses,
+    structure_loss,
+    vote_losses,
+)
 
 
 def test_mask_losses_of_a_perfect_and_a_wrong_mask():
-    instance = torch.tensor([0, 0, 1, 1, 1, -1])
+    instance = torch.tensor([0, 0, 1, 1, 1, UNKNOWN])
     wanted = torch.tensor([0, 1])
     right = torch.where(instance == wanted[:, None], 20.0, -20.0)
     bce, dice, iou = mask_losses(right, instance, wanted)
@@ -27,7 +34,7 @@ def test_mask_losses_of_a_perfect_and_a_wrong_mask():
 
 
 def test_unlabelled_voxels_count_for_nothing():
-    instance = torch.tensor([0, 0, 1, -1, -1])
+    instance = torch.tensor([0, 0, 1, UNKNOWN, UNKNOWN])
     masks = torch.randn(1, 5)
     other = masks.clone()
     other[:, 3:] = 9
@@ -48,12 +55,54 @@ def test_votes_are_measured_in_radii():
     def losses(middles, radii):
         empty = torch.zeros(0)
         votes = Votes(middles, radii.log())
-        scene = SceneFeatures(points, votes, empty, empty, (empty,) * 3, (empty,) * 3)
+        scene = SceneFeatures(
+            points, votes, empty, empty, empty, (empty,) * 3, (empty,) * 3, empty
+        )
         return [loss.item() for loss in vote_losses(scene, instance)]
 
     assert losses(middle, radius) == pytest.approx([0, 0])
     off = middle + torch.tensor([0, 0.525, 0])
     assert losses(off, radius * 2) == pytest.approx([0.5, math.log(2)])
+
+
+def test_masks_that_are_not_of_an_object_are_shares_of_none():
+    instance = torch.tensor([0, 0, 1, -1, -1])
+    masks = torch.full((1, 5), 20.0)
+    bce, _, iou = mask_losses(masks, instance, torch.tensor([0]))
+    assert bce.item() == pytest.approx(3 * 20 / 32, rel=1e-5)  # the wall is wrong, too
+    assert iou.item() == pytest.approx(2 / 5)
+
+
+def test_best_fits_by_hand():
+    instance = torch.tensor([0, 0, 0, 2, 2, -1, UNKNOWN])
+    masks = torch.tensor(
+        [
+            [1, 1, 1, 0, 0, 0, 1],  # the first object; what is not labelled does not count
+            [0, 0, 1, 1, 1, 1, 0],
+            [0, 0, 0, 0, 0, 1, 0],
+        ]
+    ).bool()
+    iou, best = best_fits(masks, instance)
+    assert iou.tolist() == pytest.approx([1, 2 / 4, 0])
+    assert best[:2].tolist() == [0, 2]
+
+
+def test_every_kind_of_structure_counts_by_the_root_of_its_size():
+    logits = torch.zeros(6, 4)
+    logits[0, 1] = 3.0
+    kinds = torch.tensor([1, 0, 0, 0, 0, -1])
+    floor = -torch.log_softmax(logits[0], 0)[1]
+    others = torch.tensor(4.0).log()
+    assert structure_loss(logits, kinds).item() == pytest.approx((floor + 2 * others).item() / 3)
+    assert structure_loss(logits, torch.full((6,), -1)).item() == 0
+
+
+def test_points_without_a_class_teach_no_name(dataset):
+    objective = MiniObjective(dataset)
+    names = objective.texts.draw()
+    embeddings = torch.nn.functional.normalize(torch.ones(3, 384), dim=1)
+    contrast, aligned = objective._names(embeddings, torch.tensor([-1, -1, 2]), names)
+    assert contrast.item() == aligned.item() == 0
 
 
 @pytest.fixture
@@ -97,9 +146,12 @@ def test_following_the_losses_finds_and_names_the_objects(dataset):
     assert losses["total"] < 0.5 * first["total"]
     output = mini(batch)
     names = objective.texts.draw()
-    segment = batch.segment[output.points[0]][output.seeds[0]]
-    guessed = (output.queries[0].embeddings @ names.t()).argmax(dim=1)
-    assert torch.equal(guessed[segment < 2], segment[segment < 2])
+    segment = batch.segment[output.points[0]]
+    for number in (0, 1):
+        mask = (segment == number)[None]
+        _, (scene,) = mini.encode(batch.points, batch.colors)
+        read = mini.reader(scene, mask)
+        assert (read.embeddings @ names.t()).argmax(dim=1).item() == number
 
 
 def test_names_called_unseen_are_never_shown(dataset):
