@@ -176,10 +176,10 @@ class Mini(nn.Module):
             (P,) int64 voxel of each point, counted over the whole batch, and each scene's
             features; its points stand on a floor at half a voxel.
         """
-        levels = floor_levels(points[:, 2], sizes or (len(points),))
+        floors = floor_levels(points[:, 2], sizes or (len(points),))
         # The floor runs through the middle of its voxels, not along their faces.
         placed = points.clone()
-        placed[:, 2] -= levels - self.voxel_size / 2
+        placed[:, 2] -= floors - self.voxel_size / 2
         found = voxelize(
             placed, torch.cat([placed, colors], dim=1), voxel_size=self.voxel_size, sizes=sizes
         )

@@ -106,8 +106,8 @@ def _is_at_bottom(surface: Surface, planes: Planes) -> Bool:
     """
     z, on_plane = surface.points[:, 2], planes.plane_of >= 0
     own = planes.plane_of[on_plane]
-    heights = np.bincount(own, z[on_plane], minlength=len(planes))
-    heights /= np.maximum(np.bincount(own, minlength=len(planes)), 1)
+    counts = np.maximum(np.bincount(own, minlength=len(planes)), 1)
+    heights = np.bincount(own, z[on_plane], minlength=len(planes)) / counts
     lowest = np.quantile(z, _LOWEST_SHARE)
     level = np.abs(planes.normals[:, 2]) > _LEVEL
     low: Bool = heights < lowest + _FLOOR_RISE_M

@@ -15,7 +15,7 @@ N = 600
 ALL = [
     a.Rotation(), a.Scaling(), a.HorizontalFlip(), a.Translation(), a.ElasticDistortion(0.2, 0.4),
     a.PointDropout(), a.CubeCrop(1.0), a.AutoContrast(), a.ColorShift(), a.ColorJitter(),
-    a.ColorDrop(), a.default_train_augmentations(),
+    a.ColorDrop(), a.ColorGamma(), a.RandomCubeCrop(2.0, 10), a.default_train_augmentations(),
 ]  # fmt: skip
 
 
@@ -30,6 +30,7 @@ def room(seed: int = 0, count: int = N) -> SceneSample:
         segment=np.arange(count),
         instance=np.arange(count),
         share=rng.random(count, np.float32),
+        segments=np.arange(2 * count).reshape(count, 2),
     )
 
 
@@ -169,3 +170,19 @@ def test_crops_of_the_recipe_can_be_left_out(rng):
     steps = a.default_train_augmentations(crop_size=None).transforms
     assert not any(isinstance(step, a.CubeCrop) for step in steps)
     assert len(a.default_train_augmentations().transforms) == len(steps) + 1
+
+
+def test_random_crops_are_of_several_sizes_and_hold_enough(rng):
+    sample = room(count=20_000)
+    crops = [a.RandomCubeCrop(2.0, 1000)(sample, rng) for _ in range(20)]
+    edges = [np.ptp(crop.points, axis=0).max() for crop in crops]
+    assert min(edges) < 1.4 < max(edges) <= 2.0
+    assert min(map(len, crops)) >= 1000
+    assert len(a.RandomCubeCrop(0.1, 10_000)(sample, rng)) == len(sample)
+
+
+def test_room_augmentations_end_with_what_geometry_proposes(rng):
+    sample = room(count=20_000)
+    changed = a.room_augmentations(crop_size=4.0, min_points=100)(sample, rng)
+    assert changed.segments.shape == (len(changed), 3)
+    assert changed.segments.max() > 0
