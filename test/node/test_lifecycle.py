@@ -187,7 +187,8 @@ def test_a_signal_ends_a_node_that_a_manager_is_activating(
 def test_a_node_takes_its_shared_memory_along(start_node) -> None:
     node = start_node(autostart=False, wait_for="autostart is off")
     opened = [link.readlink() for link in Path(f"/proc/{node.process.pid}/fd").iterdir()]
-    locks = [path for path in opened if re.fullmatch(r"/dev/shm/fast.*_el", str(path))]
+    lock_file = re.compile(r"/dev/shm/fast\w+_[0-9a-f]{16}_el")
+    locks = [path for path in opened if lock_file.fullmatch(str(path))]
     if not locks:
         pytest.skip("this middleware keeps no segments in /dev/shm")
     node.stop()
