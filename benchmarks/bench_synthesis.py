@@ -12,7 +12,7 @@ from seg3d_ros.synthesis.capture import CAMERA
 from seg3d_ros.synthesis.fusion import LabelledMap
 from seg3d_ros.synthesis.mesh import Mesh, plain
 from seg3d_ros.synthesis.room import Placed, Room
-from seg3d_ros.synthesis.scan import Scan, pixel_rays, scan_room
+from seg3d_ros.synthesis.scan import Scan, pixel_rays, scan_rooms
 from seg3d_ros.synthesis.shell import build_shell
 
 REPEATS = 3
@@ -27,7 +27,7 @@ def run() -> list[Row]:
     except ImportError:
         return []
     room, ball = _room(), _ball()
-    scan = scan_room(room, lambda _: ball, np.random.default_rng(0))
+    scan = scan_rooms([room], lambda _: ball, np.random.default_rng(0))
     return [_view_row(room, ball, scan), _fusion_row(scan)]
 
 
@@ -63,7 +63,7 @@ def _ball() -> Mesh:
 def _view_row(room: Room, ball: Mesh, scan: Scan) -> Row:
     """Everything from the room to its images, for each of them."""
     views = len(scan.frames)
-    ours = measure(lambda: scan_room(room, lambda _: ball, np.random.default_rng(0)), repeats=1)
+    ours = measure(lambda: scan_rooms([room], lambda _: ball, np.random.default_rng(0)), repeats=1)
     theirs = _cast_alone(room, ball, [frame.map_from_sensor for frame in scan.frames])
     stage = f"view of a room, {CAMERA.width}x{CAMERA.height}"
     note = f"one of {views}; with its part of building the room"

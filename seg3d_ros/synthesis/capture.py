@@ -1,4 +1,4 @@
-"""Cameras and habits of whoever scans a room."""
+"""Parameters of the scan of a room: camera, views, pose errors, faults of the sensors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _GLOSSY = 0.25  # share of the things
 
 @dataclass(frozen=True, eq=False)
 class Capture:
-    """Way of scanning a room; the defaults are those of a careful person.
+    """Parameters of the scan of a room; the defaults give complete and clean scans.
 
     Attributes:
         camera: intrinsics of colour and depth.
@@ -53,7 +53,7 @@ CAREFUL = Capture()
 
 
 def random_capture(rng: np.random.Generator) -> Capture:
-    """Any camera in any hand."""
+    """Random parameters, those of partial scans with poor cameras included."""
     width, height = ((256, 192), (272, 204), (320, 240))[int(rng.choice(3, p=[0.6, 0.25, 0.15]))]
     focal = width / 2 / np.tan(np.radians(rng.uniform(54, 82)) / 2)
     center = ((width - 1) / 2, (height - 1) / 2)

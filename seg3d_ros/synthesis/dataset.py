@@ -51,8 +51,8 @@ class RoomMaker(Protocol):
     def names(self) -> dict[str, bool]:
         """All names in the order of their numbers; True for those that training sees."""
 
-    def make(self, split: str, number: int) -> tuple[Room, Scan]:
-        """A room; the same for the same seed, split and number in any process."""
+    def make(self, split: str, number: int) -> tuple[tuple[Room, ...], Scan]:
+        """Connected rooms; the same for the same seed, split and number in any process."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class DatasetWriter:
 
     def write_room(self, split: str, number: int) -> None:
         """Make one room; its folder appears when it is complete."""
-        room, scan = self.maker.make(split, number)
+        rooms, scan = self.maker.make(split, number)
         labelled_map = LabelledMap()
         for recorded, instances in zip(scan.frames, scan.instances, strict=True):
             labelled_map.add(to_frame(recorded), instances)
@@ -103,7 +103,7 @@ class DatasetWriter:
         with _complete_folder(self._scene(split, number)) as folder:
             for name, array in self._arrays(labelled, scan.names).items():
                 np.save(folder / f"{name}.npy", array)
-            _write_json(folder / "scene.json", _facts(room, scan, labelled))
+            _write_json(folder / "scene.json", _facts(rooms, scan, labelled))
 
     def _scene(self, split: str, number: int) -> Path:
         return self.root / split / f"room_{number:05d}"
@@ -172,7 +172,7 @@ def _write_room(split: str, number: int) -> None:
     _writers[0].write_room(split, number)
 
 
-def _facts(room: Room, scan: Scan, labelled: LabelledScene) -> dict[str, Any]:
+def _facts(rooms: Sequence[Room], scan: Scan, labelled: LabelledScene) -> dict[str, Any]:
     known = labelled.instance[labelled.instance != NONE]
     voxels = np.bincount(known, minlength=len(scan.names)).tolist()
     return {
@@ -181,7 +181,7 @@ def _facts(room: Room, scan: Scan, labelled: LabelledScene) -> dict[str, Any]:
         "instances": [
             {"name": name, "voxels": count} for name, count in zip(scan.names, voxels, strict=True)
         ],
-        "room": asdict(room),
+        "rooms": [asdict(room) for room in rooms],
     }
 
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from seg3d_ros.synthesis.bake import BakedModels, bake
 from seg3d_ros.synthesis.capture import random_capture
+from seg3d_ros.synthesis.decor import LIVELY
 from seg3d_ros.synthesis.layout import furnish
 from seg3d_ros.synthesis.library import read_libraries
 from seg3d_ros.synthesis.names import Furnishing, furnishings, names
 from seg3d_ros.synthesis.room import Room
-from seg3d_ros.synthesis.scan import Scan, scan_room
+from seg3d_ros.synthesis.scan import Scan, scan_rooms
 from seg3d_ros.synthesis.splits import Split, furnishings_of, room_random
 from seg3d_ros.synthesis.varied_layout import furnish_varied
 
@@ -32,19 +33,20 @@ class FurnishedRooms:
         """Names of the furniture and of the parts of a room; False for the held-out ones."""
         return {name: not entry.held_out_beside for name, entry in names().items()}
 
-    def make(self, split: str, number: int) -> tuple[Room, Scan]:
-        """Furnish and scan a room."""
+    def make(self, split: str, number: int) -> tuple[tuple[Room, ...], Scan]:
+        """Furnish and scan a room; some scenes to train with are flats of several rooms."""
         known_split = cast("Split", split)
         rng = room_random(self.seed, known_split, number)
         if known_split == "train":
             return self._make_varied(rng)
         room = furnish(rng, furnishings_of(known_split, self._furniture), self._models.supports)
-        return room, scan_room(room, self._models.load, rng)
+        return (room,), scan_rooms([room], self._models.load, rng)
 
-    def _make_varied(self, rng: np.random.Generator) -> tuple[Room, Scan]:
+    def _make_varied(self, rng: np.random.Generator) -> tuple[tuple[Room, ...], Scan]:
         """Room to train with: the validation splits stay as they are, for their numbers."""
-        room = furnish_varied(rng, furnishings_of("train", self._furniture), self._models.supports)
-        return room, scan_room(room, self._models.load, rng, random_capture(rng))
+        furniture = furnishings_of("train", self._furniture)
+        rooms = furnish_varied(rng, furniture, self._models.supports)
+        return rooms, scan_rooms(rooms, self._models.load, rng, random_capture(rng), LIVELY)
 
 
 def furnished_rooms(

@@ -1,4 +1,4 @@
-"""Habits by which a room is furnished: how full, how neat, how usual."""
+"""Parameters of the layout of a room: gaps, proportions, clutter, disorder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ON_SIDE = ((90.0, 0.0), (-90.0, 0.0), (0.0, 90.0), (0.0, -90.0))
 
 @dataclass(frozen=True)
 class LayoutStyle:
-    """Habits of whoever furnishes a room; the defaults are a neat one's.
+    """Parameters of the layout of a room; the defaults give neat rooms.
 
     Attributes:
         gap: between things, metres; below 0 they touch or sink in a little.
@@ -62,7 +62,7 @@ NEAT = LayoutStyle()
 
 
 def random_layout_style(rng: np.random.Generator) -> LayoutStyle:
-    """Habits between those of a show flat and those of a workshop."""
+    """Random parameters, from those of a show flat to those of a workshop."""
     return LayoutStyle(
         gap=float(rng.choice([-0.004, 0.0, 0.01])),
         scale=(0.9, 1.1),

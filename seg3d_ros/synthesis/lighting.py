@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from seg3d_ros.scene import UInt8
 from seg3d_ros.synthesis.mesh import Array
@@ -87,6 +88,33 @@ def radiance(hits: Hits, light: Light) -> Array:
            np.float32(light.from_below), np.float32(light.corner), light.lamps, light.powers,
            result)  # fmt: skip
     return result
+
+
+@dataclass(frozen=True, eq=False)
+class Lights:
+    """Light of several rooms.
+
+    Attributes:
+        lights: of each room, in its own frame.
+        origins: (R, 3) float32 of the rooms, metres.
+        owner: (M,) room of each mesh; what has none belongs to the first.
+    """
+
+    lights: list[Light]
+    origins: Array
+    owner: NDArray[np.int64]
+
+    def radiance(self, hits: Hits) -> Array:
+        """(N, 3) float32 light that comes back, each from the light of its own room."""
+        if len(self.lights) == 1:
+            return radiance(hits, self.lights[0])
+        known = (hits.mesh >= 0) & (hits.mesh < len(self.owner))
+        owner = np.where(known, self.owner[np.where(known, hits.mesh, 0)], 0)
+        result = np.empty_like(hits.colors)
+        for number, light in enumerate(self.lights):
+            chosen = owner == number
+            result[chosen] = radiance(hits.rows(chosen, origin=self.origins[number]), light)
+        return result
 
 
 @numba.njit(nogil=True, cache=True)

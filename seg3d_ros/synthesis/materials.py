@@ -41,7 +41,7 @@ def paint(color: Array, *, relief: float = 0.0, rng: np.random.Generator) -> Mat
     """One colour; `relief` is the contrast of the plaster, pile or stone it is made of."""
     side = 160 if relief else 1
     image = np.broadcast_to(color, (side, side, 3)) * _cloudy((side, side), relief, rng)
-    return _material(image)
+    return material_of(image)
 
 
 def planks(color: Array, *, rng: np.random.Generator) -> Material:
@@ -58,7 +58,7 @@ def planks(color: Array, *, rng: np.random.Generator) -> Material:
         shade[0] *= joint
         shade[:, ends] *= joint
         boards.append(shade)
-    return _material(color * np.concatenate(boards)[..., None])
+    return material_of(color * np.concatenate(boards)[..., None])
 
 
 def tiles(color: Array, *, rng: np.random.Generator) -> Material:
@@ -73,7 +73,7 @@ def tiles(color: Array, *, rng: np.random.Generator) -> Material:
     for line in range(int(rng.integers(1, 3))):
         image[line::high] = grout
         image[:, line::wide] = grout
-    return _material(image)
+    return material_of(image)
 
 
 def wallpaper(color: Array, *, rng: np.random.Generator) -> Material:
@@ -82,7 +82,7 @@ def wallpaper(color: Array, *, rng: np.random.Generator) -> Material:
     shades = 1 + rng.uniform(-0.18, 0.08, (len(widths), 1)) + rng.normal(0, 0.02, (1, 3))
     stripes = np.repeat(shades, widths, axis=0)
     image = np.tile(stripes * color, (64, 1, 1))
-    return _material(image * _cloudy(image.shape, 0.02, rng))
+    return material_of(image * _cloudy(image.shape, 0.02, rng))
 
 
 def floor_material(rng: np.random.Generator) -> Material:
@@ -144,7 +144,7 @@ def _cloudy(shape: tuple[int, ...], relief: float, rng: np.random.Generator) -> 
     return np.asarray(1 + relief * (0.6 * fine + 0.6 * coarse / coarse.std())[..., None])
 
 
-def _material(image: NDArray[np.floating[Any]]) -> Material:
+def material_of(image: NDArray[np.floating[Any]]) -> Material:
     """Material of an sRGB image (h, w, 3) in [0, 1]."""
     linear = to_linear(np.clip(image, 0, 1).astype(np.float32))
     opaque = np.ones((*linear.shape[:2], 1), np.float32)

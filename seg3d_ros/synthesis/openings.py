@@ -68,7 +68,7 @@ def keep_free(openings: Sequence[Opening], size: tuple[float, float, float]) -> 
     boxes = Boxes.none()
     for opening in openings:
         wall = np.array([WALLS.index(opening.wall)])
-        depth = _DOOR_SWING if opening.name == "door" else _WINDOW_DEPTH
+        depth = _WINDOW_DEPTH if opening.name == "window" else _DOOR_SWING
         extent = (opening.end - opening.start, depth, opening.top - opening.bottom)
         along = np.array([(opening.start + opening.end) / 2])
         middle = on_wall(wall, along, np.array([depth / 2]), size)

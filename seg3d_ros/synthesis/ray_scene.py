@@ -38,6 +38,16 @@ class Hits:
     colors: Array
     mesh: Int32
 
+    def rows(self, chosen: NDArray[np.bool_], *, origin: Array) -> Hits:
+        """Some of the hits, in a frame with another origin (3,)."""
+        return Hits(
+            self.distance[chosen],
+            self.points[chosen] - origin,
+            self.normals[chosen],
+            self.colors[chosen],
+            self.mesh[chosen],
+        )
+
 
 class _Atlas(NamedTuple):
     """Textures of all meshes in one table of texels, for compiled functions.

@@ -1,4 +1,4 @@
-"""What a made room consists of: its size, its doors and windows, what stands where."""
+"""Description of a made room: its size, its doors and windows, what stands where."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ class Placed:
 
 @dataclass(frozen=True)
 class Opening:
-    """A door or window in a wall.
+    """A hole in a wall.
 
     Attributes:
-        name: "door" or "window".
+        name: "door" or "window"; "passage": an open door, whose leaf is not there.
         wall: south is y = 0, east x = width, north y = depth, west x = 0.
         start, end: metres along the wall, from its end with the least x or y.
         bottom, top: heights in metres.
     """
 
-    name: Literal["door", "window"]
+    name: Literal["door", "window", "passage"]
     wall: Wall
     start: float
     end: float
@@ -61,9 +61,11 @@ class Room:
         theme: what the room is for, "kitchen" say.
         openings: doors and windows.
         placed: models, what carries others before what it carries.
+        origin: x and y of its corner among other rooms, metres.
     """
 
     size: tuple[float, float, float]
     theme: str
     openings: tuple[Opening, ...]
     placed: tuple[Placed, ...]
+    origin: tuple[float, float] = (0.0, 0.0)

@@ -1,26 +1,26 @@
-"""A room seen by a simulated RGB-D camera."""
+"""Rooms seen by a simulated RGB-D camera."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from seg3d_ros.mapping.depth_image import DepthImage
 from seg3d_ros.recordings.recording import RecordedFrame
-from seg3d_ros.scene import Camera, Float64
+from seg3d_ros.scene import Bool, Camera, Float64
 from seg3d_ros.synthesis.capture import CAREFUL, Capture
+from seg3d_ros.synthesis.decor import PLAIN, Decor
 from seg3d_ros.synthesis.fusion import NONE, Int32
 from seg3d_ros.synthesis.lighting import (
     ColorCamera,
-    Light,
-    radiance,
+    Lights,
     random_color_camera,
     random_light,
     sky_radiance,
 )
-from seg3d_ros.synthesis.mesh import Array, Mesh
+from seg3d_ros.synthesis.mesh import Array, Mesh, joined
 from seg3d_ros.synthesis.optics import Optics
 from seg3d_ros.synthesis.ray_scene import RayScene
 from seg3d_ros.synthesis.room import Room
@@ -50,37 +50,37 @@ class Scan:
     names: list[str]
 
 
-def scan_room(
-    room: Room,
+def scan_rooms(
+    rooms: Sequence[Room],
     load: Callable[[str], Mesh],
     rng: np.random.Generator,
     capture: Capture = CAREFUL,
+    decor: Decor = PLAIN,
 ) -> Scan:
-    """Build a room with random materials and light, and walk through it.
+    """Build rooms with random materials and light, and walk through them.
 
     Args:
-        room: what stands where.
+        rooms: what stands where; at least one.
         load: gives the mesh of a model by its key.
-        rng: of everything that `room` leaves open.
-        capture: how it is scanned.
+        rng: of everything that `rooms` leave open.
+        capture: how they are scanned.
+        decor: of all rooms.
     """
-    shell = build_shell(room, rng)
-    furniture = [placed_mesh(load(item.key), item) for item in room.placed]
-    names = [part.name for part in shell.parts] + [item.name for item in room.placed]
-    meshes = [part.mesh for part in shell.parts] + furniture
-    panes = [] if shell.panes is None else [shell.panes]
-    scene = RayScene([*meshes, *panes], threads=1)
-    boxes = np.array([_bounds(mesh) for mesh in furniture]).reshape(-1, 2, 3)
-    poses = capture.views(Surroundings(np.array(room.size), boxes, scene.blocked), rng)
-    light = random_light(room, rng)
+    built = [_build(room, load, rng, decor) for room in rooms]
+    names = [name for one in built for name in one.names]
+    meshes = [mesh for one in built for mesh in one.meshes]
+    panes = [one.panes for one in built if one.panes is not None]
+    scene = RayScene([*meshes, *([joined(panes)] if panes else [])], threads=1)
+    poses = [pose for one in built for pose in one.views(capture, scene, rng)]
+    owner = np.repeat(np.arange(len(built)), [len(one.meshes) for one in built])
+    light = Lights([random_light(room, rng) for room in rooms], _origins(rooms), owner)
     some = [pixel_rays(capture.camera, pose) for pose in poses[:: max(1, len(poses) // 4)]]
-    typical = _typical_light(scene, light, some)
     rig = _Rig(
         capture.camera,
         scene,
         len(meshes),
         light,
-        random_color_camera(typical, rng),
+        random_color_camera(_typical_light(scene, light, some), rng),
         capture.sensor(rng),
         capture.optics,
         capture.gloss(len(meshes) + 1, rng),
@@ -93,6 +93,45 @@ def scan_room(
         )
     ]
     return Scan(frames, [instances for _, instances in views], names)
+
+
+@dataclass(frozen=True, eq=False)
+class _Built:
+    """Meshes of a room and their names; panes have none."""
+
+    room: Room
+    names: list[str]
+    meshes: list[Mesh]
+    panes: Mesh | None
+    boxes: Float64
+
+    def views(self, capture: Capture, scene: RayScene, rng: np.random.Generator) -> list[Float64]:
+        """Poses of a camera in this room."""
+        around = Surroundings(np.array(self.room.size), self.boxes, self._blocked(scene))
+        poses = capture.views(around, rng)
+        for pose in poses:
+            pose[:2, 3] += self.room.origin
+        return poses
+
+    def _blocked(self, scene: RayScene) -> Callable[[Array, Array], Bool]:
+        shift = np.array([*self.room.origin, 0], np.float32)
+        return lambda origins, vectors: scene.blocked(origins + shift, vectors)
+
+
+def _build(
+    room: Room, load: Callable[[str], Mesh], rng: np.random.Generator, decor: Decor
+) -> _Built:
+    shell = build_shell(room, rng, decor)
+    furniture = [placed_mesh(load(item.key), item) for item in room.placed]
+    boxes = np.array([_bounds(mesh) for mesh in furniture]).reshape(-1, 2, 3)
+    names = [part.name for part in shell.parts] + [item.name for item in room.placed]
+    meshes = [mesh.moved(*room.origin, 0, 0) for mesh in [*shell.meshes(), *furniture]]
+    panes = None if shell.panes is None else shell.panes.moved(*room.origin, 0, 0)
+    return _Built(room, names, meshes, panes, boxes)
+
+
+def _origins(rooms: Sequence[Room]) -> Array:
+    return np.array([(*room.origin, 0) for room in rooms], np.float32)
 
 
 def pixel_rays(camera: Camera, pose: Float64, *, split: int = 1) -> tuple[Array, Array]:
@@ -123,7 +162,7 @@ class _Rig:
         camera: intrinsics of both.
         scene: all meshes.
         panes: the first mesh that is no instance.
-        light: of the room.
+        light: of the rooms.
         color_camera, sensor: what turns light and distances to images.
         optics: faults of the colour camera.
         gloss: (M,) of all meshes and the panes; None: all are matt.
@@ -132,7 +171,7 @@ class _Rig:
     camera: Camera
     scene: RayScene
     panes: int
-    light: Light
+    light: Lights
     color_camera: ColorCamera
     sensor: DepthSensor
     optics: Optics
@@ -143,7 +182,7 @@ class _Rig:
         origins, directions = pixel_rays(self.camera, pose)
         hits = self.scene.cast(origins, directions)
         bright = hits.mesh == self.panes
-        glow = radiance(hits, self.light)
+        glow = self.light.radiance(hits)
         glow[bright] = sky_radiance(hits.colors[bright], self.color_camera.typical)
         size = (self.camera.height, self.camera.width)
         facing = -np.einsum("nk,nk->n", hits.normals, directions)
@@ -170,7 +209,7 @@ def _bounds(mesh: Mesh) -> Float64:
     return np.stack([mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)]).astype(np.float64)
 
 
-def _typical_light(scene: RayScene, light: Light, rays: list[tuple[Array, Array]]) -> float:
+def _typical_light(scene: RayScene, light: Lights, rays: list[tuple[Array, Array]]) -> float:
     """Mean light along the rays of a few views."""
     hits = scene.cast(*(np.concatenate(part)[::_TYPICAL_STEP] for part in zip(*rays)))
-    return float(radiance(hits, light).mean())
+    return float(light.radiance(hits).mean())

@@ -116,7 +116,7 @@ def random_sensor(rng: np.random.Generator) -> DepthSensor:
 
 
 def random_poor_sensor(rng: np.random.Generator) -> DepthSensor:
-    """A camera that is old, far from what it sees, or confused by its surfaces."""
+    """Random camera with coarse steps, strong noise, and losses far away and on gloss."""
     good = random_sensor(rng)
     structured = good.disparity_step > 0
     return replace(

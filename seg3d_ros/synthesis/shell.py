@@ -7,21 +7,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from seg3d_ros.synthesis.decor import PLAIN, Decor, Span, picture_spans
 from seg3d_ros.synthesis.materials import (
     Material,
     ceiling_material,
-    floor_material,
     paint,
     planks,
     random_color,
-    wall_material,
 )
 from seg3d_ros.synthesis.mesh import Array, Mesh, joined, plain, to_linear
+from seg3d_ros.synthesis.patterns import picture
 from seg3d_ros.synthesis.room import Opening, Room, Wall
 
 WALLS: tuple[Wall, ...] = ("south", "east", "north", "west")
-_REVEAL_M = 0.14  # depth of the hole in the wall before a pane
+REVEAL_M = 0.14  # depth of the hole in the wall before a pane
 _DOOR_DEPTH_M = 0.04  # how far a door lies back
+_FRAMED = 0.65  # of pictures; the others are posters
 _ACCENT = 0.25  # of rooms have one wall that differs
 
 
@@ -38,23 +39,27 @@ class Shell:
     """A room without furniture.
 
     Attributes:
-        parts: floor, ceiling, four walls, then doors and windows.
+        parts: floor, ceiling, four walls, then doors, windows and pictures.
         panes: of all windows: they shine, and no depth camera measures them; None: no windows.
     """
 
     parts: list[Part]
     panes: Mesh | None
 
+    def meshes(self) -> list[Mesh]:
+        """Meshes of the parts."""
+        return [part.mesh for part in self.parts]
 
-def build_shell(room: Room, rng: np.random.Generator) -> Shell:
+
+def build_shell(room: Room, rng: np.random.Generator, decor: Decor = PLAIN) -> Shell:
     """Put up a room with random materials."""
     width, depth, height = room.size
     floor = [((0, 0, 0), (width, 0, 0), (0, depth, 0))]
     ceiling = [((0, 0, height), (width, 0, 0), (0, depth, 0))]
     parts = [
-        Part("floor", rectangles(floor, floor_material(rng))),
+        Part("floor", rectangles(floor, decor.floor(rng))),
         Part("ceiling", rectangles(ceiling, ceiling_material(rng))),
-        *_walls(room, rng),
+        *_walls(room, rng, decor),
     ]
     parts += [_door(room, o, rng) for o in room.openings if o.name == "door"]
     windows = [opening for opening in room.openings if opening.name == "window"]
@@ -62,6 +67,7 @@ def build_shell(room: Room, rng: np.random.Generator) -> Shell:
     parts += [_window(room, opening, frame) for opening in windows]
     sky = _sky(rng)
     panes = [_pane(room, opening, sky) for opening in windows]
+    parts += [part for wall in WALLS for part in _pictures(room, wall, decor, rng)]
     return Shell(parts, joined(panes) if panes else None)
 
 
@@ -99,8 +105,8 @@ def boxes(corners: Sequence[tuple[Vector, Vector]], material: Material) -> Mesh:
     return rectangles(sides, material)
 
 
-def _walls(room: Room, rng: np.random.Generator) -> list[Part]:
-    material, accent = wall_material(rng), wall_material(rng)
+def _walls(room: Room, rng: np.random.Generator, decor: Decor) -> list[Part]:
+    material, accent = decor.wall(rng), decor.wall(rng)
     other = rng.choice(WALLS) if rng.random() < _ACCENT else None
     skirting = paint(_frame_color(rng), rng=rng)
     high = rng.uniform(0.05, 0.14) if rng.random() < 0.75 else 0.0
@@ -140,7 +146,7 @@ def _wall_sides(
     sides = []
     for o in openings:
         sides.append(((start, 0.0, 0.0), (o.start - start, 0.0, 0.0), (0.0, 0.0, height)))
-        across, up, into = (o.end - o.start, 0.0, 0.0), (0.0, 0.0, o.top - o.bottom), _REVEAL_M
+        across, up, into = (o.end - o.start, 0.0, 0.0), (0.0, 0.0, o.top - o.bottom), REVEAL_M
         sides.append(((o.start, 0.0, o.top), across, (0.0, 0.0, height - o.top)))
         if o.bottom > 0:
             sides.append(((o.start, 0.0, 0.0), across, (0.0, 0.0, o.bottom)))
@@ -189,7 +195,7 @@ def _door(room: Room, door: Opening, rng: np.random.Generator) -> Part:
 def _window(room: Room, window: Opening, frame: Material) -> Part:
     """Frame with one to three casements, and the sill."""
     a, b, low, high, thick = window.start, window.end, window.bottom, window.top, 0.055
-    front, back = _REVEAL_M - 0.06, _REVEAL_M - 0.005
+    front, back = REVEAL_M - 0.06, REVEAL_M - 0.005
     bars = [((a, front, low), (b, back, low + thick)), ((a, front, high - thick), (b, back, high))]
     count = max(1, round((b - a) / 0.8))
     for x in np.linspace(a, b - thick, count + 1):
@@ -202,8 +208,26 @@ def _window(room: Room, window: Opening, frame: Material) -> Part:
 def _pane(room: Room, window: Opening, sky: Material) -> Mesh:
     across, up = (window.end - window.start, 0.0, 0.0), (0.0, 0.0, window.top - window.bottom)
     whole = replace(sky, size=(across[0] * 1.01, up[2] * 1.01))
-    side = ((window.start, _REVEAL_M, window.bottom), across, up)
+    side = ((window.start, REVEAL_M, window.bottom), across, up)
     return _put(rectangles([side], whole), room, window.wall)
+
+
+def _pictures(room: Room, wall: Wall, decor: Decor, rng: np.random.Generator) -> list[Part]:
+    openings = [opening for opening in room.openings if opening.wall == wall]
+    spans = picture_spans(decor, _length(room, wall), room.size[2], openings, rng)
+    return [Part("picture frame", _put(_picture(span, rng), room, wall)) for span in spans]
+
+
+def _picture(span: Span, rng: np.random.Generator) -> Mesh:
+    """Framed picture or poster."""
+    start, end, bottom, top = span
+    across, up = (end - start, 0.0, 0.0), (0.0, 0.0, top - bottom)
+    image = replace(picture(rng), size=(across[0] * 1.01, up[2] * 1.01))
+    framed = rng.random() < _FRAMED
+    thick, rim = (rng.uniform(0.01, 0.04), rng.uniform(0.01, 0.04)) if framed else (0.002, 0.0)
+    front = rectangles([((start, -thick - 0.001, bottom), across, up)], image)
+    around = [((start - rim, -thick, bottom - rim), (end + rim, 0.0, top + rim))]
+    return joined([front, boxes(around, paint(_frame_color(rng), rng=rng))])
 
 
 def _sky(rng: np.random.Generator) -> Material:

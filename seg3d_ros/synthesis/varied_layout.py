@@ -1,4 +1,4 @@
-"""Rooms as people leave them: of many sizes, full, untidy, not always of one purpose."""
+"""Random rooms and flats to train with: many sizes, full, untidy, a third without a theme."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from seg3d_ros.synthesis.built_in import fill_office, fit_kitchen
+from seg3d_ros.synthesis.flats import Plan, plan_flat, plan_room
 from seg3d_ros.synthesis.furnishing import Furnisher
 from seg3d_ros.synthesis.layout import bring_company, in_order, one_of, weights_of
 from seg3d_ros.synthesis.layout_style import random_layout_style
 from seg3d_ros.synthesis.names import Furnishing
-from seg3d_ros.synthesis.openings import make_openings
 from seg3d_ros.synthesis.poses import Size
 from seg3d_ros.synthesis.room import Room
 from seg3d_ros.synthesis.supports import Support
 from seg3d_ros.synthesis.themes import ANCHORS
 
 _UNTHEMED = 1 / 3  # share of rooms whose furniture has nothing to do with each other
-_AREA = {"bathroom": (3.0, 10.0), "hall": (4.0, 12.0), "kids": (7.0, 18.0)}
-_ANY_AREA = (8.0, 34.0)  # square metres
+_FLATS = 0.1  # share of the scenes that have several rooms
 _ANCHOR = 0.7
 _COMPANY = 0.8
 _SMALL = (4, 70)  # small things offered to a room of 15 square metres
@@ -29,12 +28,17 @@ Supports = Callable[[str], Sequence[Support]]
 
 def furnish_varied(
     rng: np.random.Generator, furnishings: Sequence[Furnishing], supports: Supports
+) -> tuple[Room, ...]:
+    """Make up a room or a flat with random parameters; arguments as for `furnish`."""
+    plans = plan_flat(rng) if rng.random() < _FLATS else [plan_room(rng)]
+    return tuple(_furnished(rng, plan, furnishings, supports) for plan in plans)
+
+
+def _furnished(
+    rng: np.random.Generator, plan: Plan, furnishings: Sequence[Furnishing], supports: Supports
 ) -> Room:
-    """Make up a room and furnish it with varied habits; arguments as for `furnish`."""
-    theme = str(rng.choice(sorted(ANCHORS)))
-    size = _size(rng, theme)
-    openings = make_openings(rng, size)
-    room = Furnisher(rng, size, openings, supports, random_layout_style(rng))
+    size, theme = plan.size, plan.theme
+    room = Furnisher(rng, size, plan.openings, supports, random_layout_style(rng))
     themed = rng.random() > _UNTHEMED
     if themed:
         _arrange(rng, room, furnishings, theme, size)
@@ -42,15 +46,7 @@ def furnish_varied(
     for item in in_order(rng, _drawn(rng, furnishings, weights, area=size[0] * size[1])):
         if room.put(item) and themed and rng.random() < _COMPANY:
             bring_company(rng, room, item, furnishings)
-    return Room(size, theme, openings, tuple(room.placed))
-
-
-def _size(rng: np.random.Generator, theme: str) -> Size:
-    area = rng.uniform(*_AREA.get(theme, _ANY_AREA))
-    aspect = np.exp(rng.uniform(-0.6, 0.6)) * (2.0 if theme == "hall" else 1.0)
-    width = max(float(np.sqrt(area * aspect)), 1.5)
-    height = rng.uniform(2.3, 2.8) if rng.random() < 0.75 else rng.uniform(2.8, 4.0)
-    return width, max(area / width, 1.5), height
+    return Room(size, theme, plan.openings, tuple(room.placed), plan.origin)
 
 
 def _arrange(
@@ -60,7 +56,7 @@ def _arrange(
     theme: str,
     size: Size,
 ) -> None:
-    """What a theme calls for."""
+    """Place the furniture that a theme calls for."""
 
     def pick(*names: str) -> Furnishing | None:
         return one_of(rng, furnishings, names)
@@ -82,7 +78,7 @@ def _drawn(
     *,
     area: float,
 ) -> list[Furnishing]:
-    """Some furniture and many small things; some of them more than once."""
+    """Draw some furniture and many small things, some of them more than once."""
     small = np.array([item.place == "top" for item in furnishings])
     fullness = np.exp(rng.uniform(*np.log(_SMALL))) * np.sqrt(area / 15)
     counts = {False: rng.uniform(0.3, 1.3) * area + 2, True: fullness}

@@ -54,14 +54,14 @@ def random_views(around: Surroundings, rng: np.random.Generator) -> list[Float64
 
 
 def _targets(boxes: Float64) -> Float64:
-    """Boxes of things that others may stand on or that are worth a look of their own."""
+    """Boxes of furniture worth a scan of its own: tables, desks, chairs, beds."""
     extent = boxes[:, 1] - boxes[:, 0]
     large = extent[:, :2].prod(axis=1) > 0.15
     return np.asarray(boxes[large & (boxes[:, 1, 2] > 0.25) & (boxes[:, 1, 2] < 1.5)])
 
 
 def _sweep(around: Surroundings, rng: np.random.Generator) -> list[Float64]:
-    """Turning round in one place, from which the middle of the room is seen."""
+    """Views from one place, turning about the direction of the middle of the room."""
     count, sector = int(rng.integers(2, 13)), rng.uniform(0.5, 3.0)
     height = min(rng.uniform(0.4, 1.8), around.size[2] - 0.3)
     eye = free_places(around.size, around.boxes, height, count=1, rng=rng)[0]

@@ -9,7 +9,7 @@ import numpy as np
 from seg3d_ros.synthesis.materials import paint
 from seg3d_ros.synthesis.mesh import Mesh
 from seg3d_ros.synthesis.room import Opening, Placed, Room
-from seg3d_ros.synthesis.scan import Scan, scan_room
+from seg3d_ros.synthesis.scan import Scan, scan_rooms
 from seg3d_ros.synthesis.shell import boxes
 
 ROOM = Room(
@@ -43,6 +43,6 @@ class BoxRooms:
         seen = ("table", "wall", "floor", "ceiling", "door", "window")
         return dict.fromkeys(seen, True) | {"cup": False}
 
-    def make(self, split: str, number: int) -> tuple[Room, Scan]:
+    def make(self, split: str, number: int) -> tuple[tuple[Room, ...], Scan]:
         rng = np.random.default_rng([self.seed, len(split), number])
-        return ROOM, scan_room(ROOM, load_cube, rng)
+        return (ROOM,), scan_rooms([ROOM], load_cube, rng)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from synthesis.test_layout import made_up_furnishings
@@ -11,13 +13,18 @@ from seg3d_ros.scene import Bool
 from seg3d_ros.synthesis.boxes import Boxes
 from seg3d_ros.synthesis.capture import CAREFUL, random_capture
 from seg3d_ros.synthesis.crowding import pushed
+from seg3d_ros.synthesis.decor import LIVELY, PLAIN, picture_spans
 from seg3d_ros.synthesis.drift import with_drift
+from seg3d_ros.synthesis.flats import plan_flat
 from seg3d_ros.synthesis.layout import furnish
-from seg3d_ros.synthesis.materials import paint
+from seg3d_ros.synthesis.lighting import Lights, radiance, random_light
+from seg3d_ros.synthesis.materials import Material, paint
 from seg3d_ros.synthesis.mesh import Array
 from seg3d_ros.synthesis.optics import NO_FAULTS, Optics
+from seg3d_ros.synthesis.patterns import brick, chequers, ornament, picture, terrazzo
 from seg3d_ros.synthesis.poses import Poses
-from seg3d_ros.synthesis.room import Placed, Room
+from seg3d_ros.synthesis.ray_scene import Hits
+from seg3d_ros.synthesis.room import Opening, Placed, Room
 from seg3d_ros.synthesis.shapes import Shape, placed_mesh
 from seg3d_ros.synthesis.shell import boxes
 from seg3d_ros.synthesis.supports import CELL, Support
@@ -27,6 +34,7 @@ from seg3d_ros.synthesis.views import Surroundings, random_views
 ITEMS = {item.model.key: item for item in made_up_furnishings(np.random.default_rng(5))}
 TABLE = np.array([[(2.0, 1.5, 0), (3.5, 2.5, 0.75)]])
 SIZE = np.array([5.0, 4.0, 2.5])
+OPPOSITE = {"north": "south", "south": "north"}
 
 
 def supports(key: str) -> tuple[Support, ...]:
@@ -40,7 +48,8 @@ def supports(key: str) -> tuple[Support, ...]:
 @pytest.fixture(scope="module")
 def rooms() -> list[Room]:
     seeds = map(np.random.default_rng, range(12))
-    return [furnish_varied(rng, list(ITEMS.values()), supports) for rng in seeds]
+    made = [furnish_varied(rng, list(ITEMS.values()), supports) for rng in seeds]
+    return [room for connected in made for room in connected]
 
 
 def boxes_of(placed: list[Placed]) -> Boxes:
@@ -126,6 +135,64 @@ def test_drift_grows_to_centimetres_in_some_scans_and_is_none_in_others() -> Non
     for scan in drifted:
         np.testing.assert_array_equal(scan[0], np.eye(4))
         check_rigid(scan[-1], "pose")
+
+
+def test_the_passages_of_a_flat_meet_and_its_rooms_keep_apart() -> None:
+    for seed in range(30):
+        corridor, *rooms = plan_flat(np.random.default_rng(seed))
+        assert 2 <= len(rooms) <= 4
+        assert sum(plan.size[0] * plan.size[1] for plan in (corridor, *rooms)) < 80
+        ends = [
+            (passage.wall, plan.origin[0] + passage.start, plan.origin[0] + passage.end)
+            for plan in rooms
+            for passage in plan.openings
+            if passage.name == "passage"
+        ]
+        seen = [(OPPOSITE[o.wall], o.start, o.end) for o in corridor.openings]
+        assert [wall for wall, *_ in seen] == [wall for wall, *_ in ends]
+        np.testing.assert_allclose([one[1:] for one in seen], [one[1:] for one in ends])
+        middle = np.array([np.add(p.origin, np.array(p.size[:2]) / 2) for p in (corridor, *rooms)])
+        half = np.array([p.size[:2] for p in (corridor, *rooms)]) / 2
+        count = len(half)
+        areas = Boxes(middle, half, np.zeros(count), np.zeros(count), np.ones(count))
+        assert areas.overlap(areas, gap=0.27).sum() == count
+
+
+def test_pictures_keep_clear_of_openings_and_of_each_other() -> None:
+    door = Opening("door", "south", 1.0, 2.0, 0.0, 2.0)
+    rng, count = np.random.default_rng(0), 0
+    for _ in range(50):
+        spans = [(1.0, 2.0, 0.0, 2.0), *picture_spans(LIVELY, 4.0, 2.5, [door], rng)]
+        count += len(spans) - 1
+        for number, (start, end, bottom, top) in enumerate(spans):
+            for other in spans[:number]:
+                assert start > other[1] or end < other[0] or bottom > other[3] or top < other[2]
+    assert count > 20
+    assert picture_spans(PLAIN, 4.0, 2.5, [door], rng) == []
+
+
+@pytest.mark.parametrize("draw", [brick, chequers, terrazzo, ornament, picture])
+def test_patterns_are_images_with_contrast(draw: Callable[..., Material]) -> None:
+    for seed in range(8):
+        texture = draw(np.random.default_rng(seed)).texture
+        assert texture.shape[2] == 4 and texture.dtype == np.float32
+        assert texture.min() >= 0 and texture.max() <= 1
+        assert texture[..., :3].std() > 0.005
+
+
+def test_each_room_of_a_flat_has_its_own_light() -> None:
+    room, beside = (Room((4.0, 3.0, 2.5), "test", (), (), (x, 0.0)) for x in (0.0, 4.3))
+    lights = [random_light(room, np.random.default_rng(seed)) for seed in (0, 1)]
+    ones = np.ones((2, 3), np.float32)
+    points = np.array([[1, 1, 0], [5.3, 1, 0]], np.float32)
+    up, mesh = np.float32([[0, 0, 1], [0, 0, 1]]), np.array([0, 1], np.int32)
+    hits = Hits(ones[:, 0], points, up, ones, mesh)
+    origins = np.array([(*one.origin, 0) for one in (room, beside)], np.float32)
+    seen = Lights(lights, origins, np.arange(2)).radiance(hits)
+    here = Hits(ones[:1, 0], points[:1], up[:1], ones[:1], mesh[:1])
+    np.testing.assert_allclose(seen[0], radiance(here, lights[0])[0])
+    there = Hits(ones[:1, 0], np.float32([[1, 1, 0]]), up[:1], ones[:1], mesh[:1])
+    np.testing.assert_allclose(seen[1], radiance(there, lights[1])[0], rtol=1e-5)
 
 
 def test_optics_without_faults_change_nothing_and_others_darken_the_corners() -> None:
