@@ -44,6 +44,7 @@ def click_scene(
         "model": segmenter.name,
         "points": len(cloud),
         "map_voxels": len(scene),
+        "voxel_size": voxel_size,
         "clicks": len(points),
         "predicted_iou": found.predicted_iou,
         "stages": timings.as_dict(),

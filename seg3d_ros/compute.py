@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from seg3d_ros.errors import InputError
+
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -36,14 +38,14 @@ def pick_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ValueError(f"device is {name!r}; use {DEVICES}") from error
+        raise InputError(f"device is {name!r}; use {DEVICES}") from error
     if device.type not in ("cpu", "cuda"):
-        raise ValueError(f"device is {name!r}; use {DEVICES}")
+        raise InputError(f"device is {name!r}; use {DEVICES}")
     if device.type == "cpu":
         return device
     number = device.index or 0
     if number >= torch.cuda.device_count():
-        raise ValueError(
+        raise InputError(
             f"device is {name!r}, but PyTorch sees {torch.cuda.device_count()} CUDA devices here; "
             "use cpu, or install a PyTorch for your driver"
         )

@@ -54,16 +54,17 @@ class SceneSegmentation:
         elif labels:
             Vocabulary(labels)  # for its checks
 
-    def run(self, cloud: PointCloud, *, name: str) -> Results:
+    def run(self, cloud: PointCloud, *, name: str, voxel_size: float | None = None) -> Results:
         """Segment a point cloud.
 
         Args:
             cloud: at least one point, z up.
             name: of the scene, for the report.
+            voxel_size: metres; None: that of the settings.
         """
         timings = StageTimings()
         with timings.measure("voxelize"):
-            scene, rows = voxelize_cloud(cloud, self.settings.map.voxel_size)
+            scene, rows = voxelize_cloud(cloud, voxel_size or self.settings.map.voxel_size)
         with timings.measure("segment"):
             instances = self.segmenter.segment(scene)
         with timings.measure("track"):
@@ -79,6 +80,7 @@ class SceneSegmentation:
             "device": self.segmenter.device,
             "points": len(cloud),
             "map_voxels": len(scene),
+            "voxel_size": scene.voxel_size,
             "stages": timings.as_dict(),
         }
         finer = FinerPoints(cloud.points, rows)

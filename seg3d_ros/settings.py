@@ -11,6 +11,8 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
+from seg3d_ros.errors import InputError
+
 Config = TypeVar("Config")
 
 
@@ -62,12 +64,12 @@ def check_settings(config: Any) -> None:
     """
     for name, value, info in settings_of(config):
         if info.choices and value not in info.choices:
-            raise ValueError(f"{name} is {value!r}; use one of {', '.join(info.choices)}")
+            raise InputError(f"{name} is {value!r}; use one of {', '.join(info.choices)}")
         # Written as "inside the range", so that NaN fails by itself.
         if info.low is not None and not value >= info.low:
-            raise ValueError(f"{name} is {value}; it must be at least {info.low}")
+            raise InputError(f"{name} is {value}; it must be at least {info.low}")
         if info.high is not None and not value <= info.high:
-            raise ValueError(f"{name} is {value}; it must be at most {info.high}")
+            raise InputError(f"{name} is {value}; it must be at most {info.high}")
 
 
 def replace_settings(config: Config, values: dict[str, Any]) -> Config:

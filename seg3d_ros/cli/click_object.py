@@ -10,6 +10,7 @@ import click
 
 from seg3d_ros.cli.errors import one_line_errors
 from seg3d_ros.cli.settings_options import SettingsCommand
+from seg3d_ros.cli.voxel_size import chosen_voxel_size
 from seg3d_ros.settings import SettingInfo
 
 _SETTINGS = ("voxel_size", "prompt_checkpoint", "device", "precision")
@@ -87,7 +88,7 @@ def click_object(
             cloud,
             clicks,
             foreground,
-            voxel_size=voxel_size,
+            voxel_size=chosen_voxel_size(cloud, voxel_size),
             name=name,
         )
         output.mkdir(parents=True, exist_ok=True)

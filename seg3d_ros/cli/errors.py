@@ -7,11 +7,25 @@ from contextlib import contextmanager
 
 import click
 
+from seg3d_ros.errors import InputError
+
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """What a person can put right is said in one line; anything else keeps its traceback."""
+    """Say in one line what a person can put right; anything else keeps its traceback.
+
+    Beside errors of the input these are files that cannot be read or written, packages that are
+    missing, and too little memory.
+    """
     try:
         yield
-    except (ValueError, OSError, ImportError, MemoryError) as error:
-        raise click.ClickException(" ".join(str(error).split())) from error
+    except MemoryError as error:
+        ours = type(error) is not MemoryError  # with a sentence of its own
+        plain = "there is not enough memory; give a smaller scene or larger voxels"
+        raise click.ClickException(_line(error) if ours else plain) from error
+    except (InputError, OSError, ImportError) as error:
+        raise click.ClickException(_line(error)) from error
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())

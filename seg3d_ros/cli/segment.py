@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from seg3d_ros.cli.errors import one_line_errors
+from seg3d_ros.cli.voxel_size import chosen_voxel_size
 from seg3d_ros.cli.words import WordsCommand, chosen_words, words_options
 from seg3d_ros.settings import SettingInfo
 
@@ -55,8 +56,8 @@ def segment(
 ) -> None:
     """Segment SCENE and write view.png, objects.json, instances.ply and timings.json.
 
-    SCENE is a point cloud (PLY, PCD, NPZ with xyz and rgb) or a mesh (GLB, OBJ), and comes before
-    the labels.
+    SCENE is a point cloud (PLY, PCD, XYZ, PTS, NPZ with xyz and rgb) or a mesh (PLY, GLB, OBJ,
+    OFF, STL), and comes before the labels. Without --voxel-size its density decides the voxels.
     """
     from seg3d_ros.pipeline import PerceptionSettings
     from seg3d_ros.recordings.scene_file import read_scene_file
@@ -71,7 +72,8 @@ def segment(
         system = SceneSegmentation(chosen, words)
         output.mkdir(parents=True, exist_ok=True)
         _say_why_nothing_is_named(words, system.segmenter.name, can_name=bool(system.vocabulary))
-        results = system.run(cloud, name=scene.name)
+        voxel_size = chosen_voxel_size(cloud, chosen.map.voxel_size)
+        results = system.run(cloud, name=scene.name, voxel_size=voxel_size)
         write_results(output, results)
     click.echo(objects_table(results.objects))
     click.echo()

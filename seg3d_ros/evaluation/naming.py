@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.evaluation.overlaps import NO_CLASS, Overlaps
 from seg3d_ros.scene import Float32, Int64
 from seg3d_ros.text.cache import EmbeddingCache
@@ -43,11 +44,11 @@ class Labels:
         # Background would be one label for all that is marked so.
         vocabulary = Vocabulary([entry.removeprefix("-") for entry in entries])
         if BACKGROUND in vocabulary.labels:
-            raise ValueError(f"{BACKGROUND!r} is no label to evaluate; leave it out")
+            raise InputError(f"{BACKGROUND!r} is no label to evaluate; leave it out")
         self._entries, names = vocabulary.entries, vocabulary.labels
         missing = [name for name in class_names if name not in names]
         if missing:
-            raise ValueError(
+            raise InputError(
                 f"no label for {', '.join(missing[:5])}{' …' if len(missing) > 5 else ''}: write "
                 "each class as it is called in the data set, synonyms after it (sofa|couch)"
             )
@@ -67,7 +68,7 @@ class Labels:
             self._vectors[space] = known.embeddings
         vectors = self._vectors[space]
         if embeddings.shape[1] != vectors.shape[1]:
-            raise ValueError(
+            raise InputError(
                 f"embeddings of {embeddings.shape[1]} numbers, but {space} has {vectors.shape[1]}"
             )
         return embeddings @ vectors.T

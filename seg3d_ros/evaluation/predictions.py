@@ -18,6 +18,7 @@ from typing import Protocol
 
 import numpy as np
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.evaluation.overlaps import NO_CLASS
 from seg3d_ros.evaluation.scenes import LabelledScene
 from seg3d_ros.scene import Bool, Float32, Instances, Int64
@@ -112,7 +113,7 @@ class FileSource:
         else:
             raise FileNotFoundError(f"no predictions for {scene.name}: {arrays} is missing")
         if found.instances.masks.shape[1] != len(scene):
-            raise ValueError(
+            raise InputError(
                 f"masks of {found.instances.masks.shape[1]} points for {scene.name}, which has "
                 f"{len(scene)}: predict every point of coord.npy, in its order"
             )
@@ -126,7 +127,7 @@ class FileSource:
                 classes.append(self._class_of_id.get(int(float(label)), NO_CLASS))
                 scores.append(float(score))
             except ValueError as error:
-                raise ValueError(f"{path}: {line!r} is no mask file, label, score") from error
+                raise InputError(f"{path}: {line!r} is no mask file, label, score") from error
             masks.append(self._read_mask(file, points))
         stacked = np.array(masks, np.bool_).reshape(-1, points)
         return _checked(path, stacked, np.array(scores), np.array(classes, np.int64))
@@ -134,10 +135,10 @@ class FileSource:
     def _read_mask(self, file: str, points: int) -> Bool:
         path = (self._folder / file).resolve()
         if not path.is_relative_to(self._folder.resolve()):
-            raise ValueError(f"the mask file {file} lies outside {self._folder}")
+            raise InputError(f"the mask file {file} lies outside {self._folder}")
         mask = np.loadtxt(path, dtype=np.float64, ndmin=1) != 0
         if mask.shape != (points,):
-            raise ValueError(f"{path} has {len(mask)} lines for {points} points")
+            raise InputError(f"{path} has {len(mask)} lines for {points} points")
         return mask
 
 
@@ -146,11 +147,11 @@ def _read_arrays(path: Path) -> Predictions:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is no archive of arrays ({error})") from error
+        raise InputError(f"{path} is no archive of arrays ({error})") from error
     if missing := {"masks", "scores"} - arrays.keys():
-        raise ValueError(f"{path} lacks {' and '.join(sorted(missing))}")
+        raise InputError(f"{path} lacks {' and '.join(sorted(missing))}")
     if "embeddings" in arrays and "space" not in arrays:
-        raise ValueError(
+        raise InputError(
             f"{path} has embeddings but no space: name their text encoder, all-MiniLM-L6-v2"
         )
     classes = arrays["labels"].astype(np.int64) if "labels" in arrays else None
@@ -174,11 +175,11 @@ def _checked(
     space: str | None = None,
 ) -> Predictions:
     if not np.isfinite(scores).all():
-        raise ValueError(f"{path} has scores that are not finite")
+        raise InputError(f"{path} has scores that are not finite")
     if classes is not None and classes.shape != (len(masks),):
-        raise ValueError(f"{path} has {len(classes)} labels for {len(masks)} masks")
+        raise InputError(f"{path} has {len(classes)} labels for {len(masks)} masks")
     try:
         instances = Instances(masks, scores.astype(np.float32), embeddings)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {error}") from error
     return Predictions(instances, classes, space)

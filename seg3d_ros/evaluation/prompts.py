@@ -14,6 +14,7 @@ from itertools import islice
 
 import numpy as np
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Bool, Float32, Int64, Scene
 from seg3d_ros.segmenters.segmenter import PromptSegmenter
 
@@ -95,7 +96,7 @@ def scores_of(clicked: Sequence[ClickedObject]) -> PromptScores:
         ValueError: there are no objects.
     """
     if not clicked:
-        raise ValueError("no object was clicked on; are all smaller than the smallest allowed?")
+        raise InputError("no object was clicked on; are all smaller than the smallest allowed?")
     iou = np.stack([item.iou for item in clicked])
     seconds = np.stack([item.seconds for item in clicked])
     later = seconds[:, 1:]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.recordings.scene_file import PointCloud, voxelize_cloud
 from seg3d_ros.scene import Int64, Scene
 
@@ -117,7 +118,7 @@ def load_scene(dataset: ScanNetDataset, index: int, *, density: float = 1.0) -> 
     """
     sample = dataset[index]
     if not len(sample):
-        raise ValueError(f"scene {sample.name} has no points")
+        raise InputError(f"scene {sample.name} has no points")
     if density < 1:
         sample = sample.take(np.random.default_rng(0).random(len(sample)) < density)
     colors = np.rint(sample.colors * 255).astype(np.uint8)
@@ -131,7 +132,7 @@ def _unseen_names(path: Path) -> frozenset[str]:
     try:
         return frozenset(json.loads(path.read_text(encoding="utf-8")).get("unseen_names", ()))
     except (ValueError, AttributeError, TypeError) as error:
-        raise ValueError(f"{path} is no description of a data set ({error})") from error
+        raise InputError(f"{path} is no description of a data set ({error})") from error
 
 
 @cache

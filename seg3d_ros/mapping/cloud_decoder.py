@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Float32, UInt8
 
 # sensor_msgs/PointField datatype numbers → numpy types without byte order.
@@ -32,7 +33,7 @@ NO_COLORS = "%s has no colours; learned models need them"  # the source
 _GREY = np.full((1, 3), 160, np.uint8)
 
 
-class CloudError(ValueError):
+class CloudError(InputError):
     """The cloud cannot be read; the message says which value is wrong."""
 
 

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.mapping.lens import view_rays
 from seg3d_ros.scene import Camera, Float32, Float64, UInt8
 
@@ -34,7 +35,7 @@ class DepthImage:
     def __post_init__(self) -> None:
         size = (self.camera.height, self.camera.width)
         if self.color.shape != (*size, 3) or self.depth.shape != size:
-            raise ValueError(
+            raise InputError(
                 f"colour {self.color.shape[1::-1]}, depth {self.depth.shape[::-1]} and "
                 f"intrinsics {size[::-1]} differ in size (width, height)"
             )
@@ -63,17 +64,17 @@ def deproject(
             a focal length is of no use.
     """
     if depth.dtype not in (np.uint16, np.float32):
-        raise ValueError(f"depth has type {depth.dtype}, expected uint16 or float32")
+        raise InputError(f"depth has type {depth.dtype}, expected uint16 or float32")
     if depth.shape != (camera.height, camera.width):
-        raise ValueError(
+        raise InputError(
             f"depth has shape {depth.shape}, its camera {(camera.height, camera.width)}: "
             "use the camera_info of the depth image"
         )
     if not 0 < depth_unit < np.inf:
-        raise ValueError(f"depth_unit is {depth_unit}; it must be a positive number of metres")
+        raise InputError(f"depth_unit is {depth_unit}; it must be a positive number of metres")
     focal = np.array([camera.fx, camera.fy])
     if not np.isfinite(focal).all() or not focal.all():
-        raise ValueError(f"focal lengths are {camera.fx}, {camera.fy}; the camera is uncalibrated")
+        raise InputError(f"focal lengths are {camera.fx}, {camera.fy}; the camera is uncalibrated")
     points = np.empty((depth.size, 3), np.float32)
     if camera.distortion is not None:
         _deproject_rays(depth, view_rays(camera), np.float32(depth_unit), points)

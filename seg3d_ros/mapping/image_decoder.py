@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.mapping.color_formats import BAYER_RED, rgb_from_bayer, rgb_from_yuv422
 from seg3d_ros.scene import UInt8
 
@@ -49,7 +50,7 @@ DEPTH_TYPES = {"16UC1": ("u2", 0.001), "mono16": ("u2", 0.001), "32FC1": ("f4", 
 MAX_SIDE = 8192
 
 
-class ImageError(ValueError):
+class ImageError(InputError):
     """The image cannot be read; the message says which value is wrong."""
 
 

@@ -10,10 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seg3d_ros.errors import InputError
+
 SHOWN = 8  # names listed in an error
 
 
-class CheckpointError(ValueError):
+class CheckpointError(InputError):
     """A file does not hold the weights of the network it was given for."""
 
 

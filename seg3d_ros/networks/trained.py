@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.networks.checkpoint import (
     CheckpointError,
     load_strictly,
@@ -56,7 +57,7 @@ def load_trained(path: str | Path) -> Trained:
         with torch.device("meta"):
             network = build(recipe["model"])
         if not isinstance(network, nn.Module):
-            raise ValueError(f"its model is a {type(network).__name__}")
+            raise InputError(f"its model is a {type(network).__name__}")
     except (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError,
             RecursionError, RuntimeError, TypeError, ValueError) as error:  # fmt: skip
         raise CheckpointError(f"the recipe in {path} describes no network: {error!r}") from error
@@ -88,7 +89,7 @@ def _class(target: str) -> type:
         found = getattr(import_module(module), name)
         if isinstance(found, type) and found.__module__ == module:
             return found
-    raise ValueError(f"{target} is none of the networks in {_PACKAGE.rstrip('.')}")
+    raise InputError(f"{target} is none of the networks in {_PACKAGE.rstrip('.')}")
 
 
 def parse_recipe(recipe: Any) -> Any:
@@ -101,8 +102,8 @@ def parse_recipe(recipe: Any) -> Any:
     from ruamel.yaml.error import YAMLError
 
     if not isinstance(recipe, str):
-        raise ValueError(f"it is a {type(recipe).__name__}, not text")
+        raise InputError(f"it is a {type(recipe).__name__}, not text")
     try:
         return YAML(typ="safe", pure=True).load(recipe)
     except (YAMLError, RecursionError) as error:
-        raise ValueError("it is no YAML") from error
+        raise InputError("it is no YAML") from error

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.objects.archive import pack_objects, unpack_objects
 from seg3d_ros.objects.box import voxel_box
 from seg3d_ros.objects.ids import IdCounter
@@ -81,7 +82,7 @@ class ObjectMap:
             ValueError: the masks are not over the scene's points.
         """
         if instances.masks.shape[1] != len(scene):
-            raise ValueError(
+            raise InputError(
                 f"masks cover {instances.masks.shape[1]} points, the scene has {len(scene)}"
             )
         with self._lock:
@@ -135,7 +136,7 @@ class ObjectMap:
             UnknownObjectError: there is no object `refine_id`.
         """
         if mask.shape != (len(scene),) or not mask.any():
-            raise ValueError(
+            raise InputError(
                 f"the mask has shape {mask.shape} and {np.count_nonzero(mask)} points; "
                 f"expected ({len(scene)},) and at least 1"
             )

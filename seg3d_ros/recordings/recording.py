@@ -9,12 +9,13 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.mapping.cloud_decoder import Cloud
 from seg3d_ros.mapping.depth_image import DepthImage
 from seg3d_ros.scene import Float64, Frame
 
 
-class RecordingError(ValueError):
+class RecordingError(InputError):
     """The recording cannot be read; the message names the file and says what to do."""
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seg3d_ros.recordings.array_file import read_arrays
 from seg3d_ros.recordings.file_points import FilePoints
@@ -21,7 +19,7 @@ from seg3d_ros.recordings.stray_points import stray_rows
 from seg3d_ros.recordings.text_points import read_text_points
 from seg3d_ros.recordings.up_axis import Up, map_from_world_for
 from seg3d_ros.scene import Float32, Float64, Int64, Scene, UInt8, origin_near
-from seg3d_ros.sparse.voxel_keys import keys_of_points
+from seg3d_ros.sparse.scene_voxels import voxelize_points
 
 logger = logging.getLogger(__name__)
 
@@ -157,14 +155,5 @@ def voxelize_cloud(cloud: PointCloud, voxel_size: float) -> tuple[Scene, Int64]:
     Returns:
         The scene, and the (P,) row in it of each point.
     """
-    keys, rows, counts = np.unique(
-        keys_of_points(cloud.points, voxel_size), return_inverse=True, return_counts=True
-    )
-
-    def mean(values: npt.NDArray[Any]) -> Float32:
-        sums = [np.bincount(rows, values[:, axis]) for axis in range(3)]
-        return (np.stack(sums, axis=1) / counts[:, None]).astype(np.float32)
-
-    colors = mean(cloud.colors) / np.float32(255)
-    scene = Scene(mean(cloud.points), colors, keys, voxel_size, origin=cloud.origin)
-    return scene, rows
+    scene, rows = voxelize_points(cloud.points, cloud.colors, voxel_size)
+    return replace(scene, colors=scene.colors / np.float32(255), origin=cloud.origin), rows

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.mapping.depth_image import DepthImage
 from seg3d_ros.mapping.transforms import quaternion_from_matrix
 from seg3d_ros.recordings.recording import RecordedFrame
@@ -44,7 +45,7 @@ def write_tum(folder: Path, frames: Iterable[RecordedFrame]) -> None:
         lists["depth"].append(f"{stamp} {depth}\n")
         lists["groundtruth"].append(" ".join([stamp, *(f"{n:.6f}" for n in numbers)]) + "\n")
     if image is None:
-        raise ValueError(f"no frame to write to {folder}")
+        raise InputError(f"no frame to write to {folder}")
     for name, lines in lists.items():
         header = _POSES if name == "groundtruth" else "# stamp (s) file\n"
         (folder / f"{name}.txt").write_text(header + "".join(lines), encoding="utf-8")
@@ -54,7 +55,7 @@ def write_tum(folder: Path, frames: Iterable[RecordedFrame]) -> None:
 
 def _images_of(frame: RecordedFrame) -> DepthImage:
     if not isinstance(frame.data, DepthImage) or frame.data.depth.dtype != np.uint16:
-        raise ValueError(
+        raise InputError(
             f"frame {frame.stamp_ns} has no 16-bit depth image; nothing else is written"
         )
     return frame.data

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.mapping.depth_image import DepthImage, deproject
 from seg3d_ros.scene import Float64
 
@@ -39,7 +40,7 @@ def map_from_world_for(up: Up | Float64) -> Float64:
 def _axis(name: str) -> Float64:
     axis = np.zeros(3)
     if name.lstrip("-") not in ("x", "y", "z"):
-        raise ValueError(f"up is {name!r}; use auto, x, -x, y, -y, z or -z")
+        raise InputError(f"up is {name!r}; use auto, x, -x, y, -y, z or -z")
     axis["xyz".index(name[-1])] = -1.0 if name.startswith("-") else 1.0
     return axis
 

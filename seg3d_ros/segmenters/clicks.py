@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Bool, Float32, Int64, Scene
 from seg3d_ros.segmenters.segmenter import NothingThereError
 
@@ -18,14 +19,14 @@ def check_clicks(points: Float32, foreground: Bool) -> None:
             foreground.
     """
     if points.ndim != 2 or points.shape[1] != 3 or foreground.shape != (len(points),):
-        raise ValueError(
+        raise InputError(
             f"points {points.shape} and foreground {foreground.shape} do not fit together: "
             "expected (K, 3) and (K,)"
         )
     if not np.isfinite(points).all():
-        raise ValueError("a clicked point holds NaN or infinity; give finite coordinates")
+        raise InputError("a clicked point holds NaN or infinity; give finite coordinates")
     if not foreground.any():
-        raise ValueError("none of the points is foreground; mark at least one on the object")
+        raise InputError("none of the points is foreground; mark at least one on the object")
 
 
 def clicked_voxels(scene: Scene, points: Float32, foreground: Bool) -> Int64:
@@ -42,7 +43,7 @@ def clicked_voxels(scene: Scene, points: Float32, foreground: Bool) -> Int64:
         np.int64,
     )
     if np.intersect1d(rows[foreground], rows[~foreground]).size:
-        raise ValueError(
+        raise InputError(
             "a foreground and a background point lie on the same voxel; move them apart"
         )
     return rows

@@ -134,7 +134,8 @@ def _masks(layout: Layout, kept: Int64) -> Bool:
     """(M, N) masks in the order of the scene's points."""
     instance = np.full(layout.part_of.max(initial=-1) + 2, -1, np.int64)
     instance[kept] = np.arange(len(kept))
-    rows = np.flatnonzero(instance[layout.part_of] >= 0)
-    masks = np.zeros((len(kept), len(layout.part_of)), np.bool_)
-    masks[instance[layout.part_of[rows]], layout.surface.order[rows]] = True
+    instance_of = instance[layout.part_of][layout.row_of]
+    rows = np.flatnonzero(instance_of >= 0)
+    masks = np.zeros((len(kept), len(instance_of)), np.bool_)
+    masks[instance_of[rows], rows] = True
     return masks

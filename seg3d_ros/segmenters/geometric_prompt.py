@@ -46,11 +46,8 @@ class GeometricPrompt:
         rows = clicked_voxels(scene, points, foreground)
         seeds, excluded = rows[foreground], rows[~foreground & (rows >= 0)]
         layout = self._take_apart(scene)
-        row_of = np.empty(len(scene), np.int64)
-        row_of[layout.surface.order] = np.arange(len(scene))
-        mask = np.zeros(len(scene), np.bool_)
-        mask[layout.surface.order] = _region(layout, row_of[seeds], row_of[excluded])
-        return PromptResult(mask)
+        region = _region(layout, layout.row_of[seeds], layout.row_of[excluded])
+        return PromptResult(region[layout.row_of])
 
     def _take_apart(self, scene: Scene) -> Layout:
         with self._lock:

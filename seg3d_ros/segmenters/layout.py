@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from seg3d_ros.scene import Float64, Scene
+from seg3d_ros.scene import Float64, Int64, Scene
 from seg3d_ros.segmenters.convexity import absorb_fragments, find_contacts, join_convex
 from seg3d_ros.segmenters.faces import give_faces_to_bodies
 from seg3d_ros.segmenters.orientation import orient_normals
@@ -15,6 +15,7 @@ from seg3d_ros.segmenters.patches import compact, cut_patches
 from seg3d_ros.segmenters.planes import Planes, find_planes
 from seg3d_ros.segmenters.surface import Int32, Surface, build_surface
 from seg3d_ros.settings import check_settings, setting
+from seg3d_ros.sparse.scene_voxels import supported_voxel_size, voxelize_points
 
 MAX_PLANE_ANGLE = np.radians(30.0)  # of a voxel's normal: noise and the blur near edges
 PATCH_RADIUS = 2.0  # voxels
@@ -51,17 +52,28 @@ class Layout:
         normals: (N, 3) float64 with signs.
         planes: planes with `plane_of` less those that turned out to be faces of a part.
         part_of: (N,) int32 part of each voxel, numbered without gaps; -1 on planes.
+        row_of: (S,) row here of each point of the scene.
     """
 
     surface: Surface
     normals: Float64
     planes: Planes
     part_of: Int32
+    row_of: Int64
 
 
 def take_apart(scene: Scene, settings: GeometricSettings) -> Layout:
-    """Find planes and parts of a scene; see the modules of the single steps."""
-    return take_apart_at(scene, settings, (settings.concavity,))[0]
+    """Find planes and parts of a scene; see the modules of the single steps.
+
+    All scales are in voxels. Where the points are too far apart for those of the scene, coarser
+    voxels are taken, so that the scales follow the data.
+    """
+    size = supported_voxel_size(scene)
+    if size == scene.voxel_size:
+        return take_apart_at(scene, settings, (settings.concavity,))[0]
+    coarse, rows = voxelize_points(scene.points, scene.colors, size)
+    layout = take_apart_at(coarse, settings, (settings.concavity,))[0]
+    return replace(layout, row_of=layout.row_of[rows])
 
 
 def take_apart_at(
@@ -69,6 +81,8 @@ def take_apart_at(
 ) -> list[Layout]:
     """Layouts of a scene for several values of `settings.concavity`; most work is done once."""
     surface = build_surface(scene)
+    row_of = np.empty(len(scene), np.int64)
+    row_of[surface.order] = np.arange(len(scene))
     planes = find_planes(
         surface,
         min_area=settings.plane_area,
@@ -89,5 +103,5 @@ def take_apart_at(
         )
         plane_of, part_of = give_faces_to_bodies(surface, planes, compact(part_of))
         rest = Planes(planes.normals, planes.offsets, planes.areas, plane_of)
-        layouts.append(Layout(surface, normals, rest, compact(part_of)))
+        layouts.append(Layout(surface, normals, rest, compact(part_of), row_of))
     return layouts

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.segmenters.segmenter import PromptSegmenter, Segmenter
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.weights import MINI, POINT_SAM, POINT_SAM_MINI, SPACEFORMER, Weights
@@ -69,7 +70,7 @@ def _spaceformer(network: NetworkSettings, postprocess: PostprocessSettings) -> 
 
 def _maskformer(network: NetworkSettings, postprocess: PostprocessSettings) -> Segmenter:
     if not network.checkpoint:
-        raise ValueError(
+        raise InputError(
             "maskformer has no weights of its own: train it with `seg3d train`, and set "
             "`checkpoint` to the checkpoint.pt that this writes"
         )
@@ -179,7 +180,7 @@ def load_segmenter(
     info = MODELS.get(name)
     if info is None or info.segmenter is None:
         known = [m.name for m in MODELS.values() if m.segmenter]
-        raise ValueError(f"no segmenter is called {name!r}; use one of {', '.join(known)}")
+        raise InputError(f"no segmenter is called {name!r}; use one of {', '.join(known)}")
     network = network or NetworkSettings()
     _warn_of_unread(info, network, _OF_SEGMENTERS)
     return info.segmenter(network, postprocess or PostprocessSettings())
@@ -203,7 +204,7 @@ def load_prompt_segmenter(
     info = MODELS.get(_best_prompt_model(network) if name == "auto" else name)
     if info is None or info.prompt_segmenter is None:
         known = ["auto", *(m.name for m in MODELS.values() if m.prompt_segmenter)]
-        raise ValueError(f"no prompt segmenter is called {name!r}; use one of {', '.join(known)}")
+        raise InputError(f"no prompt segmenter is called {name!r}; use one of {', '.join(known)}")
     _warn_of_unread(info, network, ("prompt_checkpoint",))
     return info.prompt_segmenter(network)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Bool, Float32, Instances, Scene
 
 
@@ -49,7 +50,7 @@ class DeviceLostError(RuntimeError):
     """A GPU takes no more work from this process; only a new process can use it again."""
 
 
-class NothingThereError(ValueError):
+class NothingThereError(InputError):
     """A click hit no voxel of the map. The message holds the distance to the nearest one."""
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from seg3d_ros.compute import Compute
+from seg3d_ros.errors import InputError
 from seg3d_ros.networks.checkpoint import read_state_dict
 from seg3d_ros.networks.spaceformer import CHECKPOINT_PREFIX, Spaceformer, load_spaceformer
 from seg3d_ros.segmenters.postprocess import Queries
@@ -142,7 +143,7 @@ def _warpconvnet(checkpoint: Path, compute: Compute, asked: str) -> Engine | Non
     installed = find_spec("warpconvnet") is not None
     possible = compute.device.type == "cuda" and installed
     if asked == "warpconvnet" and not possible:
-        raise ValueError(
+        raise InputError(
             f"the engine warpconvnet needs a CUDA device (this is {compute.device}) and the "
             f"package warpconvnet (it is {'' if installed else 'not '}installed); use engine torch"
         )

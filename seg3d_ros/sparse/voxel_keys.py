@@ -10,6 +10,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Float32, Int64
 
 AXIS_BITS = 21
@@ -50,7 +51,7 @@ def pack_keys(coordinates: Int64) -> Int64:
     if coordinates.size and not (
         coordinates.min() >= -AXIS_LIMIT and coordinates.max() < AXIS_LIMIT
     ):
-        raise ValueError(
+        raise InputError(
             f"voxel coordinates span {coordinates.min()} to {coordinates.max()}; "
             f"a key holds -{AXIS_LIMIT} to {AXIS_LIMIT - 1}"
         )
@@ -80,6 +81,6 @@ def keys_of_points(points: Float32, voxel_size: float) -> Int64:
     """
     scaled = np.floor(np.asarray(points, np.float64) / voxel_size)
     if not np.isfinite(scaled).all():
-        raise ValueError("points hold NaN or infinity; remove them before taking voxel keys")
+        raise InputError("points hold NaN or infinity; remove them before taking voxel keys")
     # Clipped, because casting a float beyond int64 may give any number.
     return pack_keys(np.clip(scaled, -2 * AXIS_LIMIT, 2 * AXIS_LIMIT).astype(np.int64))

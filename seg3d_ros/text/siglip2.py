@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Float32, Int64
 from seg3d_ros.text.encoder import require_packages
 
@@ -114,7 +115,7 @@ class SigLIP2:
         """(B, 64) tokens as in training: lower case, the end marked, padded on the right."""
         end, padding = (self._tokenizer.token_to_id(token) for token in ("<eos>", "<pad>"))
         if end is None or padding is None:
-            raise ValueError("the tokenizer has no <eos> or <pad>; it is not SigLIP 2's")
+            raise InputError("the tokenizer has no <eos> or <pad>; it is not SigLIP 2's")
         lowered = [text.lower() for text in texts]
         rows = np.full((len(texts), _TOKENS), padding, np.int64)
         encodings = self._tokenizer.encode_batch(lowered, add_special_tokens=False)
@@ -171,9 +172,9 @@ def _check_config(folder: Path, dimension: int) -> None:
         text = config.get("text_config", config)
         found = (config["model_type"], text.get("projection_size", text["hidden_size"]))
     except (ValueError, KeyError, AttributeError) as error:
-        raise ValueError(f"{path} is damaged ({error!r}); fetch it again") from error
+        raise InputError(f"{path} is damaged ({error!r}); fetch it again") from error
     if found not in (("siglip", dimension), ("siglip_text_model", dimension)):
-        raise ValueError(
+        raise InputError(
             f"{folder} holds a {found[0]!r} model of width {found[1]}; needed are the files of "
             f"{REPOSITORY} (siglip, {dimension})"
         )
@@ -189,10 +190,10 @@ def _load_text_tower(folder: Path) -> Any:
                 folder, local_files_only=True, output_loading_info=True
             )
     except SafetensorError as error:
-        raise ValueError(f"the weights in {folder} are damaged ({error})") from error
+        raise InputError(f"the weights in {folder} are damaged ({error})") from error
     lacking = sorted(report["missing_keys"])
     if lacking:
-        raise ValueError(f"{folder} lacks {len(lacking)} weights, such as {lacking[0]}")
+        raise InputError(f"{folder} lacks {len(lacking)} weights, such as {lacking[0]}")
     return model.eval()
 
 

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Float32
 from seg3d_ros.text.cache import EmbeddingCache
 from seg3d_ros.text.encoder import TextEncoder
@@ -49,11 +50,11 @@ def check_text(text: str, what: str, *, max_length: int = MAX_LENGTH) -> str:
     """
     text = text.strip()
     if not text:
-        raise ValueError(f"{what} is empty; give at least one character")
+        raise InputError(f"{what} is empty; give at least one character")
     if len(text) > max_length:
-        raise ValueError(f"{what} has {len(text)} characters; {max_length} are allowed")
+        raise InputError(f"{what} has {len(text)} characters; {max_length} are allowed")
     if not text.isprintable():
-        raise ValueError(f"{what} {text!r} holds control characters; remove them")
+        raise InputError(f"{what} {text!r} holds control characters; remove them")
     return text
 
 
@@ -95,14 +96,14 @@ class Vocabulary:
         self.templates = _parse_templates(templates or suited)
         texts = sum(len(label.words) for label in parsed) * len(self.templates)
         if texts > MAX_TEXTS:
-            raise ValueError(
+            raise InputError(
                 f"the vocabulary makes {texts} texts of all synonyms and templates; "
                 f"{MAX_TEXTS} are allowed: give fewer of them"
             )
         things = [label.words for label in parsed if not label.background]
         background = [label.words for label in parsed if label.background]
         if not things:
-            raise ValueError("all labels are background; give at least one without a minus")
+            raise InputError("all labels are background; give at least one without a minus")
         self.labels = tuple(words[0] for words in things) + (BACKGROUND,) * bool(background)
         self.entries = tuple(label.entry for label in parsed)
         self.version = version
@@ -122,7 +123,7 @@ class Vocabulary:
             ValueError: the vocabulary has no encoder.
         """
         if self._embeddings is None:
-            raise ValueError("this vocabulary has no text encoder; it has no embeddings")
+            raise InputError("this vocabulary has no text encoder; it has no embeddings")
         return self._embeddings
 
     def can_classify(self, embeddings_dimension: int) -> bool:
@@ -141,9 +142,9 @@ class Vocabulary:
             ValueError: the vocabulary has no encoder, or D is not the encoder's dimension.
         """
         if self.encoder is None or self._embeddings is None:
-            raise ValueError("this vocabulary has no text encoder; it cannot classify")
+            raise InputError("this vocabulary has no text encoder; it cannot classify")
         if embeddings.ndim != 2 or embeddings.shape[1] != self.encoder.dimension:
-            raise ValueError(
+            raise InputError(
                 f"embeddings have shape {embeddings.shape}, the text encoder "
                 f"{self.encoder.name} gives {self.encoder.dimension} numbers each"
             )
@@ -174,7 +175,7 @@ class Vocabulary:
             ValueError: the vocabulary has no encoder.
         """
         if self.encoder is None:
-            raise ValueError("this vocabulary has no text encoder; it cannot embed text")
+            raise InputError("this vocabulary has no text encoder; it cannot embed text")
         with self._queries_lock:
             if text in self._queries:
                 self._queries.move_to_end(text)
@@ -191,7 +192,7 @@ class Vocabulary:
     ) -> Float32:
         """(L, D) unit vectors; only labels that the cache lacks are encoded."""
         if self.encoder is None:
-            raise ValueError("this vocabulary has no text encoder; it cannot embed labels")
+            raise InputError("this vocabulary has no text encoder; it cannot embed labels")
         space, dimension = self.encoder.name, self.encoder.dimension
         # The vector of a label depends on all its texts, so all of them are the cache's key.
         texts = [all_texts(words, self.templates) for words in synonyms]
@@ -229,9 +230,9 @@ def _in_steps(rows: list[int]) -> Iterator[list[int]]:
 
 def _parse_labels(labels: Sequence[str]) -> list[_Label]:
     if not labels:
-        raise ValueError("the vocabulary is empty; give at least one label")
+        raise InputError("the vocabulary is empty; give at least one label")
     if len(labels) > MAX_LABELS:
-        raise ValueError(f"the vocabulary has {len(labels)} labels; {MAX_LABELS} are allowed")
+        raise InputError(f"the vocabulary has {len(labels)} labels; {MAX_LABELS} are allowed")
     owners: dict[str, int] = {}
     parsed = []
     for number, entry in enumerate(labels, 1):
@@ -239,7 +240,7 @@ def _parse_labels(labels: Sequence[str]) -> list[_Label]:
         for word in label.words:
             other = owners.setdefault(word.casefold(), number)
             if other != number:
-                raise ValueError(f"{word!r} stands in labels {other} and {number}; remove one")
+                raise InputError(f"{word!r} stands in labels {other} and {number}; remove one")
         parsed.append(label)
     return parsed
 
@@ -259,7 +260,7 @@ def _parse_templates(templates: Sequence[str]) -> tuple[str, ...]:
     for number, template in enumerate(templates, 1):
         check_text(template, f"prompt template {number}")
         if template.count("{}") != 1:
-            raise ValueError(
+            raise InputError(
                 f"prompt template {number} {template!r} has {template.count('{}')} places for "
                 'the word; write "{}" exactly once'
             )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.text.vocabulary import MAX_LABELS, MAX_LENGTH
 
 _FOLDER = Path(__file__).parent / "vocabularies"
@@ -43,7 +44,7 @@ def load_vocabulary_file(name_or_path: str | Path) -> list[str]:
     lines = (line.strip() for line in _read(path).splitlines())
     labels = [line for line in lines if line and not line.startswith("#")]
     if not labels:
-        raise ValueError(f"{path} holds no labels; write one a line")
+        raise InputError(f"{path} holds no labels; write one a line")
     return labels
 
 
@@ -51,8 +52,8 @@ def _read(path: Path) -> str:
     with path.open("rb") as file:
         data = file.read(_MAX_BYTES + 1)
     if len(data) > _MAX_BYTES:
-        raise ValueError(f"{path} is larger than {_MAX_BYTES} bytes; it is no vocabulary")
+        raise InputError(f"{path} is larger than {_MAX_BYTES} bytes; it is no vocabulary")
     try:
         return data.decode("utf-8-sig")  # Windows editors put a mark in front
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no UTF-8 text ({error}); save it as UTF-8") from error
+        raise InputError(f"{path} is no UTF-8 text ({error}); save it as UTF-8") from error

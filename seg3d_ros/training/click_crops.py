@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Bool, Float32, Int64
 from seg3d_ros.segmenters.point_sam_session import RADII_M
 from seg3d_ros.training.augmentation import (
@@ -60,7 +61,7 @@ class ObjectCrop:
         ids, counts = np.unique(sample.instance[sample.instance >= 0], return_counts=True)
         large = ids[counts >= self.min_object_points]
         if not len(large):
-            raise ValueError(
+            raise InputError(
                 f"{sample.name} has no object of {self.min_object_points} points; leave it out"
             )
         return np.flatnonzero(sample.instance == rng.choice(large))

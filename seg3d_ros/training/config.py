@@ -14,6 +14,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.training.dataset import load_class_names
 
 FOLDER = Path(__file__).parent / "configs"
@@ -43,13 +44,13 @@ def load_config(name: str = "train", overrides: Sequence[str] = ()) -> DictConfi
             is one line.
     """
     if name not in config_names():
-        raise ValueError(f"no configuration {name!r}; there are {', '.join(config_names())}")
+        raise InputError(f"no configuration {name!r}; there are {', '.join(config_names())}")
     with initialize_config_dir(str(FOLDER), version_base="1.3"):
         try:
             _check_keys(compose(name), overrides)
             return compose(name, list(overrides))
         except (HydraException, OmegaConfBaseException) as error:
-            raise ValueError(str(error).strip().split("\n")[0]) from error
+            raise InputError(str(error).strip().split("\n")[0]) from error
 
 
 def _check_keys(config: DictConfig, overrides: Sequence[str]) -> None:
@@ -65,14 +66,14 @@ def _check_keys(config: DictConfig, overrides: Sequence[str]) -> None:
             continue
         near = difflib.get_close_matches(key, known, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else f"add it with +{key}=..."
-        raise ValueError(f"the configuration has no key {key!r}; {hint}")
+        raise InputError(f"the configuration has no key {key!r}; {hint}")
 
 
 def _parsed(override: str) -> Override:
     try:
         return OverridesParser.create().parse_override(override)
     except HydraException as error:
-        raise ValueError(f"cannot read {override!r}; write it as key=value") from error
+        raise InputError(f"cannot read {override!r}; write it as key=value") from error
 
 
 def _keys(config: Mapping[Any, Any], prefix: str = "") -> Iterator[str]:

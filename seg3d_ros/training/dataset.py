@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.scene import Float32, Int64, origin_near
 from seg3d_ros.sparse.voxel_keys import keys_of_points
@@ -152,7 +153,7 @@ class ScanNetDataset(Dataset[SceneSample]):
             path = folder / file
             values = np.load(path) if path.is_file() else np.full((count, *channels), default)
             if values.shape != (count, *channels):
-                raise ValueError(
+                raise InputError(
                     f"{path} has shape {values.shape}; {count} points need {(count, *channels)}"
                 )
             return values[rows]
@@ -189,7 +190,7 @@ def load_class_names(label_set: LabelSet, root: str | Path) -> tuple[str, ...]:
         ValueError: there is no such label set.
     """
     if label_set not in _SEGMENT_FILES:
-        raise ValueError(f"label set {label_set!r}; give one of {', '.join(get_args(LabelSet))}")
+        raise InputError(f"label set {label_set!r}; give one of {', '.join(get_args(LabelSet))}")
     if label_set != "names":
         return tuple(label.lstrip("-") for label in load_vocabulary_file(label_set))
     file = Path(root).expanduser() / "names.txt"

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.training.checkpoint import AveragedWeights
 from seg3d_ros.training.optimizers import OptimizerName, optimizers_of
@@ -24,7 +25,7 @@ MAX_SKIPPED = 5  # steps in a row without a finite loss or gradient
 _AUTOCAST = {"32": None, "16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
 
 
-class DivergedError(ValueError):
+class DivergedError(InputError):
     """The loss was no finite number too often."""
 
 
@@ -41,7 +42,7 @@ class LearnerSettings:
 
     def __post_init__(self) -> None:
         if self.precision not in _AUTOCAST:
-            raise ValueError(f"precision {self.precision!r}; give one of {', '.join(_AUTOCAST)}")
+            raise InputError(f"precision {self.precision!r}; give one of {', '.join(_AUTOCAST)}")
 
 
 @dataclass(frozen=True, eq=False)

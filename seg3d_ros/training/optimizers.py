@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
+from seg3d_ros.errors import InputError
+
 OptimizerName = Literal["adamw", "muon"]
 _SMALLEST = 32  # rows and columns of a matrix that Muon is for
 
@@ -25,13 +27,13 @@ def optimizers_of(
         ValueError: there is no such optimizer, or not in this version of PyTorch.
     """
     if name not in get_args(OptimizerName):
-        raise ValueError(f"optimizer {name!r}; give one of {', '.join(get_args(OptimizerName))}")
+        raise InputError(f"optimizer {name!r}; give one of {', '.join(get_args(OptimizerName))}")
     if name == "adamw":
         return (AdamW(module.parameters(), weight_decay=weight_decay),)
     try:
         from torch.optim import Muon
     except ImportError as error:
-        raise ValueError(
+        raise InputError(
             f"the optimizer muon needs torch 2.9 or newer, this is {torch.__version__}; update "
             "it, or train with train.optimizer=adamw"
         ) from error
@@ -41,7 +43,7 @@ def optimizers_of(
         is_matrix = weight.ndim == 2 and min(weight.shape) >= _SMALLEST
         (matrices if is_matrix else others).append(weight)
     if not matrices:
-        raise ValueError(
+        raise InputError(
             f"muon is for matrices of {_SMALLEST} x {_SMALLEST} or more, and the network has "
             "none; train with train.optimizer=adamw"
         )

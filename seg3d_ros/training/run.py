@@ -14,6 +14,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.networks.checkpoint import load_strictly, read_state_dict
 from seg3d_ros.training.checkpoint import find_checkpoint
 from seg3d_ros.training.dataset import ScanNetDataset, load_class_names
@@ -96,7 +97,7 @@ def _built(config: DictConfig | None) -> Any:
         return instantiate(config)
     except InstantiationException as error:
         target = config and config.get("_target_")
-        raise ValueError(f"cannot build {target}: {error.__cause__ or error}") from error
+        raise InputError(f"cannot build {target}: {error.__cause__ or error}") from error
 
 
 def _settings(kind: type[Settings], config: DictConfig) -> Settings:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.training.learner import Step
 from seg3d_ros.training.panels import TITLES, Panels, make_panels
@@ -38,9 +39,9 @@ class VizSettings:
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
-            raise ValueError(f"viz.port is {self.port}; use 1 to 65535, or 0 for any free one")
+            raise InputError(f"viz.port is {self.port}; use 1 to 65535, or 0 for any free one")
         if not self.voxel_size > 0:
-            raise ValueError(f"viz.voxel_size is {self.voxel_size}; it must be above 0")
+            raise InputError(f"viz.voxel_size is {self.voxel_size}; it must be above 0")
 
 
 class TrainingViewer:

@@ -143,6 +143,20 @@ def test_a_checkpoint_says_which_model_it_is_of(tmp_path):
         default_model(str(path))
 
 
+@pytest.mark.parametrize(("options", "millimetres"), [((), 42), (("--voxel-size", "0.02"), 20)])
+def test_the_density_decides_the_voxel_size_where_the_user_does_not(
+    tmp_path, options, millimetres, capsys
+):
+    steps = np.arange(60) * 0.034
+    floor = np.stack([*(axis.ravel() for axis in np.meshgrid(steps, steps)), np.zeros(3600)], 1)
+    np.savez(tmp_path / "it.npz", xyz=floor, rgb=np.zeros((3600, 3), np.uint8))
+    command = ["segment", str(tmp_path / "it.npz"), "--model", "geometric", "-o", str(tmp_path)]
+    assert main([*command, *options]) == 0
+    report = json.loads((tmp_path / "timings.json").read_text())
+    assert report["voxel_size"] == pytest.approx(millimetres / 1000, abs=0.002)
+    assert ("points are far apart" in capsys.readouterr().out) is (not options)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

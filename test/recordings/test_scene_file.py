@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import contextlib
+import zipfile
+
 import numpy as np
 import pytest
 from PIL import Image
 from support.glb import write_square_glb
 
+from seg3d_ros.recordings import array_file
 from seg3d_ros.recordings.recording import RecordingError
 from seg3d_ros.recordings.scene_file import PointCloud, read_scene_file, voxelize_cloud
 
@@ -164,8 +168,8 @@ def damaged(name, path):
         ("text.npz", "no archive of arrays"),
         ("text.ply", "does not begin with the line 'ply'"),
         ("text.pcd", "no PCD header"),
-        ("text.glb", "."),
-        ("text.obj", "."),
+        ("text.glb", "no description of a glTF scene"),
+        ("text.obj", "neither a surface nor points"),
         ("scene.las", "of no kind that can be read"),
     ],
 )
@@ -190,3 +194,34 @@ def test_voxels_hold_means_and_every_point_knows_its_own():
     np.testing.assert_allclose(scene.points, [[0.02, 0, 0], [0.25, 0, 0]], atol=1e-6)
     np.testing.assert_allclose(scene.colors, [[0.2, 0, 0], [1, 0, 1]], atol=1e-6)
     assert scene.points.dtype == scene.colors.dtype == np.float32
+
+
+def test_archives_that_unpack_to_too_much_are_refused_before_they_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(array_file, "MAX_BYTES", 1000)
+    np.savez_compressed(tmp_path / "it.npz", xyz=np.zeros((100, 3)))
+    with pytest.raises(RecordingError, match="unpack to 2528 bytes, 1000 are allowed"):
+        read_scene_file(tmp_path / "it.npz")
+
+
+@pytest.mark.parametrize("header", [b"{'descr': (3,", b"-" * 9000, b"{}", b"\xff"])
+def test_archives_with_a_damaged_array_are_refused(tmp_path, header):
+    member = b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header
+    with zipfile.ZipFile(tmp_path / "it.npz", "w") as archive:
+        archive.writestr("xyz.npy", member)
+    with pytest.raises(RecordingError, match="no archive of arrays"):
+        read_scene_file(tmp_path / "it.npz")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_archives_with_flipped_bits_are_refused_or_read(tmp_path, method):
+    np.savez(tmp_path / "it.npz", xyz=POINTS)
+    with zipfile.ZipFile(tmp_path / "it.npz") as plain:
+        content = plain.read("xyz.npy")
+    with zipfile.ZipFile(tmp_path / "it.npz", "w", method) as archive:
+        archive.writestr("xyz.npy", content)
+    data = (tmp_path / "it.npz").read_bytes()
+    for at in range(0, len(data), 3):
+        flipped = bytes([*data[:at], data[at] ^ 0x55, *data[at + 1 :]])
+        (tmp_path / "flipped.npz").write_bytes(flipped)
+        with contextlib.suppress(RecordingError):
+            read_scene_file(tmp_path / "flipped.npz")

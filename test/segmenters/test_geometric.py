@@ -8,7 +8,8 @@ import pytest
 
 from seg3d_ros.scene import Scene
 from seg3d_ros.segmenters.geometric import GeometricSegmenter
-from seg3d_ros.segmenters.layout import GeometricSettings
+from seg3d_ros.segmenters.layout import GeometricSettings, take_apart
+from seg3d_ros.sparse.scene_voxels import voxelize_points
 from seg3d_ros.sparse.voxel_keys import pack_keys
 
 
@@ -147,3 +148,19 @@ def test_a_scene_that_is_one_plane_or_full_of_voxels(segmenter):
     assert len(segmenter.segment(flat)) == 0
     block = degenerate(np.stack(np.meshgrid(*[np.arange(12)] * 3), axis=-1))
     assert segmenter.segment(block).masks.shape[1] == 12**3
+
+
+def test_points_farther_apart_than_the_voxels_are_segmented_at_their_own_spacing(
+    segmenter, furnished, builder, overlap
+):
+    coarse, owners = furnished(builder(voxel_size=0.03, noise=0.003)).build()
+    scene, rows = voxelize_points(coarse.points, coarse.colors, 0.02)
+    found = segmenter.segment(scene)
+    for thing in (2, 3, 4, 7):
+        assert overlap(found.masks[:, rows], owners == thing) > 0.75, thing
+
+
+def test_a_dense_scene_keeps_its_voxels(room, segmenter):
+    layout = take_apart(room[0], segmenter.settings)
+    assert layout.surface.voxel_size == room[0].voxel_size
+    np.testing.assert_array_equal(layout.surface.order[layout.row_of], np.arange(len(room[0])))
