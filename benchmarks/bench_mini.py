@@ -16,6 +16,7 @@ from seg3d_ros.recordings.recording import to_frame
 from seg3d_ros.scene import Scene
 from seg3d_ros.segmenters.geometric import GeometricSegmenter
 from seg3d_ros.segmenters.mini import SEEDS
+from seg3d_ros.segmenters.proposals import geometric_segments
 from seg3d_ros.segmenters.registry import load_segmenter
 from seg3d_ros.segmenters.settings import NetworkSettings
 from seg3d_ros.segmenters.weights import MINI
@@ -46,12 +47,19 @@ def _stages(scene: Scene) -> list[Row]:
     _, (features,) = model.encode(points, colors)
     seeds = seeds_for_all(features, count=SEEDS)
     queries = model.decoder(features, seeds)
+    segments = geometric_segments(scene)
+    masks = model.decoder.masks(features, queries) > 0
     count = f"{len(features)} voxels of the network"
     stages = {
         "mini: encode": (lambda: model.encode(points, colors), count),
         "mini: seeds": (lambda: seeds_for_all(features, count=SEEDS), f"{len(seeds)} seeds"),
         "mini: queries": (lambda: model.decoder(features, seeds), ""),
         "mini: masks of all": (lambda: model.decoder.masks(features, queries), ""),
+        "mini: read masks": (lambda: model.reader(features, masks), f"{len(masks)} masks"),
+        "mini: segments by geometry": (
+            lambda: geometric_segments(scene),
+            f"{segments.max() + 1} on the map's voxels",
+        ),
     }
     return [
         Row(name, measure(work, repeats=REPEATS), note=note)
