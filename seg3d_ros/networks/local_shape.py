@@ -44,7 +44,7 @@ def surface_shape(grid: VoxelGrid, points: Tensor) -> Tensor:
     """
     products = [points[:, i] * points[:, j] for i, j in _PAIRS]
     moments = torch.cat([torch.ones_like(points[:, :1]), points, torch.stack(products, 1)], dim=1)
-    weight = _moment_shifts().to(points)[:, None]
+    weight = _moment_shifts().to(points.device)[:, None]
     sums = sparse_convolution(moments, weight, submanifold_map(grid, 3))
     count = sums[:, 0]
     x, y, z, xx, yy, zz, xy, xz, yz = (sums[:, 1:] / count[:, None]).unbind(1)
