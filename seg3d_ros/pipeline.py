@@ -18,8 +18,8 @@ import numpy as np
 
 from seg3d_ros.mapping.clicked_scene import CLICK_RADIUS_M, ClickedScene, scene_for_clicks
 from seg3d_ros.mapping.frame_filter import FrameFilter
-from seg3d_ros.mapping.trial_frames import trial_frames
 from seg3d_ros.mapping.voxel_map import IntegrationReport, MapSettings, VoxelMap
+from seg3d_ros.mapping.warm_up_frames import warm_up_frames
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.object_map import ObjectMap, TrackingSettings
 from seg3d_ros.objects.query import Match, Query, run_query
@@ -325,13 +325,16 @@ class Perception:
 
     def warm_up(self) -> None:
         """Compile the kernels and load the networks, so that the first frame is not late."""
-        trial = VoxelMap(self.settings.map, FrameFilter())
-        for frame in trial_frames():
+        trial = VoxelMap(MapSettings(), FrameFilter())  # at usual sizes, whatever the settings
+        for frame in warm_up_frames():
             trial.integrate(frame)
         scene = trial.snapshot()
-        ObjectMap(self.settings.tracking).update(scene, self.segmenter.segment(scene))
+        objects = ObjectMap(self.settings.tracking)
+        for _ in range(2):  # the second time there are objects to match
+            objects.update(scene, self.segmenter.segment(scene))
         click = scene.points[len(scene) // 2][None]
-        self.prompt_segmenter.segment_at(scene, click, np.ones(1, bool))
+        clicked = scene_for_clicks(trial, click[0], version=0, refine_id=0, last=None)
+        self.prompt_segmenter.segment_at(clicked.scene, click, np.ones(1, bool))
         if self._encoder is not None:
             try:
                 self._encoder.encode(["warm-up"])

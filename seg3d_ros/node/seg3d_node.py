@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -169,7 +170,11 @@ class Seg3dNode(LifecycleNode):
     def _activate(self) -> None:
         if not (self._perception and self._transforms and self._outputs):
             raise RuntimeError("it is not configured")
+        log = self.get_logger()
+        log.info("warming up; the first start compiles kernels, which takes a minute or two")
+        start = time.monotonic()
         self._perception.warm_up()
+        log.info(f"warmed up in {time.monotonic() - start:.1f} s")
         self._outputs.publish_vocabulary(self._perception.vocabulary, self._perception.text_model)
         if self.settings.node.map_file and not len(self._perception.map):
             objects, voxels = self._perception.load(self.settings.node.map_file)
