@@ -18,14 +18,20 @@ _FILES = (
     "camera*.yaml",
     "*intrinsic*.json",
     "*intrinsic*.txt",
+    "cam_params.json",
     "intrinsic/intrinsic_depth.txt",  # ScanNet
     "../camera-intrinsics.txt",  # 3DMatch
+    "../cam_params.json",  # Replica as rendered for NICE-SLAM
 )
 _TUM_UNIT = 1 / 5000
 HOW_TO_ADD = (
     'add a camera.json such as {"width": 640, "height": 480, "fx": 525.0, "fy": 525.0, '
     '"cx": 319.5, "cy": 239.5, "depth_unit": 0.001} (pixels; metres of one unit of depth)'
 )
+
+
+class UnknownCameraError(RecordingError):
+    """A recording comes without intrinsics."""
 
 
 @dataclass(frozen=True)
@@ -50,35 +56,39 @@ _KNOWN_BY_NAME = {
 }
 
 
-def find_camera(folder: Path, *, depth_unit: float) -> DepthCamera:
+def find_camera(folder: Path, *, depth_unit: float, size: tuple[int, int]) -> DepthCamera:
     """Intrinsics of the images in a folder.
 
     Args:
         folder: a recording.
         depth_unit: metres of one unit of depth where the file does not say.
+        size: width and height of the depth images, pixels; for files that name none.
 
     Raises:
-        RecordingError: there is no file and the name is unknown, or the file cannot be read.
+        UnknownCameraError: there is no file and the name is unknown.
+        RecordingError: the file cannot be read.
     """
     for pattern in _FILES:
         for path in sorted(folder.glob(pattern)):
-            return _read(path, depth_unit)
+            return _read(path, depth_unit, size)
     for pattern, known in _KNOWN_BY_NAME.items():
         if re.search(pattern, folder.resolve().name, re.IGNORECASE):
             return known
-    raise RecordingError(f"{folder} does not say what camera it was taken with: {HOW_TO_ADD}")
+    raise UnknownCameraError(f"{folder} does not say what camera it was taken with: {HOW_TO_ADD}")
 
 
-def _read(path: Path, depth_unit: float) -> DepthCamera:
+def _read(path: Path, depth_unit: float, size: tuple[int, int]) -> DepthCamera:
     try:
         if path.suffix == ".txt":  # 3DMatch and ScanNet: a bare 3x3 or 4x4 matrix
-            return DepthCamera(_from_matrix(np.loadtxt(path), 640, 480), depth_unit)
-        entries = _parse(path)
-        unit = float(entries.get("depth_unit", depth_unit))
-        found = DepthCamera(_from_entries(entries), unit)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+            found = DepthCamera(_from_matrix(np.loadtxt(path), *size), depth_unit)
+            _check_center(found.camera)
+        else:
+            entries = _parse(path)
+            found = DepthCamera(_from_entries(entries), _depth_unit(entries, depth_unit))
+    except (OSError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+        why = f"no {error}" if isinstance(error, KeyError) else error
         raise RecordingError(
-            f"{path} cannot be read as intrinsics ({error!r}): {HOW_TO_ADD}"
+            f"{path} cannot be read as intrinsics ({why}): {HOW_TO_ADD}"
         ) from error
     values = np.array([found.camera.fx, abs(found.camera.fy), found.depth_unit])
     if not (np.isfinite(values).all() and (values > 0).all()):
@@ -96,9 +106,32 @@ def _parse(path: Path) -> dict[str, Any]:
         from ruamel.yaml import YAML  # comes with rosbags
 
         entries = YAML(typ="safe").load(text)
+    if isinstance(entries, dict) and isinstance(entries.get("camera"), dict):  # Replica
+        entries = entries["camera"]
     if not isinstance(entries, dict):
         raise ValueError("not a table of names and values")
     return entries
+
+
+def _depth_unit(entries: dict[str, Any], usual: float) -> float:
+    """Metres of one unit of depth; some files give the units of a metre, as `scale`."""
+    if "scale" in entries and "depth_unit" not in entries:
+        return 1.0 / float(entries["scale"])
+    return float(entries.get("depth_unit", usual))
+
+
+def _check_center(camera: Camera) -> None:
+    """Notice a bare matrix that belongs to images of another size.
+
+    Raises:
+        ValueError: the principal point is not in the middle half of the image.
+    """
+    for center, size in ((camera.cx, camera.width), (camera.cy, camera.height)):
+        if not size / 4 <= center <= size * 3 / 4:
+            raise ValueError(
+                f"its principal point ({camera.cx:g}, {camera.cy:g}) is far from the middle of "
+                f"the {camera.width}x{camera.height} depth images, so it belongs to other ones"
+            )
 
 
 def _from_entries(entries: dict[str, Any]) -> Camera:
@@ -110,12 +143,29 @@ def _from_entries(entries: dict[str, Any]) -> Camera:
         matrix = np.reshape(entries["camera_matrix"]["data"], (3, 3))
         return _from_matrix(matrix, entries["image_width"], entries["image_height"])
     fx, fy, cx, cy = (float(entries[name]) for name in ("fx", "fy", "cx", "cy"))
-    return Camera(int(entries["width"]), int(entries["height"]), fx, fy, cx, cy)
+    width, height = (entries.get(name, entries.get(name[0])) for name in ("width", "height"))
+    if width is None or height is None:
+        raise KeyError("width and height")
+    return Camera(int(width), int(height), fx, fy, cx, cy)
 
 
 def _from_matrix(matrix: Any, width: int, height: int) -> Camera:
     k = np.asarray(matrix, float)
     return Camera(int(width), int(height), k[0, 0], k[1, 1], k[0, 2], k[1, 2])
+
+
+def resized(camera: Camera, width: int, height: int) -> Camera:
+    """The same camera with an image of another size; pixel i reaches from i - ½ to i + ½."""
+    across, down = width / camera.width, height / camera.height
+    return replace(
+        camera,
+        width=width,
+        height=height,
+        fx=camera.fx * across,
+        fy=camera.fy * down,
+        cx=(camera.cx + 0.5) * across - 0.5,
+        cy=(camera.cy + 0.5) * down - 0.5,
+    )
 
 
 def y_down(camera: Camera) -> Camera:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
+from PIL.Image import Image as PillowImage
 
 from seg3d_ros.mapping.depth_image import DepthImage
-from seg3d_ros.recordings.camera_file import DepthCamera, y_down
+from seg3d_ros.recordings.camera_file import DepthCamera, resized, y_down
 from seg3d_ros.recordings.recording import RecordedFrame, RecordingError, rate_of
 from seg3d_ros.recordings.trajectory import is_rigid
 from seg3d_ros.recordings.up_axis import Up, find_up, map_from_world_for
 from seg3d_ros.scene import Float64, UInt8
 
 logger = logging.getLogger(__name__)
+_ASPECT_TOLERANCE = 0.01  # ScanNet: 1296x968 and 640x480
+_BILINEAR = 2  # of Pillow, whose name for it has moved; it averages when it makes images smaller
 _MIRROR_Y = np.diag([1.0, -1.0, 1.0, 1.0])
 
 
@@ -38,7 +43,8 @@ class ImageFolder:
     Args:
         name: short name for titles and files.
         files: the frames, in any order.
-        camera: intrinsics of all of them.
+        camera: intrinsics of all of them. Colour, and the camera, may have another size than the
+            depth images if the aspect is the same: both are brought to the size of the depth.
         up: axis of the file's world that points up; "auto" looks at the images.
 
     Raises:
@@ -62,6 +68,7 @@ class ImageFolder:
         self.rate_hz = rate_of(np.array([frame.stamp_ns for frame in usable], np.int64))
         self._files = sorted(usable, key=lambda frame: frame.stamp_ns)
         self._camera = DepthCamera(y_down(camera.camera), camera.depth_unit)
+        self._tell_sizes()
         self._map_from_world = map_from_world_for(self._find_up() if up == "auto" else up)
 
     def __len__(self) -> int:
@@ -74,12 +81,27 @@ class ImageFolder:
             yield RecordedFrame(files.stamp_ns, pose, self._read(files))
 
     def _read(self, files: FrameFiles) -> DepthImage:
-        color, depth = read_color(files.color), read_depth(files.depth)
-        camera = self._camera
+        depth = read_depth(files.depth)
+        size = (depth.shape[1], depth.shape[0])
+        color, camera = read_color(files.color, size), self._camera.camera
+        if _same_aspect((camera.width, camera.height), size):
+            camera = resized(camera, *size)
         try:
-            return DepthImage(color, depth, camera.depth_unit, camera.camera)
+            return DepthImage(color, depth, self._camera.depth_unit, camera)
         except ValueError as error:
             raise RecordingError(f"{files.color} and {files.depth}: {error}") from error
+
+    def _tell_sizes(self) -> None:
+        """Say what is resized, once."""
+        depth = image_size(self._files[0].depth)
+        camera = (self._camera.camera.width, self._camera.camera.height)
+        others = {"colour": image_size(self._files[0].color), "intrinsics": camera}
+        for name, size in others.items():
+            if size != depth and _same_aspect(size, depth):
+                logger.info(
+                    "%s: %s of %dx%d brought to the %dx%d of the depth images",
+                    self.name, name, *size, *depth,
+                )  # fmt: skip
 
     def _find_up(self) -> Float64:
         """Direction (3,) that points up in the file's world, from a few frames spread evenly."""
@@ -93,24 +115,43 @@ def _mirrored(frame: FrameFiles) -> FrameFiles:
     return replace(frame, world_from_camera=_MIRROR_Y @ frame.world_from_camera @ _MIRROR_Y)
 
 
-def read_color(path: Path) -> UInt8:
-    """Read an image file as (H, W, 3) uint8 RGB."""
-    return np.asarray(_open(path, "RGB"))
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height of an image file, pixels; reads its header only."""
+    with _opened(path) as image:
+        width, height = image.size
+    return width, height
+
+
+def _same_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """True for two (width, height) that differ by a scale only, give or take one percent."""
+    return abs(size[0] * other[1] / (size[1] * other[0]) - 1) < _ASPECT_TOLERANCE
+
+
+def read_color(path: Path, size: tuple[int, int]) -> UInt8:
+    """Read an image file as (H, W, 3) uint8 RGB, in another size if the aspect is the same."""
+    with _opened(path) as image:
+        rgb = image.convert("RGB")
+        if rgb.size != size and _same_aspect(rgb.size, size):
+            rgb = rgb.resize(size, _BILINEAR)
+        return np.asarray(rgb)
 
 
 def read_depth(path: Path) -> npt.NDArray[Any]:
     """Read a 16-bit image file as (H, W) uint16."""
-    depth = np.asarray(_open(path, None))
+    with _opened(path) as image:
+        depth = np.asarray(image)
     if depth.ndim != 2 or depth.dtype.kind not in "ui" or depth.dtype.itemsize < 2:
         raise RecordingError(f"{path} is no depth image: expected one channel of 16 bits")
     return depth.astype(np.uint16, copy=False)
 
 
-def _open(path: Path, mode: str | None) -> Any:
-    from PIL import Image
-
+@contextmanager
+def _opened(path: Path) -> Iterator[PillowImage]:
+    """An image file, with errors that name it, from the header to the last pixel."""
     try:
         with Image.open(path) as image:
-            return image.convert(mode) if mode else image.copy()
+            yield image
+    except RecordingError:
+        raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise RecordingError(f"{path} cannot be read as an image: {error}") from error

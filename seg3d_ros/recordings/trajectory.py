@@ -30,10 +30,11 @@ class Trajectory:
         if after in (0, len(self._stamps)):
             return None
         start, end = self._stamps[after - 1], self._stamps[after]
-        if end - start > MAX_POSE_GAP_NS:
+        around = self._poses[after - 1 : after + 1]
+        if end - start > MAX_POSE_GAP_NS or not np.isfinite(around).all():
             return None
         share = (stamp_ns - start) / (end - start)
-        return interpolate(self._poses[after - 1], self._poses[after], share)
+        return interpolate(around[0], around[1], share)
 
 
 def read_trajectory(path: Path) -> Trajectory:
@@ -56,11 +57,23 @@ def read_rows(path: Path) -> list[list[str]]:
 
 
 def poses_from_numbers(rows: list[list[str]], path: Path) -> Float64:
-    """(N, 4, 4) poses from rows that end in tx ty tz qx qy qz qw."""
+    """(N, 4, 4) poses from rows that end in tx ty tz qx qy qz qw; NaN where tracking was lost."""
     numbers = _floats([row[-7:] for row in rows], path)
     if (np.linalg.norm(numbers[:, 3:], axis=1) < 0.5).any():
         raise RecordingError(f"{path}: a quaternion has no length; expected tx ty tz qx qy qz qw")
-    return np.stack([matrix_from_pose(row[:3], row[3:]) for row in numbers])
+    poses = np.full((len(rows), 4, 4), np.nan)
+    for place in np.flatnonzero(np.isfinite(numbers).all(axis=1)):
+        poses[place] = matrix_from_pose(numbers[place, :3], numbers[place, 3:])
+    return poses
+
+
+def matrices_from_numbers(rows: list[list[str]], path: Path) -> Float64:
+    """(N, 4, 4) poses from rows of 16 numbers, or of 12 without the last row of the matrix."""
+    numbers = _floats(rows, path, columns=len(rows[0]))
+    poses = np.zeros((len(rows), 4, 4))
+    poses[:, 3, 3] = 1
+    poses[:, : len(rows[0]) // 4] = numbers.reshape(len(rows), -1, 4)
+    return poses
 
 
 def to_nanoseconds(seconds: str, path: Path) -> int:
@@ -100,7 +113,9 @@ def is_rigid(pose: Float64) -> bool:
 
 def _floats(rows: list[list[str]], path: Path, *, columns: int = 7) -> Float64:
     try:
-        numbers = np.array(rows, dtype=np.float64)
+        # Windows writes NaN and infinity as 1.#QNAN, -1.#IND and 1.#INF.
+        plain = [["nan" if "#" in word else word for word in row] for row in rows]
+        numbers = np.array(plain, dtype=np.float64)
     except ValueError as error:
         raise RecordingError(f"{path}: {error}") from error
     if numbers.ndim != 2 or numbers.shape[1] != columns:

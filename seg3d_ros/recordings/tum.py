@@ -5,16 +5,18 @@ rgb.txt and depth.txt (or one associations file) list stamped images, groundtrut
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
 
 from seg3d_ros.recordings.camera_file import find_camera
-from seg3d_ros.recordings.image_folder import FrameFiles, ImageFolder
+from seg3d_ros.recordings.image_folder import FrameFiles, ImageFolder, image_size
 from seg3d_ros.recordings.recording import RecordingError
 from seg3d_ros.recordings.trajectory import read_rows, read_trajectory, to_nanoseconds
 from seg3d_ros.recordings.up_axis import Up
 
+logger = logging.getLogger(__name__)
 MAX_PAIR_GAP_NS = 20_000_000  # colour and depth further apart are not one frame (30 Hz cameras)
 DEPTH_UNIT = 1 / 5000
 
@@ -42,7 +44,7 @@ def read_tum(folder: Path, *, up: Up = "auto") -> ImageFolder:
     for (_, color), (stamp_ns, depth) in pairs:
         pose = trajectory.at(stamp_ns)
         files.append(FrameFiles(stamp_ns, color, depth, lost if pose is None else pose))
-    camera = find_camera(folder, depth_unit=DEPTH_UNIT)
+    camera = find_camera(folder, depth_unit=DEPTH_UNIT, size=image_size(files[0].depth))
     return ImageFolder(folder.resolve().name, files, camera, up=up)
 
 
@@ -54,6 +56,8 @@ def _associated(path: Path) -> list[tuple[StampedFile, StampedFile]]:
             raise RecordingError(f"{path}: expected lines 'stamp colour-file stamp depth-file'")
         first, second = (_stamped(row[i : i + 2], path) for i in (0, 2))
         pairs.append((second, first) if "depth" in row[1] else (first, second))
+    if not pairs:
+        raise RecordingError(f"{path} lists no image")
     return pairs
 
 
@@ -71,6 +75,11 @@ def _paired(folder: Path) -> list[tuple[StampedFile, StampedFile]]:
             pairs.append((color, depths[nearest]))
     if not pairs:
         raise RecordingError(f"{folder}: no colour image within 20 ms of a depth image")
+    if len(pairs) < len(colors):
+        logger.warning(
+            "%s: %d of %d colour images left out, without depth within 20 ms",
+            folder, len(colors) - len(pairs), len(colors),
+        )  # fmt: skip
     return pairs
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from seg3d_ros.recordings.open import open_recording
 from seg3d_ros.recordings.recording import RecordingError, to_frame
+from seg3d_ros.scene import Camera
 
 TURNED = np.array([[0, -1, 0, 1], [1, 0, 0, 2], [0, 0, 1, 3], [0, 0, 0, 1.0]])
 LOG = "".join(
@@ -64,10 +65,10 @@ def test_images_and_poses_in_one_folder(tmp_path, save_images):
         stem = f"frame-{number:06}"
         save_images(folder / f"{stem}.color.png", folder / f"{stem}.depth.png")
         np.savetxt(folder / f"{stem}.pose.txt", TURNED)
-    (tmp_path / "camera-intrinsics.txt").write_text("585 0 320\n0 585 240\n0 0 1\n")
-    recording = open_recording(folder, up="z")  # sizes differ: 3DMatch's matrix means 640 x 480
-    with pytest.raises(RecordingError, match=r"frame-000000.*\(640, 480\)"):
-        list(recording.frames())
+    (tmp_path / "camera-intrinsics.txt").write_text("10 0 3.5\n0 10 2.5\n0 0 1\n")
+    frames = list(open_recording(folder, up="z").frames())
+    assert len(frames) == 2
+    assert frames[0].data.camera == Camera(8, 6, 10.0, 10.0, 3.5, 2.5)
 
 
 def test_lost_tracking_leaves_frames_out(folder, caplog):
