@@ -6,6 +6,8 @@ SHELL := /bin/bash
 .PHONY: help demo test lint format bench build clean train evaluate
 
 RECORDING ?= data/demo_room
+TOPIC ?=
+FIXED_FRAME ?=
 MODEL ?= mini
 OUTPUT ?= demo_output
 PYTEST_ARGS ?=
@@ -19,6 +21,7 @@ prepare := export SEG3D_ROS="$(ROS)" && tools/setup_environment.sh && source too
 
 help:
 	echo "make demo    run the node on a recording: RECORDING=$(RECORDING) MODEL=$(MODEL) OUTPUT=$(OUTPUT)"
+	echo "               a bag: TOPIC=/camera/depth/image_raw FIXED_FRAME=odom where it leaves a choice"
 	echo "make test    run the tests: PYTEST_ARGS='-k cloud'; ROS=jazzy: with Jazzy's packages, on Python 3.12"
 	echo "make lint    check style and types; make format: apply the style"
 	echo "make bench   measure, print a table, write bench.json"
@@ -29,7 +32,8 @@ help:
 
 demo:
 	$(prepare)
-	python -m seg3d_ros.node.demo --recording "$(RECORDING)" --model "$(MODEL)" --output "$(OUTPUT)"
+	python -m seg3d_ros.node.demo --recording "$(RECORDING)" --topic "$(TOPIC)" \
+	  --fixed-frame "$(FIXED_FRAME)" --model "$(MODEL)" --output "$(OUTPUT)"
 
 test:
 	$(prepare)

@@ -35,12 +35,17 @@ def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
 @click.option(
     "--topic", default="", help="Cloud or depth image topic of a bag that holds several."
 )
+@click.option(
+    "--fixed-frame", default="",
+    help="Frame of a bag that becomes the map; else map, odom, world or the root of its tree.",
+)  # fmt: skip
 @words_options
 @click.option("--max-frames", type=click.IntRange(min=1), help="Stop after so many frames.")
 def replay(
     recording: Path,
     output: Path,
     topic: str,
+    fixed_frame: str,
     labels: tuple[str, ...],
     vocabulary: str | None,
     max_frames: int | None,
@@ -49,7 +54,8 @@ def replay(
 ) -> None:
     """Segment RECORDING and write view.png, objects.json, instances.ply and timings.json.
 
-    RECORDING is a folder of images (TUM RGB-D, Redwood, 3DMatch), a rosbag2 or an .mcap file.
+    RECORDING is a folder of images (TUM RGB-D, Redwood, 3DMatch, ScanNet, Replica) or a bag: a
+    rosbag2 folder, an .mcap, .db3 or .bag file.
     """
     from tqdm import tqdm
 
@@ -60,7 +66,7 @@ def replay(
     from seg3d_ros.viewer.results import files_list, objects_table, write_results
 
     with one_line_errors():
-        source = open_recording(recording, topic=topic)
+        source = open_recording(recording, topic=topic, fixed_frame=fixed_frame)
         words = chosen_words(labels, vocabulary)
         perception = Perception(PerceptionSettings().with_values(settings))
         if words or perception.text_model:

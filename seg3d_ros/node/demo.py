@@ -31,7 +31,7 @@ from seg3d_ros.recordings.recording import Recording, RecordingError
 from seg3d_ros.segmenters.registry import MODELS
 from seg3d_ros.viewer.results import Results, files_list, objects_table, write_results
 
-START_S = 180.0  # the first start compiles the kernels
+START_S = 600.0  # the first start compiles the kernels, on a busy machine for minutes
 STALL_S = 15.0  # what does not move for so long won't come any more
 ANSWER_S = 60.0
 POLL_S = 0.05
@@ -50,6 +50,7 @@ class Demo:
         path: the recording.
         recording: the same, opened.
         topic: topic of a bag that holds several, else empty.
+        fixed_frame: frame of a bag that becomes the map; empty: chosen by `open_recording`.
         images: it is sent as images of a camera, not as clouds.
         rate: 2 is twice as fast as it was recorded.
         model: segmenter of the node.
@@ -59,6 +60,7 @@ class Demo:
     path: Path
     recording: Recording
     topic: str
+    fixed_frame: str
     images: bool
     rate: float
     model: str
@@ -82,6 +84,7 @@ class Demo:
         """The player with this recording."""
         kind = "images" if self.images else "clouds"
         options = ["--as", kind, "--rate", str(self.rate), "--topic", self.topic]
+        options += ["--fixed-frame", self.fixed_frame]
         return ["seg3d_ros.node.player", str(self.path), *options]
 
 
@@ -147,6 +150,7 @@ def run(demo: Demo) -> Results:
         Seg3dClient(timeout=ANSWER_S) as client,
     ):
         start = time.monotonic()
+        click.echo("node      starting; the first time it compiles kernels for a minute or two")
         status = _wait(lambda: observer.status(f"input {demo.source}"), node, START_S, "a node")
         active = time.monotonic()
         click.echo(f"node      active after {active - start:.1f} s")
@@ -254,17 +258,27 @@ def _stages(status: Status) -> dict[str, dict[str, float]]:
 @click.option(
     "--topic", default="", help="Cloud or depth image topic of a bag that holds several."
 )
+@click.option(
+    "--fixed-frame", default="",
+    help="Frame of a bag that becomes the map; else map, odom, world or the root of its tree.",
+)  # fmt: skip
 @click.option("--rate", type=float, default=1.0, show_default=True, help="Speed of playing.")
 def _command(
-    recording: Path, model: str, output: Path, kind: str, topic: str, rate: float
+    recording: Path,
+    model: str,
+    output: Path,
+    kind: str,
+    topic: str,
+    fixed_frame: str,
+    rate: float,
 ) -> None:
     """Play a recording to a node over ROS 2 and show what it finds."""
     if model not in MODELS:
         raise click.UsageError(f"no model is called {model!r}; use one of {', '.join(MODELS)}")
     domain = prepare_environment()
-    source = open_recording(recording, topic=topic)
+    source = open_recording(recording, topic=topic, fixed_frame=fixed_frame)
     images = kind == "images" and holds_images(source)
-    demo = Demo(recording, source, topic, images, rate, model, output)
+    demo = Demo(recording, source, topic, fixed_frame, images, rate, model, output)
     output.mkdir(parents=True, exist_ok=True)
     click.echo(
         f"seg3d     {source.name}: {len(source)} frames at {source.rate_hz:.1f} Hz, "

@@ -32,7 +32,7 @@ from tf2_msgs.msg import TFMessage
 
 from seg3d_ros.mapping.depth_image import DepthImage
 from seg3d_ros.mapping.transforms import invert
-from seg3d_ros.node.child_process import end_on_signals
+from seg3d_ros.node.child_process import end_on_signals, ignore_signals
 from seg3d_ros.node.conversions import NANOSECONDS, header_msg
 from seg3d_ros.node.pacing import Pacer, Playback
 from seg3d_ros.node.qos import LATCHED, SENSOR
@@ -243,14 +243,25 @@ def holds_images(recording: Recording) -> bool:
 @click.option(
     "--topic", default="", help="Cloud or depth image topic of a bag that holds several."
 )
+@click.option(
+    "--fixed-frame", default="",
+    help="Frame of a bag that is sent as map; else map, odom, world or the root of its tree.",
+)  # fmt: skip
 @click.option("--loop", is_flag=True, help="Start again at the end, until interrupted.")
 def _command(
-    recording: Path, kind: str, rate: float, max_gap: float, topic: str, loop: bool
+    recording: Path,
+    kind: str,
+    rate: float,
+    max_gap: float,
+    topic: str,
+    fixed_frame: str,
+    loop: bool,
 ) -> None:
     """Stream RECORDING as a robot's camera would: sensor topics, /tf and /tf_static."""
     playback = Playback(clouds=kind == "clouds", rate=rate, max_gap_s=max_gap, loop=loop)
     node = rclpy.create_node("player")
-    player = Player(node, open_recording(recording, topic=topic), playback)
+    source = open_recording(recording, topic=topic, fixed_frame=fixed_frame)
+    player = Player(node, source, playback)
     player.play()
     node.get_logger().info(f"{player.sent} frames sent")
 
@@ -264,11 +275,13 @@ def main(args: list[str] | None = None) -> int:
     try:
         _command.main(remove_ros_args(args)[1:], prog_name="player", standalone_mode=False)
     except (KeyboardInterrupt, click.Abort):
+        ignore_signals()  # `ros2 run` hands a Ctrl-C on that has reached this process already
         return 130
     except (click.ClickException, RecordingError) as error:
         click.echo(f"player: {error}", err=True)
         return 2
     finally:
+        ignore_signals()
         rclpy.try_shutdown()
     return 0
 

@@ -1,14 +1,16 @@
-"""ROS 2 bags (rosbag2 folders, .mcap and .db3 files), read without ROS."""
+"""Bags of ROS 2 (rosbag2 folders, .mcap, .db3) and ROS 1 (.bag), read without ROS."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from seg3d_ros.mapping.cloud_decoder import (
     NO_COLORS,
@@ -20,9 +22,12 @@ from seg3d_ros.mapping.cloud_decoder import (
 from seg3d_ros.mapping.depth_image import DepthImage
 from seg3d_ros.mapping.transform_buffer import TransformError
 from seg3d_ros.recordings.bag_images import BagCamera, Lookup
+from seg3d_ros.recordings.bag_path import BagPath
+from seg3d_ros.recordings.bag_reader import BagReader
 from seg3d_ros.recordings.bag_topics import CameraTopics, choose_topics
 from seg3d_ros.recordings.bag_transforms import BagTransforms, stamp_of
 from seg3d_ros.recordings.recording import RecordedFrame, RecordingError
+from seg3d_ros.recordings.up_axis import find_up, map_from_world_for
 from seg3d_ros.scene import Float64
 
 logger = logging.getLogger(__name__)
@@ -37,9 +42,10 @@ class Bag:
     """One cloud topic or one depth camera of a bag, placed by the bag's own transforms.
 
     Args:
-        path: rosbag2 folder, .mcap or .db3 file.
+        path: rosbag2 folder, .mcap, .db3 or .bag file; see `BagPath` for more.
         topic: cloud or depth image topic; empty takes the only one there is.
-        fixed_frame: frame that becomes the map; empty takes map, odom or world.
+        fixed_frame: frame that becomes the map; empty takes map, odom, world, or the root of the
+            sensor's tree. The sensor's own frame, for one that stood still, is turned z up.
 
     Raises:
         RecordingError: the bag cannot be read, or leaves a choice open.
@@ -47,14 +53,16 @@ class Bag:
 
     def __init__(self, path: Path, *, topic: str = "", fixed_frame: str = "") -> None:
         self.name = path.resolve().stem
-        self._path = path
         self._has_warned = False
-        with _opened(path) as reader:
-            types = {c.topic: c.msgtype for c in reader.connections if c.msgcount}
-            self.topics = choose_topics(types, topic)
-            self.fixed_frame = BagTransforms(reader).choose_fixed_frame(fixed_frame)
-            self._count = reader.topics[self.topics.main].msgcount
-            self.rate_hz = self._count / max(reader.duration * 1e-9, 1e-3)
+        self._path = BagPath(path)
+        with BagReader(self._path) as reader:
+            self.topics = choose_topics(reader.types, topic)
+            self._count = reader.counts[self.topics.main]
+            self.rate_hz = self._count / max(reader.duration_s, 1e-3)
+            first = reader.first(self.topics.main)
+            self.fixed_frame = BagTransforms(reader).choose_fixed_frame(
+                fixed_frame.lstrip("/"), first.header.frame_id.lstrip("/")
+            )
 
     def __len__(self) -> int:
         return self._count
@@ -63,7 +71,8 @@ class Bag:
         """Read frame after frame (see `Recording.frames`); frames without a pose are left out."""
         delivered, skipped = 0, 0
         error: TransformError | None = None
-        with _opened(self._path) as reader, _opened(self._path) as transform_reader:
+        map_from_fixed: Float64 | None = None
+        with BagReader(self._path) as reader, BagReader(self._path) as transform_reader:
             transforms = BagTransforms(transform_reader)
             for recorded_ns, main, companions in self._groups(reader):
                 stamp_ns, source = stamp_of(main.header), main.header.frame_id.lstrip("/")
@@ -76,23 +85,28 @@ class Bag:
                     continue
                 delivered += 1
                 lookup = partial(transforms.lookup, stamp_ns=stamp_ns, recorded_ns=recorded_ns)
-                yield self._decoded(main, companions, pose, lookup)
+                frame = self._decoded(main, companions, pose, lookup)
+                if map_from_fixed is None:
+                    map_from_fixed = _upright(frame) if source == self.fixed_frame else np.eye(4)
+                yield replace(frame, map_from_sensor=map_from_fixed @ frame.map_from_sensor)
         if error is not None and not delivered:
-            raise RecordingError(f"{self._path}: no frame can be placed: {error}") from error
+            raise RecordingError(f"{self._path.given}: no frame can be placed: {error}") from error
         if skipped:
             logger.warning("%s: %d frames left out, the last: %s", self.name, skipped, error)
+        if alone := self._count - delivered - skipped:
+            logger.warning(
+                "%s: %d depth images left out, without colour within %d ms",
+                self.name, alone, MAX_PAIR_GAP_NS // 10**6,
+            )  # fmt: skip
 
-    def _groups(self, reader: Any) -> Iterator[Group]:
+    def _groups(self, reader: BagReader) -> Iterator[Group]:
         """Messages of the main topic with what belongs to them."""
         topics = self.topics
         if not isinstance(topics, CameraTopics):
-            for _, recorded_ns, message in _messages(reader, [topics.main]):
+            for _, recorded_ns, message in reader.messages([topics.main]):
                 yield recorded_ns, message, ()
             return
-        infos = {
-            topic: next(_messages(reader, [topic]))[2]
-            for topic in {topics.info, topics.color_info}
-        }
+        infos = {topic: reader.first(topic) for topic in {topics.info, topics.color_info}}
         camera = BagCamera(topics, infos)
         for (recorded_ns, depth), color in _paired(reader, topics):
             yield recorded_ns, depth, (camera, color)
@@ -108,7 +122,7 @@ class Bag:
             image: DepthImage = camera.decode(main, color, lookup)
         except ValueError as error:
             raise RecordingError(
-                f"{self._path}: {self.topics.main} at {stamp_ns} ns: {error}"
+                f"{self._path.given}: {self.topics.main} at {stamp_ns} ns: {error}"
             ) from error
         if image.frame_from_camera is not None:
             map_from_frame = map_from_frame @ image.frame_from_camera
@@ -122,31 +136,18 @@ class Bag:
         return cloud
 
 
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    from rosbags.highlevel import AnyReader, AnyReaderError
-    from rosbags.rosbag2 import ReaderError
-    from rosbags.typesys import Stores, get_typestore
-
-    try:
-        with AnyReader([path], default_typestore=get_typestore(Stores.ROS2_HUMBLE)) as reader:
-            yield reader
-    except (AnyReaderError, ReaderError, OSError) as error:
-        raise RecordingError(f"{path} cannot be read as a bag: {error}") from error
+def _upright(frame: RecordedFrame) -> Float64:
+    """(4, 4) rotation to z up for a sensor that stood still: images show it, clouds have it."""
+    if not isinstance(frame.data, DepthImage):
+        return np.eye(4)
+    return map_from_world_for(find_up([(frame.data, frame.map_from_sensor)]))
 
 
-def _messages(reader: Any, topics: list[str]) -> Iterator[tuple[str, int, Any]]:
-    """(topic, time of recording, message) in the order of recording."""
-    chosen = [c for c in reader.connections if c.topic in topics]
-    for connection, recorded_ns, data in reader.messages(connections=chosen):
-        yield connection.topic, recorded_ns, reader.deserialize(data, connection.msgtype)
-
-
-def _paired(reader: Any, topics: CameraTopics) -> Iterator[tuple[Read, Any]]:
+def _paired(reader: BagReader, topics: CameraTopics) -> Iterator[tuple[Read, Any]]:
     """Each depth image with the colour image nearest in time, once a later one has come."""
     colors: deque[Any] = deque(maxlen=_KEPT)
     waiting: deque[Read] = deque(maxlen=_KEPT)
-    for topic, recorded_ns, message in _messages(reader, [topics.main, topics.color]):
+    for topic, recorded_ns, message in reader.messages([topics.main, topics.color]):
         if topic == topics.color:
             colors.append(message)
         else:

@@ -51,7 +51,7 @@ def choose_topics(types: Mapping[str, str], wanted: str) -> CloudTopic | CameraT
     if wanted:
         return sources[wanted]
     if len(sources) > 1:
-        raise RecordingError(f"the bag holds several sources: {listed}; choose one with `topic`")
+        raise RecordingError(f"the bag holds several sources: {listed}; choose one with --topic")
     if not sources:
         topics = ", ".join(f"{topic} ({kind})" for topic, kind in sorted(types.items()))
         raise RecordingError(
