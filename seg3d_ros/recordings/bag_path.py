@@ -47,11 +47,13 @@ class BagPath:
             raise RecordingError(
                 f"{file} was not closed by its recorder; `rosbag reindex` of ROS 1 repairs it"
             )
+        files = _bag_files(file) if file.is_dir() else [file]
+        self.remedy = _remedy(files[0] if len(files) == 1 else file)
+        _warn_of_logs(files)
         self._unpacked: tempfile.TemporaryDirectory[str] | None = None
         if file.suffix in _COMPRESSED:
             self._unpacked = tempfile.TemporaryDirectory(prefix="seg3d_")
             file = _unpack(file, Path(self._unpacked.name))
-        self.remedy = _remedy(file)
         self.readable: Path | RecoveredMcap = file
         if is_cut_off(file):
             self.readable = self._recovered(file)
@@ -72,6 +74,8 @@ class BagPath:
 
 def _remedy(file: Path) -> str:
     """Advice for a file, or a folder with metadata.yaml, that cannot be read."""
+    if file.suffix in _COMPRESSED:
+        return f"`unzstd {file}`, then {_remedy(file.with_suffix(''))}"
     if file.suffix == ".mcap":
         return f"`mcap recover {file} -o whole.mcap` saves what can be read"
     if file.suffix == ".db3":
@@ -82,6 +86,17 @@ def _remedy(file: Path) -> str:
         f"`ros2 bag reindex {file}` writes metadata.yaml anew, `mcap recover` and "
         "`sqlite3 FILE .recover` save what can be read of a damaged file"
     )
+
+
+def _warn_of_logs(files: list[Path]) -> None:
+    """Notice messages that a killed recorder has left in the write-ahead log of a database."""
+    for file in files:
+        log = file.with_name(f"{file.name}-wal")
+        if log.exists() and log.stat().st_size:
+            logger.warning(
+                "%s holds messages that are not read; "
+                "`sqlite3 %s 'PRAGMA wal_checkpoint(TRUNCATE)'` takes them over", log, file,
+            )  # fmt: skip
 
 
 def _bag_files(folder: Path) -> list[Path]:

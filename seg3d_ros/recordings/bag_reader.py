@@ -90,7 +90,7 @@ class BagReader:
         """Errors of the library as RecordingError: over damaged bytes it raises any kind."""
         try:
             yield
-        except RecordingError:
+        except ImportError:  # of the library itself
             raise
         except Exception as error:
             why = str(error)

@@ -102,8 +102,16 @@ def test_a_cut_database_is_refused_with_a_remedy(tmp_path):
     content = (folder / "bag.db3").read_bytes()
     (folder / "bag.db3").write_bytes(content[: int(len(content) * 0.7)])
     for path in (folder, folder / "bag.db3"):
-        with pytest.raises(RecordingError, match=r"malformed.*\.recover"):
+        with pytest.raises(RecordingError, match=r"malformed.*`sqlite3 .*bag\.db3 \.recover"):
             list(open_recording(path).frames())
+
+
+def test_messages_left_in_a_write_ahead_log_are_told_of(tmp_path, caplog):
+    folder = write(tmp_path / "bag", PLACED + CLOUDS, storage="sqlite3")
+    (folder / "bag.db3-wal").write_bytes(b"left by a recorder that was killed")
+    with caplog.at_level(logging.WARNING):
+        assert len(positions(folder)) == 3
+    assert "bag.db3-wal holds messages that are not read; `sqlite3 " in caplog.text
 
 
 def camera_frames() -> list[Event]:

@@ -34,8 +34,8 @@ def depth_image(width: int, height: int) -> np.ndarray:
     return np.full((height, width), 2000, np.uint16)
 
 
-def scannet(folder: Path, color_size: tuple[int, int] = (81, 60)) -> Path:
-    """Colour of the aspect 1.35 and depth of 4:3, as 1296x968 and 640x480 are nearly the same."""
+def scannet(folder: Path, color_size: tuple[int, int] = (81, 61)) -> Path:
+    """Colour and depth of nearly the same aspect, as the 1296x968 and 640x480 of ScanNet."""
     for number, pose in enumerate(POSES):
         save(folder / f"color/{number}.png", color_image(*color_size))
         save(folder / f"depth/{number}.png", depth_image(40, 30))
@@ -49,7 +49,7 @@ def scannet(folder: Path, color_size: tuple[int, int] = (81, 60)) -> Path:
 
 
 def test_scannet_colour_takes_the_size_of_the_depth(tmp_path):
-    frames = list(open_recording(scannet(tmp_path, (81, 61)), up="z").frames())
+    frames = list(open_recording(scannet(tmp_path), up="z").frames())
     assert len(frames) == 3
     assert frames[0].data.camera == Camera(40, 30, 30.0, 30.0, 19.5, 14.5)
     color = frames[0].data.color
