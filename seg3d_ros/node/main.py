@@ -9,16 +9,14 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import NoReturn
-
-import rclpy
-from rclpy.exceptions import ParameterException
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.lifecycle import TransitionCallbackReturn
-from rclpy.signals import SignalHandlerOptions
+from typing import TYPE_CHECKING, NoReturn
 
 from seg3d_ros.node.fastdds_segments import unlink_own_segments
-from seg3d_ros.node.seg3d_node import Seg3dNode
+
+if TYPE_CHECKING:  # ROS and the node take seconds to import: signals are to be caught meanwhile
+    from rclpy.executors import SingleThreadedExecutor
+
+    from seg3d_ros.node.seg3d_node import Seg3dNode
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +43,6 @@ def _leave(code: int) -> NoReturn:
 
 def _run(args: list[str] | None) -> int:
     signals = _signals_to_read()
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    executor = SingleThreadedExecutor()
     started, ended = threading.Event(), threading.Event()
 
     def end_on_signal() -> None:
@@ -59,6 +55,16 @@ def _run(args: list[str] | None) -> int:
         _leave(0)
 
     threading.Thread(target=end_on_signal, name="signals", daemon=True).start()
+
+    import rclpy
+    from rclpy.exceptions import ParameterException
+    from rclpy.executors import SingleThreadedExecutor
+    from rclpy.signals import SignalHandlerOptions
+
+    from seg3d_ros.node.seg3d_node import Seg3dNode
+
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    executor = SingleThreadedExecutor()
     try:
         node = Seg3dNode()
     except (ValueError, ParameterException) as error:  # the latter from ROS: type or range
@@ -91,6 +97,8 @@ def _signals_to_read() -> int:
 
 def _spin(executor: SingleThreadedExecutor, ended: Callable[[], bool]) -> None:
     """Run callbacks until the end; one that fails is logged, and the node stays up."""
+    import rclpy
+
     while rclpy.ok() and not ended():
         try:
             executor.spin_once()
@@ -100,6 +108,8 @@ def _spin(executor: SingleThreadedExecutor, ended: Callable[[], bool]) -> None:
 
 def _started(node: Seg3dNode) -> bool:
     """Configure and activate, unless somebody else is to do it."""
+    from rclpy.lifecycle import TransitionCallbackReturn
+
     if not node.settings.node.autostart:
         node.get_logger().info("autostart is off: waiting for a lifecycle manager to configure me")
         return True
