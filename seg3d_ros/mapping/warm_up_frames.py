@@ -3,43 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from seg3d_ros.mapping.depth_image import deproject
-from seg3d_ros.scene import Camera, Float32, Frame, UInt8
+from seg3d_ros.mapping.depth_image import DepthImage
+from seg3d_ros.mapping.registration import register_color
+from seg3d_ros.scene import Camera, Distortion, Float64, Frame
 
 _CAMERA = Camera(160, 120, 80.0, 80.0, 79.5, 59.5)
+_DISTORTED = replace(_CAMERA, distortion=Distortion((0.1, -0.05, 0.0, 0.0, 0.0)))
 _GRID = (_CAMERA.height, _CAMERA.width)
-_STEP_M = 0.3  # the camera moves on between frames, so that there is free space to carve
+_STEP_M = 0.1  # the camera moves on between frames, so that there is free space to carve
 
 
 def warm_up_frames() -> Iterator[Frame]:
     """Views of the same scene, in each memory layout and type that sensors give.
 
-    Compiled code differs by layout and type: depth images in millimetres and in metres, and
-    clouds (strided views, blue first), organised and not.
+    Compiled code differs by layout and type: depth images in millimetres and in metres, of
+    cameras with and without distortion, registered or not; clouds (strided views, blue first),
+    organised and not.
     """
-    for number, (points, colors, camera) in enumerate(_measurements()):
-        map_from_sensor = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 1], [0, 0, 0, 1.0]])
-        map_from_sensor[0, 3] = -_STEP_M * number
-        grid = None if number == 3 else _GRID
-        yield Frame(points, colors, number + 1, map_from_sensor, grid=grid, camera=camera)
+    images = [image for camera in (_CAMERA, _DISTORTED) for image in _images(camera)]
+    for number, image in enumerate(images):
+        yield Frame(
+            image.points(),
+            image.color.reshape(-1, 3),
+            number + 1,
+            _pose(number),
+            grid=_GRID,
+            camera=image.camera,
+        )
+    rows = np.zeros((_GRID[0] * _GRID[1], 4), np.float32)
+    rows[:, :3] = images[0].points()
+    colors = np.full((len(rows), 4), 128, np.uint8)
+    for number, grid in enumerate((_GRID, None), len(images)):
+        yield Frame(rows[:, :3], colors[:, 2::-1], number + 1, _pose(number), grid=grid)
 
 
-def _measurements() -> Iterator[tuple[Float32, UInt8, Camera | None]]:
+def _images(camera: Camera) -> Iterator[DepthImage]:
+    """Images as they come, the second half as of a camera that registers them itself."""
     depth = _depth()
-    millimetres = np.rint(depth * 1000).astype(np.uint16)
-    points = deproject(depth, _CAMERA, depth_unit=1.0)
-    colors = np.full((len(points), 4), 128, np.uint8)
-    contiguous = np.ascontiguousarray(colors[:, :3])
-    yield deproject(millimetres, _CAMERA, depth_unit=0.001), contiguous, _CAMERA
-    yield points, contiguous, _CAMERA
-    rows = np.zeros((len(points), 4), np.float32)
-    rows[:, :3] = points
-    for _ in ("organised", "a list"):
-        yield rows[:, :3], colors[:, 2::-1], None
+    color = np.full((*_GRID, 3), 128, np.uint8)
+    for values, unit in ((depth, 1.0), (np.rint(depth * 1000).astype(np.uint16), 0.001)):
+        image = DepthImage(color, values, unit, camera)
+        yield image
+        yield register_color(image, color, camera, np.eye(4))
+
+
+def _pose(number: int) -> Float64:
+    """(4, 4) map_from_camera: 1 m above the floor, each time further from the wall."""
+    pose = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 1], [0, 0, 0, 1.0]])
+    pose[0, 3] = -_STEP_M * number
+    return pose
 
 
 def _depth() -> npt.NDArray[np.float32]:

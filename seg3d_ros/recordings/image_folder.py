@@ -14,6 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.Image import Image as PillowImage
 
+from seg3d_ros.mapping.calibration import same_aspect
 from seg3d_ros.mapping.depth_image import DepthImage
 from seg3d_ros.recordings.camera_file import DepthCamera, resized, y_down
 from seg3d_ros.recordings.recording import RecordedFrame, RecordingError, rate_of
@@ -22,7 +23,6 @@ from seg3d_ros.recordings.up_axis import Up, find_up, map_from_world_for
 from seg3d_ros.scene import Float64, UInt8
 
 logger = logging.getLogger(__name__)
-_ASPECT_TOLERANCE = 0.01  # ScanNet: 1296x968 and 640x480
 _BILINEAR = 2  # of Pillow, whose name for it has moved; it averages when it makes images smaller
 _MIRROR_Y = np.diag([1.0, -1.0, 1.0, 1.0])
 
@@ -84,7 +84,7 @@ class ImageFolder:
         depth = read_depth(files.depth)
         size = (depth.shape[1], depth.shape[0])
         color, camera = read_color(files.color, size), self._camera.camera
-        if _same_aspect((camera.width, camera.height), size):
+        if same_aspect((camera.width, camera.height), size):
             camera = resized(camera, *size)
         try:
             return DepthImage(color, depth, self._camera.depth_unit, camera)
@@ -97,7 +97,7 @@ class ImageFolder:
         camera = (self._camera.camera.width, self._camera.camera.height)
         others = {"colour": image_size(self._files[0].color), "intrinsics": camera}
         for name, size in others.items():
-            if size != depth and _same_aspect(size, depth):
+            if size != depth and same_aspect(size, depth):
                 logger.info(
                     "%s: %s of %dx%d brought to the %dx%d of the depth images",
                     self.name, name, *size, *depth,
@@ -122,16 +122,11 @@ def image_size(path: Path) -> tuple[int, int]:
     return width, height
 
 
-def _same_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:
-    """True for two (width, height) that differ by a scale only, give or take one percent."""
-    return abs(size[0] * other[1] / (size[1] * other[0]) - 1) < _ASPECT_TOLERANCE
-
-
 def read_color(path: Path, size: tuple[int, int]) -> UInt8:
     """Read an image file as (H, W, 3) uint8 RGB, in another size if the aspect is the same."""
     with _opened(path) as image:
         rgb = image.convert("RGB")
-        if rgb.size != size and _same_aspect(rgb.size, size):
+        if rgb.size != size and same_aspect(rgb.size, size):
             rgb = rgb.resize(size, _BILINEAR)
         return np.asarray(rgb)
 

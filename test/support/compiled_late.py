@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import array
 import sys
+from dataclasses import replace
 
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 
 from seg3d_ros.mapping.cloud_decoder import Cloud, CloudField, CloudLayout, decode_cloud
+from seg3d_ros.mapping.depth_image import DepthImage
 from seg3d_ros.mapping.image_decoder import decode_depth
+from seg3d_ros.mapping.registration import register_color
 from seg3d_ros.pipeline import Perception, PerceptionSettings
-from seg3d_ros.recordings.recording import DepthImage, RecordedFrame, to_frame
+from seg3d_ros.recordings.recording import RecordedFrame, to_frame
+from seg3d_ros.scene import Camera, Distortion
 from support import toy_room
 
 CAMERA = toy_room.CAMERA
@@ -30,12 +34,14 @@ def compiled_kernels() -> set[tuple[str, str, str]]:
     return {(k.__module__, k.__name__, str(s)) for k in kernels for s in k.signatures}
 
 
-def as_image(depth: np.ndarray, color: np.ndarray, encoding: str) -> DepthImage:
+def as_image(
+    depth: np.ndarray, color: np.ndarray, encoding: str, camera: Camera = CAMERA
+) -> DepthImage:
     """Depth image whose bytes lie as in a message."""
     pixels = depth if encoding == "32FC1" else np.nan_to_num(depth * 1000).astype(np.uint16)
     data = array.array("B", pixels.tobytes())
     values, unit = decode_depth(encoding, HEIGHT, WIDTH, pixels.strides[0], data)
-    return DepthImage(color, values, unit, CAMERA)
+    return DepthImage(color, values, unit, camera)
 
 
 def as_cloud(depth: np.ndarray, color: np.ndarray, height: int) -> Cloud:
@@ -58,11 +64,14 @@ def main(model: str, prompt_model: str) -> None:
     perception.warm_up()
     before = compiled_kernels()
     assert before, "no kernel was found"
-    for number, pose in enumerate(toy_room.views(8)):
+    fisheye = replace(CAMERA, distortion=Distortion((0.01, 0.0, 0.0, 0.0), equidistant=True))
+    for number, pose in enumerate(toy_room.views(12)):
         depth, color = toy_room.cast(pose)
         data = (
             as_image(depth, color, "16UC1"),
             as_image(depth, color, "32FC1"),
+            as_image(depth, color, "16UC1", fisheye),
+            register_color(as_image(depth, color, "16UC1"), color, fisheye, np.eye(4)),
             as_cloud(depth, color, HEIGHT),
             as_cloud(depth, color, 1),
         )[number // 2]
