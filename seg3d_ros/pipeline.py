@@ -332,7 +332,7 @@ class Perception:
         objects = ObjectMap(self.settings.tracking)
         for _ in range(2):  # the second time there are objects to match
             objects.update(scene, self.segmenter.segment(scene))
-        click = scene.points[len(scene) // 2][None]
+        click = scene.points[len(scene) // 2][None].astype(np.float64)
         clicked = scene_for_clicks(trial, click[0], version=0, refine_id=0, last=None)
         self.prompt_segmenter.segment_at(clicked.scene, click, np.ones(1, bool))
         if self._encoder is not None:
