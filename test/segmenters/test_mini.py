@@ -60,8 +60,15 @@ def test_what_a_person_would_name_is_found_and_named(room):
     truth = json.loads((DEMO_ROOM / "objects.json").read_text())["objects"]
     found = {item["name"] for item in truth if any(names(item, made) for made in room.objects)}
     counts = Counter(item.label for item in room.objects)
-    assert {"chair", "sofa", "plant", "ball", "clock"} <= found, counts
-    assert counts["chair"] >= 3
+    assert {"chair", "sofa", "tv", "ball", "clock"} <= found, counts
+    assert counts["chair"] >= 4
+
+
+def test_the_floor_is_one_object_called_floor(room):
+    lowest = room.scene.voxel_keys[room.scene.points[:, 2] < 0.03]
+    floors = [item for item in room.objects if item.label == "floor"]
+    assert len(floors) == 1
+    assert np.isin(lowest, floors[0].voxel_keys).mean() > 0.97
 
 
 def names(item, made):
