@@ -86,6 +86,21 @@ class Camera:
     cy: float
     distortion: Distortion | None = None
 
+    def resized(self, width: int, height: int) -> Camera:
+        """Intrinsics at another resolution; pixel i reaches from i - ½ to i + ½."""
+        if (width, height) == (self.width, self.height):
+            return self
+        across, down = width / self.width, height / self.height
+        return dataclasses.replace(
+            self,
+            width=width,
+            height=height,
+            fx=self.fx * across,
+            fy=self.fy * down,
+            cx=(self.cx + 0.5) * across - 0.5,
+            cy=(self.cy + 0.5) * down - 0.5,
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:

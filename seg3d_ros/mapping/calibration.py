@@ -64,7 +64,7 @@ def calibration_of(info: Any, size: tuple[int, int], *, rectified: bool = False)
         ImageError: no calibration, an unknown lens model, or an image of another shape.
     """
     full = _full_camera(info, rectified=rectified)
-    camera = _scaled(_reduced(full, info, size), size)
+    camera = _reduced(full, info, size).resized(size[1], size[0])
     if rectified:
         return Calibration(camera, _frame_from_rectified(_numbers(info, "p")))
     return Calibration(camera, _frame_from_raw(_numbers(info, "r")))
@@ -129,23 +129,6 @@ def _reduced(camera: Camera, info: Any, size: tuple[int, int]) -> Camera:
             f"{width} x {height}; use the camera_info of the registered depth"
         )
     return reduced
-
-
-def _scaled(camera: Camera, size: tuple[int, int]) -> Camera:
-    """Intrinsics of the same image at another resolution; its outer borders stay."""
-    height, width = size
-    if (camera.height, camera.width) == size:
-        return camera
-    across, down = width / camera.width, height / camera.height
-    return replace(
-        camera,
-        width=width,
-        height=height,
-        fx=camera.fx * across,
-        fy=camera.fy * down,
-        cx=(camera.cx + 0.5) * across - 0.5,
-        cy=(camera.cy + 0.5) * down - 0.5,
-    )
 
 
 def _frame_from_raw(r: tuple[float, ...]) -> Float64 | None:

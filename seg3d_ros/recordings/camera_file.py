@@ -154,20 +154,6 @@ def _from_matrix(matrix: Any, width: int, height: int) -> Camera:
     return Camera(int(width), int(height), k[0, 0], k[1, 1], k[0, 2], k[1, 2])
 
 
-def resized(camera: Camera, width: int, height: int) -> Camera:
-    """The same camera with an image of another size; pixel i reaches from i - ½ to i + ½."""
-    across, down = width / camera.width, height / camera.height
-    return replace(
-        camera,
-        width=width,
-        height=height,
-        fx=camera.fx * across,
-        fy=camera.fy * down,
-        cx=(camera.cx + 0.5) * across - 0.5,
-        cy=(camera.cy + 0.5) * down - 0.5,
-    )
-
-
 def y_down(camera: Camera) -> Camera:
     """The same camera with its y axis down, as an optical frame has it."""
     return replace(camera, fy=abs(camera.fy))

@@ -16,7 +16,7 @@ from PIL.Image import Image as PillowImage
 
 from seg3d_ros.mapping.calibration import same_aspect
 from seg3d_ros.mapping.depth_image import DepthImage
-from seg3d_ros.recordings.camera_file import DepthCamera, resized, y_down
+from seg3d_ros.recordings.camera_file import DepthCamera, y_down
 from seg3d_ros.recordings.recording import RecordedFrame, RecordingError, rate_of
 from seg3d_ros.recordings.trajectory import is_rigid
 from seg3d_ros.recordings.up_axis import Up, find_up, map_from_world_for
@@ -85,7 +85,7 @@ class ImageFolder:
         size = (depth.shape[1], depth.shape[0])
         color, camera = read_color(files.color, size), self._camera.camera
         if same_aspect((camera.width, camera.height), size):
-            camera = resized(camera, *size)
+            camera = camera.resized(*size)
         try:
             return DepthImage(color, depth, self._camera.depth_unit, camera)
         except ValueError as error:
