@@ -134,7 +134,8 @@ def test_batches_move_with_all_their_tensors():
     points, colors = clouds(3, 2)
     labels = torch.arange(5)
     names = ("one", "other")
-    batch = SceneBatch(points, colors, points, labels, labels, (3, 2), names, share=points[:, 0])
+    more = {"share": points[:, 0], "segments": labels[:, None]}
+    batch = SceneBatch(points, colors, points, labels, labels, (3, 2), names, **more)
     moved = batch.to("meta")
     assert len(moved) == 2 and moved.names == batch.names and moved.sizes == batch.sizes
     tensors = [v for v in vars(moved).values() if isinstance(v, torch.Tensor)]
