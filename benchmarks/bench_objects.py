@@ -59,6 +59,7 @@ class _RandomEncoder:
     dimension = DIMENSION
     temperature = 0.05
     templates = ("{}",)
+    latin_only = False
 
     def encode(self, texts: list[str]) -> Float32:
         return _unit_vectors(len(texts))

@@ -22,7 +22,7 @@ from seg3d_ros.mapping.voxel_map import IntegrationReport, MapSettings, VoxelMap
 from seg3d_ros.mapping.warm_up_frames import warm_up_frames
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.object_map import ObjectMap, TrackingSettings
-from seg3d_ros.objects.query import Match, Query, run_query
+from seg3d_ros.objects.query import Match, Query, query_remarks, run_query
 from seg3d_ros.objects.storage import MAX_BYTES, MapFileError, load_map, save_map
 from seg3d_ros.scene import Bool, Float64, Frame, Instances, Scene
 from seg3d_ros.segmenters.registry import load_prompt_segmenter, load_segmenter
@@ -230,6 +230,10 @@ class Perception:
     def query(self, query: Query) -> list[Match]:
         """Rank the known objects; see `objects.query.run_query` for the errors."""
         return run_query(self._objects.confirmed(), query, self.vocabulary)
+
+    def query_remarks(self, query: Query) -> list[str]:
+        """Sentences about words of the query that no object can have, or that mean nothing."""
+        return query_remarks(self._objects.confirmed(), query, self.vocabulary)
 
     def get(self, object_id: int) -> MapObject:
         """The known object with this id.

@@ -49,13 +49,18 @@ def chosen_words(labels: tuple[str, ...], vocabulary: str | None) -> list[str]:
 
 
 def _one_word_each(args: list[str]) -> Iterator[str]:
-    """Words after `--labels` up to the next option; "-wall" is a word, "-o" is an option."""
+    """Words after `--labels` up to the next option."""
     taking = False
     for word in args:
         if word == _LABELS:
             taking = True
-        elif taking and not (word.startswith("--") or (word[:1] == "-" and len(word) == 2)):
+        elif taking and not _is_option(word):
             yield f"{_LABELS}={word}"
         else:
             taking = False
             yield word
+
+
+def _is_option(word: str) -> bool:
+    """Whether it is an option: "--model" and "-o" are, the words "-wall" and "-墙" are not."""
+    return word.startswith("--") or (word.isascii() and word[:1] == "-" and len(word) == 2)

@@ -11,7 +11,8 @@ from seg3d_ros.evaluation.overlaps import NO_CLASS, Overlaps
 from seg3d_ros.scene import Float32, Int64
 from seg3d_ros.text.cache import EmbeddingCache
 from seg3d_ros.text.encoder import TextEncoder, load_text_encoder
-from seg3d_ros.text.vocabulary import BACKGROUND, Vocabulary
+from seg3d_ros.text.labels import BACKGROUND
+from seg3d_ros.text.vocabulary import Vocabulary
 
 NOT_FOUND = -1
 _FOUND_IOU = 0.5

@@ -19,6 +19,7 @@ from seg3d_ros.msg import ErrorCode
 from seg3d_ros.node.conversions import header_msg, instance_msg, stamp_ns
 from seg3d_ros.node.outputs import Outputs, cloud_of_object
 from seg3d_ros.node.request_lane import MAX_WAITING, RequestLane
+from seg3d_ros.node.throttle import Throttle
 from seg3d_ros.node.transform_source import TransformSource, lookup_for_request
 from seg3d_ros.objects.object_map import UnknownObjectError
 from seg3d_ros.objects.query import NoEmbeddingsError, Query
@@ -27,6 +28,7 @@ from seg3d_ros.pipeline import EmptyMapError, Perception
 from seg3d_ros.scene import Bool, Float64
 from seg3d_ros.segmenters.segmenter import NothingThereError
 from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
+from seg3d_ros.text.labels import check_text
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +85,7 @@ class Services:
         self._tf_timeout = tf_timeout
         self._requests = RequestLane("requests")
         self._segmentations = RequestLane("segment_now")
+        self._throttle = Throttle(log)
         # An answer that is awaited would block every other callback of an exclusive group.
         self._group = ReentrantCallbackGroup()
         self._services = [
@@ -112,7 +115,8 @@ class Services:
     def _set_vocabulary(self, request: Any, response: Any) -> None:
         vocabulary = self._perception.set_vocabulary(request.labels, request.prompt_templates)
         response.version = vocabulary.version
-        response.message = f"{len(vocabulary.entries)} labels, version {vocabulary.version}"
+        summary = f"{len(vocabulary.entries)} labels, version {vocabulary.version}"
+        response.message = "; ".join([summary, *vocabulary.warnings])
         self._outputs.publish_vocabulary(vocabulary, self._perception.text_model)
         self._publish_objects()
 
@@ -156,7 +160,10 @@ class Services:
         response.header = header_msg(self._fixed_frame, stamp)
         response.instances = [instance_msg(match.object) for match in matches]
         response.scores = [float(match.score) for match in matches]
-        response.message = f"{len(matches)} objects"
+        remarks = self._perception.query_remarks(query)
+        for remark in remarks:
+            self._throttle.warning(remark, "query: %s", remark)
+        response.message = "; ".join([f"{len(matches)} objects", *remarks])
 
     def _get_object_cloud(self, request: Any, response: Any) -> None:
         item = self._perception.get(request.id)
@@ -285,6 +292,6 @@ def _checked_clicks(points: Any, foreground: Any, name: str) -> Bool:
         )
     if not flags.any():
         raise ValueError("all points are background; at least one must be on the object")
-    if len(name) > MAX_NAME or (name and not name.isprintable()):
-        raise ValueError(f"name must be 1 to {MAX_NAME} printable characters")
+    if name:
+        check_text(name, "name", max_length=MAX_NAME)
     return flags

@@ -17,7 +17,7 @@ from seg3d_ros.objects.box import voxel_box
 from seg3d_ros.objects.ids import MAX_ID
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.scene import Float32, Float64, Int64, MapGrid
-from seg3d_ros.text.vocabulary import check_text
+from seg3d_ros.text.labels import check_text
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 

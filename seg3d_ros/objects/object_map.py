@@ -21,7 +21,8 @@ from seg3d_ros.objects.tracking import Track
 from seg3d_ros.objects.update import Observation, TrackingReport, take_in
 from seg3d_ros.scene import Bool, Float32, Float64, Instances, Int64, MapGrid, Scene
 from seg3d_ros.sparse.hash_index import build_index, find_rows
-from seg3d_ros.text.vocabulary import Vocabulary, check_text
+from seg3d_ros.text.labels import check_text
+from seg3d_ros.text.vocabulary import Vocabulary
 
 __all__ = ["ObjectMap", "TrackingReport", "TrackingSettings", "UnknownObjectError"]
 

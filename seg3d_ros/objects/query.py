@@ -10,7 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from seg3d_ros.objects.map_object import MapObject
-from seg3d_ros.text.vocabulary import Vocabulary, check_text
+from seg3d_ros.objects.negation import refuse_negation
+from seg3d_ros.text.labels import BACKGROUND, check_text, fold, is_latin
+from seg3d_ros.text.vocabulary import Vocabulary
 
 MAX_QUERY_LENGTH = 1000  # characters; more than any text encoder here reads
 
@@ -24,8 +26,8 @@ class Query:
     """Conditions that must all hold; an empty one always does.
 
     Attributes:
-        text: free text; objects are ranked by how well they fit it.
-        label: exact label, its case is ignored.
+        text: free text without negations; objects are ranked by how well they fit it.
+        label: a label or any of its synonyms; case is ignored.
         ids: object ids.
         near: (x, y, z) in the map frame, metres, or None.
         radius: largest distance of an object's box from `near`, metres; 0: anywhere.
@@ -48,6 +50,7 @@ class Query:
         for name in ("text", "label"):
             if getattr(self, name):
                 check_text(getattr(self, name), f"the query's {name}", max_length=MAX_QUERY_LENGTH)
+        refuse_negation(self.text)
         if self.near is not None and not all(map(math.isfinite, self.near)):
             raise ValueError(f"near is {self.near}; give three finite numbers in metres")
         if not 0 <= self.radius < math.inf:
@@ -82,9 +85,12 @@ def run_query(
     """
     matches = [Match(found, found.score) for found in objects]
     if query.text:
-        matches = _by_text(objects, query.text.strip(), vocabulary)
+        matches = _by_text(objects, query.text, vocabulary)
+    labels = _synonyms(query.label, vocabulary)
     fitting = [
-        match for match in matches if match.score >= query.min_score and _fits(match.object, query)
+        match
+        for match in matches
+        if match.score >= query.min_score and _fits(match.object, query, labels)
     ]
     if query.text:
         fitting.sort(key=lambda match: -match.score)
@@ -96,10 +102,49 @@ def run_query(
     return fitting[: query.max_results or None]
 
 
-def _fits(found: MapObject, query: Query) -> bool:
+def query_remarks(
+    objects: Sequence[MapObject], query: Query, vocabulary: Vocabulary | None
+) -> list[str]:
+    """Reasons in the words of a query why its answer may be empty or chance, as sentences."""
+    remarks = []
+    if query.label:
+        labels = _synonyms(query.label, vocabulary)
+        if not any(fold(found.label) in labels for found in objects):
+            remarks += _why_unnamed(query.label, vocabulary)
+    encoder = vocabulary.encoder if vocabulary else None
+    if query.text and encoder is not None and encoder.latin_only and not is_latin(query.text):
+        remarks.append(
+            f"{query.text!r} is in a script that {encoder.name} does not know: the order of the "
+            "answer is chance; ask in English"
+        )
+    return remarks
+
+
+def _why_unnamed(label: str, vocabulary: Vocabulary | None) -> list[str]:
+    if vocabulary is None or vocabulary.encoder is None:
+        return ["the model gives no embeddings: only clicks with a name name an object"]
+    known = vocabulary.find(label)
+    if known is None:
+        return [f"{label!r} is not in vocabulary {vocabulary.version}"]
+    if known.background:
+        return [f"{label!r} is shown as {BACKGROUND!r} in vocabulary {vocabulary.version}"]
+    return []
+
+
+def _synonyms(label: str, vocabulary: Vocabulary | None) -> set[str]:
+    """Folded names that objects with this label may have."""
+    names = {fold(label)}
+    known = vocabulary.find(label) if vocabulary else None
+    # An object shown as background may be of any background label, not just of this one.
+    if known is not None and not known.background:
+        names.update(map(fold, known.words))
+    return names
+
+
+def _fits(found: MapObject, query: Query, labels: set[str]) -> bool:
     if query.ids and found.id not in query.ids:
         return False
-    if query.label and found.label.casefold() != query.label.strip().casefold():
+    if query.label and fold(found.label) not in labels:
         return False
     if query.near is not None and query.radius > 0:
         return found.box.distance(np.array(query.near)) <= query.radius
@@ -125,6 +170,7 @@ def _by_text(
             f"{vocabulary.encoder.name}; ask for a label, an id or a region, or segment with a "
             "model that gives embeddings"
         )
+    text = check_text(text, "text", max_length=MAX_QUERY_LENGTH)
     cosines = np.stack([e for _, e in fitting]) @ vocabulary.embed_text(text)
     return [
         Match(found, cosine) for (found, _), cosine in zip(fitting, cosines.tolist(), strict=True)

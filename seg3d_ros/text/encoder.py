@@ -21,12 +21,14 @@ class TextEncoder(Protocol):
         dimension: D, length of a vector.
         temperature: what cosines are divided by before the softmax over a vocabulary.
         templates: sentences around each word that suit it, "{}" stands for the word.
+        latin_only: it has learned no other script than the Latin one.
     """
 
     name: str
     dimension: int
     temperature: float
     templates: tuple[str, ...]
+    latin_only: bool
 
     def encode(self, texts: Sequence[str]) -> Float32:
         """Embed N texts into (N, D) float32 unit vectors; may be called from several threads."""

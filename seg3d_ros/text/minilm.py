@@ -29,6 +29,7 @@ class MiniLM:
     # The model was trained with a softmax over 20 times the cosine.
     temperature = 0.05
     templates: tuple[str, ...] = ("{}", "a {}", "a photo of a {}", "a {} in a room")
+    latin_only = True  # other letters are single tokens without meaning, CJK mostly [UNK]
 
     def __init__(self, folder: Path | None = None, *, device: str = "auto") -> None:
         """Find the packages, load nothing.

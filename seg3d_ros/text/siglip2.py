@@ -48,6 +48,7 @@ class SigLIP2:
         "this is a photo of {}",
         "a {} in a scene",
     )
+    latin_only = False
 
     def __init__(self, folder: Path | None = None, *, device: str = "auto") -> None:
         """Find the packages, load nothing.

@@ -11,6 +11,7 @@ probability is the sum of theirs.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -24,11 +25,19 @@ from seg3d_ros.scene import Float32
 from seg3d_ros.text.cache import EmbeddingCache
 from seg3d_ros.text.encoder import TextEncoder
 from seg3d_ros.text.ensemble import all_texts, embed_ensembles
+from seg3d_ros.text.labels import (
+    BACKGROUND,
+    Label,
+    check_text,
+    fold,
+    holds_commas,
+    is_latin,
+    parse_labels,
+)
 
-BACKGROUND = "background"  # shown name of everything that is marked with a minus
-MAX_LABELS = 10_000
+logger = logging.getLogger(__name__)
+
 MAX_TEXTS = 200_000  # labels x synonyms x templates: some minutes of encoding
-MAX_LENGTH = 200  # characters of a label, a template
 MAX_CANDIDATES = 5
 _REMEMBERED_QUERIES = 256
 _ENCODED_AT_ONCE = 64  # labels; a step of the progress bar
@@ -42,22 +51,6 @@ class Candidate(NamedTuple):
     probability: float
 
 
-def check_text(text: str, what: str, *, max_length: int = MAX_LENGTH) -> str:
-    """Strip a text that somebody typed and refuse what cannot be one.
-
-    Raises:
-        ValueError: it is empty, too long, or holds control characters; the message names `what`.
-    """
-    text = text.strip()
-    if not text:
-        raise InputError(f"{what} is empty; give at least one character")
-    if len(text) > max_length:
-        raise InputError(f"{what} has {len(text)} characters; {max_length} are allowed")
-    if not text.isprintable():
-        raise InputError(f"{what} {text!r} holds control characters; remove them")
-    return text
-
-
 class Vocabulary:
     """Labels and their embeddings; nothing changes after construction, so threads may share it.
 
@@ -67,6 +60,7 @@ class Vocabulary:
         templates: sentences around each word, "{}" stands for it.
         version: of whoever numbers vocabularies.
         encoder: text encoder whose space the embeddings live in, or None.
+        warnings: sentences about labels that are probably a mistake; they are logged as well.
     """
 
     def __init__(
@@ -91,7 +85,7 @@ class Vocabulary:
         Raises:
             ValueError: a label or template is empty, too long, doubled or not printable.
         """
-        parsed = _parse_labels(labels)
+        parsed = parse_labels(labels)
         suited = encoder.templates if encoder else ("{}",)
         self.templates = _parse_templates(templates or suited)
         texts = sum(len(label.words) for label in parsed) * len(self.templates)
@@ -108,6 +102,10 @@ class Vocabulary:
         self.entries = tuple(label.entry for label in parsed)
         self.version = version
         self.encoder = encoder
+        self.warnings = _warnings(parsed, encoder)
+        for warning in self.warnings:
+            logger.warning("%s", warning)
+        self._by_word = {fold(word): label for label in parsed for word in label.words}
         self._embeddings = self._embed_labels(things + background, cache) if encoder else None
         self._queries: OrderedDict[str, Float32] = OrderedDict()
         self._queries_lock = threading.Lock()
@@ -125,6 +123,13 @@ class Vocabulary:
         if self._embeddings is None:
             raise InputError("this vocabulary has no text encoder; it has no embeddings")
         return self._embeddings
+
+    def find(self, word: str) -> Label | None:
+        """The label that has this word as a synonym, its case ignored; None: no label has.
+
+        A whole entry, "sofa|couch", is found as well.
+        """
+        return self._by_word.get(fold(word.removeprefix("-").split("|")[0]))
 
     def can_classify(self, embeddings_dimension: int) -> bool:
         """Whether embeddings of this length can be compared with the labels."""
@@ -212,12 +217,6 @@ class Vocabulary:
         return embeddings
 
 
-class _Label(NamedTuple):
-    entry: str  # as it was given, without needless spaces and doubled words
-    words: tuple[str, ...]
-    background: bool
-
-
 def _in_steps(rows: list[int]) -> Iterator[list[int]]:
     """Cut the rows into steps; a bar shows on a terminal how many are done."""
     hidden = None if len(rows) >= _PROGRESS_FROM else True  # None: unless this is a terminal
@@ -228,32 +227,19 @@ def _in_steps(rows: list[int]) -> Iterator[list[int]]:
             progress.update(len(step))
 
 
-def _parse_labels(labels: Sequence[str]) -> list[_Label]:
-    if not labels:
-        raise InputError("the vocabulary is empty; give at least one label")
-    if len(labels) > MAX_LABELS:
-        raise InputError(f"the vocabulary has {len(labels)} labels; {MAX_LABELS} are allowed")
-    owners: dict[str, int] = {}
-    parsed = []
-    for number, entry in enumerate(labels, 1):
-        label = _parse_label(entry, number)
-        for word in label.words:
-            other = owners.setdefault(word.casefold(), number)
-            if other != number:
-                raise InputError(f"{word!r} stands in labels {other} and {number}; remove one")
-        parsed.append(label)
-    return parsed
-
-
-def _parse_label(entry: str, number: int) -> _Label:
-    entry = check_text(entry, f"label {number}")
-    marked = entry.startswith("-")
-    synonyms = entry.removeprefix("-").split("|")
-    words = tuple(
-        dict.fromkeys(check_text(word, f"a synonym of label {number}") for word in synonyms)
-    )
-    background = marked or words[0].casefold() == BACKGROUND
-    return _Label("-" * marked + "|".join(words), words, background)
+def _warnings(labels: Sequence[Label], encoder: TextEncoder | None) -> tuple[str, ...]:
+    warnings = []
+    listed = [label.entry for label in labels if holds_commas(label.entry)]
+    if listed:
+        warnings.append(f"label {listed[0]!r} holds commas; one label a word?")
+    if encoder is not None and encoder.latin_only:
+        foreign = [label.entry for label in labels if not all(map(is_latin, label.words))]
+        if foreign:
+            warnings.append(
+                f"{len(foreign)} of {len(labels)} labels, such as {foreign[0]!r}, are in a script "
+                f"that {encoder.name} does not know: what they name is chance; use English words"
+            )
+    return tuple(warnings)
 
 
 def _parse_templates(templates: Sequence[str]) -> tuple[str, ...]:

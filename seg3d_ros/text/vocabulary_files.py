@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seg3d_ros.errors import InputError
-from seg3d_ros.text.vocabulary import MAX_LABELS, MAX_LENGTH
+from seg3d_ros.text.labels import MAX_LABELS, MAX_LENGTH
 
 _FOLDER = Path(__file__).parent / "vocabularies"
 _MAX_BYTES = 4 * MAX_LABELS * MAX_LENGTH  # the longest UTF-8 of the largest vocabulary

@@ -96,6 +96,7 @@ class Letters:
 
     name, dimension, temperature = "siglip2-so400m-patch14-224", 1152, 0.1
     templates = ("{}",)
+    latin_only = False
 
     def encode(self, texts):
         vectors = np.zeros((len(texts), self.dimension), np.float32)

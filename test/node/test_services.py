@@ -279,6 +279,14 @@ def test_vocabularies_that_are_refused(
     wait_until(lambda: vocabularies and vocabularies[-1].version == version + 1, "the words")
 
 
+def test_remarks_on_words_come_with_the_answer(robot: Robot) -> None:
+    listed = set_vocabulary(robot, "chair,table")
+    assert listed.success and "holds commas" in listed.message
+    chairs = query(robot, label="chair")
+    assert chairs.success and chairs.message.startswith("0 objects; the model gives no embeddings")
+    assert_refused(query(robot, text="not a chair"), ErrorCode.INVALID_ARGUMENT)
+
+
 # -- save_map, load_map, segment_now, clear_map ------------------------------------------------
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seg3d_ros.objects.object_map import ObjectMap, TrackingSettings
-from seg3d_ros.objects.query import NoEmbeddingsError, Query, run_query
+from seg3d_ros.objects.query import NoEmbeddingsError, Query, query_remarks, run_query
 from seg3d_ros.text.vocabulary import Vocabulary
 
 WORDS = ["mug", "lamp", "chair"]
@@ -98,3 +98,66 @@ def test_text_without_embeddings_says_what_to_do(objects, encoder, world) -> Non
 def test_conditions_without_sense_are_refused(condition: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Query(**condition)
+
+
+def test_a_label_is_found_by_any_of_its_synonyms(objects, encoder) -> None:
+    vocabulary = Vocabulary(["lamp|light|Lüster", "mug"], encoder=encoder)
+    for asked in ("light", " LAMP", "Lu\u0308ster", "lamp|light|Lüster"):
+        query = Query(label=asked)
+        assert labels(run_query(objects, query, vocabulary)) == ["lamp"]
+        assert query_remarks(objects, query, vocabulary) == []
+    assert run_query(objects, Query(label="light"), None) == []
+
+
+def test_a_label_that_nothing_can_have_is_told(objects, encoder) -> None:
+    vocabulary = Vocabulary(["lamp", "sofa|couch", "-wall"], encoder=encoder, version=2)
+
+    def remarks(label: str, words: Vocabulary | None = vocabulary) -> list[str]:
+        assert run_query(objects, Query(label=label), words) == []
+        return query_remarks(objects, Query(label=label), words)
+
+    assert remarks("microwave") == ["'microwave' is not in vocabulary 2"]
+    assert remarks("wall") == ["'wall' is shown as 'background' in vocabulary 2"]
+    assert remarks("couch") == []  # looked for, and not there
+    for no_names in (None, Vocabulary(["sofa"])):
+        assert "gives no embeddings" in remarks("sofa", no_names)[0]
+    # An object keeps the name that a click gave it, whatever the vocabulary says.
+    assert query_remarks(objects, Query(label="chair"), vocabulary) == []
+
+
+def test_text_in_a_script_that_the_encoder_lacks_is_told(objects, encoder) -> None:
+    vocabulary = Vocabulary(["lamp"], encoder=encoder)
+    (remark,) = query_remarks(objects, Query(text="椅子"), vocabulary)
+    assert "script" in remark and "English" in remark
+    assert query_remarks(objects, Query(text="un café"), vocabulary) == []
+    encoder.latin_only = False
+    assert query_remarks(objects, Query(text="椅子"), vocabulary) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not a chair",
+        "Anything except chairs",
+        "anything but chairs",
+        "something to sit on, but not a chair",
+        "any furniture but chairs",
+        "things that aren\u2019t chairs",
+        "no chairs",
+        "everything other than the sofa",
+    ],
+)
+def test_negations_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="negation is not understood"):
+        Query(text=text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a notebook", "chair no. 5", "No 5 chair", "small but heavy", "knot", "nothing but chairs",
+        'a sign that says "do not enter"', "a button", "cup without a handle", "walnut table",
+    ],
+)  # fmt: skip
+def test_what_only_resembles_a_negation_is_asked(text: str) -> None:
+    assert Query(text=text).text == text

@@ -15,6 +15,7 @@ class WordVectors:
     dimension = 32
     temperature = 0.1
     templates = ("{}", "a {}")
+    latin_only = True
 
     def __init__(self) -> None:
         self.encoded: list[str] = []

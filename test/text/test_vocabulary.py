@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from seg3d_ros.text.cache import EmbeddingCache
-from seg3d_ros.text.vocabulary import BACKGROUND, MAX_LABELS, Vocabulary
+from seg3d_ros.text.labels import BACKGROUND, MAX_LABELS
+from seg3d_ros.text.vocabulary import Vocabulary
 
 
 def test_synonyms_make_one_label_with_the_first_word_shown() -> None:

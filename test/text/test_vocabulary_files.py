@@ -4,8 +4,9 @@ import importlib.util
 
 import pytest
 
+from seg3d_ros.text.labels import BACKGROUND
 from seg3d_ros.text.minilm import WEIGHTS_PACKAGE
-from seg3d_ros.text.vocabulary import BACKGROUND, Vocabulary
+from seg3d_ros.text.vocabulary import Vocabulary
 from seg3d_ros.text.vocabulary_files import bundled_vocabularies, load_vocabulary_file
 
 # Labels and those of them that are background, as the benchmarks publish them.
