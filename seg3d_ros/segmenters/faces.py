@@ -13,6 +13,7 @@ import numpy as np
 from seg3d_ros.scene import Bool
 from seg3d_ros.segmenters.convexity import CONTACT_DISTANCE, join
 from seg3d_ros.segmenters.planes import Planes, covered_area
+from seg3d_ros.segmenters.point_blocks import PointBlocks, rows_by_label
 from seg3d_ros.segmenters.surface import Int32, Surface, dot, square_distance
 
 ROOM_AREA = 2.5  # m²; larger planes are floors and walls
@@ -21,6 +22,7 @@ PARALLEL = 0.95  # cosine of the angle between those
 MIN_DEPTH_M = 0.12  # how far a body reaches back behind its face; a table top's edge does not
 MIN_RIM_SHARE = 0.2
 BEHIND_SHARE = 0.9  # of the body's voxels
+_BLOCK = 12.0  # voxels
 
 
 def give_faces_to_bodies(surface: Surface, planes: Planes, part_of: Int32) -> tuple[Int32, Int32]:
@@ -39,11 +41,7 @@ def give_faces_to_bodies(surface: Surface, planes: Planes, part_of: Int32) -> tu
     total = parts + len(planes)
     if not len(planes):
         return planes.plane_of, part_of
-    inside, deepest = _reach_behind(
-        surface.points, label, planes.normals, planes.offsets, surface.voxel_size, total
-    )
-    size = np.bincount(label[label >= 0], minlength=total)
-    behind = (deepest > MIN_DEPTH_M) & (inside >= BEHIND_SHARE * size)  # (P, labels)
+    behind = _lie_behind(surface, planes, label, total)
     behind[:, parts:] &= behind[:, parts:].T.copy()  # two faces: each lies behind the other
     voxel, other = _touching(surface, label, parts)
     face = _faces(surface, planes, behind, voxel, other)
@@ -59,15 +57,32 @@ def give_faces_to_bodies(surface: Surface, planes: Planes, part_of: Int32) -> tu
     )
 
 
+def _lie_behind(surface: Surface, planes: Planes, label: Int32, total: int) -> Bool:
+    """Of which planes the body of each label lies behind, (P, labels) bool."""
+    rows = np.flatnonzero(label >= 0)
+    blocks = PointBlocks.of(
+        surface.points[rows], _BLOCK * surface.voxel_size, label[rows].astype(np.int64)
+    )
+    inside, deep = _count_behind(
+        *(surface.points[rows[blocks.order]], blocks.starts, blocks.centers, 0.501 * blocks.edge),
+        label[rows[blocks.order[blocks.starts[:-1]]]],
+        *(planes.normals, planes.offsets, surface.voxel_size, total),
+    )
+    size = np.bincount(label[rows], minlength=total)
+    behind: Bool = deep & (inside >= BEHIND_SHARE * size)
+    return behind
+
+
 def _faces(surface: Surface, planes: Planes, behind: Bool, voxel: Int32, other: Int32) -> Bool:
     """Planes of which enough of the rim bends backwards into a body, (P,) bool."""
     plane = planes.plane_of[voxel]
     bent = np.unique(voxel[behind[plane, other]])
     # The voxels that touch a neighbouring surface form a band two voxels wide.
+    bent_of_plane = rows_by_label(planes.plane_of[bent], len(planes))
     bent_length = np.array(
         [
-            covered_area(surface, bent[planes.plane_of[bent] == p], planes.normals[p])
-            for p in range(len(planes))
+            covered_area(surface, bent[rows], normal)
+            for rows, normal in zip(bent_of_plane, planes.normals, strict=True)
         ]
     ) / (2.0 * surface.voxel_size)
     rim_length = 4.0 * np.sqrt(planes.areas)
@@ -117,20 +132,28 @@ def _touching(surface, label, parts):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def _reach_behind(points, label, normals, offsets, tolerance, labels):  # type: ignore[no-untyped-def]
-    """Of each label, the voxels that are not before each plane and their greatest depth.
+def _count_behind(  # type: ignore[no-untyped-def]
+    points, starts, centers, half, label, normals, offsets, tolerance, labels
+):
+    """Of each plane and label: voxels that are not before it, and whether any lies deep behind.
 
-    Returns:
-        (inside, deepest): (P, labels) counts, and metres.
+    Points are asked one by one only where the plane passes through their block.
     """
     inside = np.zeros((len(offsets), labels), np.int64)
-    deepest = np.zeros((len(offsets), labels))
-    for i in range(label.size):
-        own = label[i]
-        if own < 0:
-            continue
-        for p in range(len(offsets)):
-            depth = offsets[p] - dot(points, i, normals, p)
-            inside[p, own] += depth > -tolerance
-            deepest[p, own] = max(deepest[p, own], depth)
-    return inside, deepest
+    deep = np.zeros((len(offsets), labels), np.bool_)
+    for p in range(len(offsets)):
+        slack = half * (abs(normals[p, 0]) + abs(normals[p, 1]) + abs(normals[p, 2]))
+        for block in range(len(label)):
+            own = label[block]
+            depth = offsets[p] - dot(centers, block, normals, p)
+            if depth + slack <= -tolerance:
+                continue
+            if depth - slack > MIN_DEPTH_M:
+                inside[p, own] += starts[block + 1] - starts[block]
+                deep[p, own] = True
+                continue
+            for i in range(starts[block], starts[block + 1]):
+                depth = offsets[p] - dot(points, i, normals, p)
+                inside[p, own] += depth > -tolerance
+                deep[p, own] |= depth > MIN_DEPTH_M
+    return inside, deep

@@ -15,12 +15,14 @@ from seg3d_ros.scene import Bool, Float32, Float64, Instances, Int64, Scene
 from seg3d_ros.segmenters.convexity import find_contacts
 from seg3d_ros.segmenters.faces import ROOM_AREA
 from seg3d_ros.segmenters.layout import GeometricSettings, Layout, take_apart
+from seg3d_ros.segmenters.point_blocks import PointBlocks, rows_by_label
 
 RELIEF = 1.5  # plane thicknesses; flat parts that rise less are debris of the plane
 ROOM_RELIEF_M = 0.1  # of floors and walls, where pose errors put second sheets beside the first
 MOSTLY = 0.9  # of the voxels of a part
 STRIP_WIDTH = 4.0  # voxels
 PARALLEL = 0.85  # mean cosine between the normals of such a part and of the plane
+_BLOCK = 12.0  # voxels
 TYPICAL_VOXELS = 60  # size at which half of the score for being well observed is reached
 
 
@@ -114,18 +116,23 @@ def _is_debris(layout: Layout, parts: _Parts, settings: GeometricSettings) -> Bo
     rows = np.flatnonzero(layout.part_of >= 0)
     own, points = layout.part_of[rows], layout.surface.points[rows]
     planes, voxel = layout.planes, layout.surface.voxel_size
-    normals = layout.normals[rows]
-    with_normal = np.bincount(own, normals.any(axis=1), minlength=len(parts.sizes))
-    relief = np.full(len(planes), RELIEF * settings.plane_thickness * voxel)
+    normals, count = layout.normals[rows], len(parts.sizes)
+    with_normal = np.bincount(own, normals.any(axis=1), minlength=count)
+    rows_of_part = rows_by_label(own, count)
+    blocks = PointBlocks.of(points, _BLOCK * voxel)
+    thin = RELIEF * settings.plane_thickness * voxel
+    relief = np.full(len(planes), thin)
     relief[planes.areas >= ROOM_AREA] = max(ROOM_RELIEF_M, relief.max(initial=0.0))
-    debris = np.zeros(len(parts.sizes), np.bool_)
+    debris = np.zeros(count, np.bool_)
     beside_any = np.zeros(len(rows), np.bool_)
     for normal, offset, height in zip(planes.normals, planes.offsets, relief, strict=True):
-        distance = np.abs(points @ normal - offset)
-        beside_any |= distance < RELIEF * settings.plane_thickness * voxel
-        near = np.bincount(own, distance < height, minlength=len(debris)) / parts.sizes
-        cosine = np.bincount(own, np.abs(normals @ normal), minlength=len(debris))
-        debris |= (near > MOSTLY) & (cosine > PARALLEL * with_normal)
+        near = blocks.near_plane(normal, offset, max(height, thin))
+        distance = np.abs(points[near] @ normal - offset)
+        beside_any[near[distance < thin]] = True
+        share = np.bincount(own[near[distance < height]], minlength=count) / parts.sizes
+        for part in np.flatnonzero((share > MOSTLY) & ~debris):
+            cosine = np.abs(normals[rows_of_part[part]] @ normal).sum()
+            debris[part] = cosine > PARALLEL * with_normal[part]
     beside = np.bincount(own, beside_any, minlength=len(debris)) / parts.sizes
     return debris | ((beside > MOSTLY) & (parts.extents[:, 1] < STRIP_WIDTH * voxel))
 

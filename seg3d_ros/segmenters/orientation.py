@@ -14,15 +14,12 @@ import numba
 import numpy as np
 
 from seg3d_ros.scene import Float64
+from seg3d_ros.segmenters.plane_fronts import plane_fronts
 from seg3d_ros.segmenters.planes import Planes
 from seg3d_ros.segmenters.surface import Int32, Surface, dot, square_distance
 
 CARRY_DISTANCE = 1.75  # voxels; farther neighbours may lie on the other side of something thin
-BEFORE_PLANE_M = 0.5  # things this near to a plane decide which side is its front
-FOOTPRINT_CELL = 3.0  # voxels
 OWN_WEIGHT = 1.5  # of a plane's front or a body's convexity, against the sign carried to it
-FRONT_VOXELS = 50  # fewer voxels over a plane give its front less weight
-PARALLEL = 0.95  # cosine of the angle between two planes
 
 
 def orient_normals(surface: Surface, planes: Planes) -> tuple[Float64, Planes]:
@@ -35,7 +32,7 @@ def orient_normals(surface: Surface, planes: Planes) -> tuple[Float64, Planes]:
     first, second, agreement = _list_pairs(surface)
     best_first = np.argsort(np.uint8(255) - agreement, kind="stable")
     first, second = first[best_first], second[best_first]
-    fronts = np.array([_front(surface, planes, p) for p in range(len(planes))])
+    fronts = plane_fronts(surface, planes)
     normals = _carry_everywhere(surface, planes, fronts, first, second)
     planes = _turn_planes(planes, fronts, normals)
     free = planes.plane_of < 0
@@ -118,30 +115,6 @@ def _outwardness(surface: Surface, normals: Float64, part: Int32) -> Float64:
 def _dot(a: Float64, b: Float64) -> Float64:
     product: Float64 = np.einsum("ij,ij->i", a, b)
     return product
-
-
-def _front(surface: Surface, planes: Planes, p: int) -> float:
-    """In [-1, 1]: on which side of a plane, along its normal, more voxels lie.
-
-    Only what lies over the plane's inner area counts: at its rim, the sides of a cabinet lie
-    behind its front just as the floor lies before a wall.
-    """
-    height = surface.points @ planes.normals[p] - planes.offsets[p]
-    near = (np.abs(height) < BEFORE_PLANE_M) & (np.abs(height) > surface.voxel_size)
-    # Sheets of one wall, torn apart by the depth steps of a far sensor, are no things before it.
-    parallel = np.append(np.abs(planes.normals @ planes.normals[p]) > PARALLEL, False)
-    rows = np.flatnonzero(near & ~parallel[planes.plane_of])
-    axis = int(np.argmax(np.abs(planes.normals[p])))
-    foot = surface.points - height[:, None] * planes.normals[p]
-    cells = np.floor(np.delete(foot, axis, axis=1) / (FOOTPRINT_CELL * surface.voxel_size))
-    code = cells.astype(np.int64) @ (1 << 31, 1)
-    inner = np.unique(code[planes.plane_of == p])
-    for _ in range(2):  # noise may carry the rim over the border of a cell
-        covered = inner
-        for step in (1, -1, 1 << 31, -(1 << 31)):
-            inner = inner[np.isin(inner + step, covered)]
-    over = height[rows[np.isin(code[rows], inner)]]
-    return float(np.sign(over).sum() / max(len(over), FRONT_VOXELS))
 
 
 @numba.njit(nogil=True, cache=True)

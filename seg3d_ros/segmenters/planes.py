@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from seg3d_ros.scene import Bool, Float64
+from seg3d_ros.scene import Bool, Float64, Int64
+from seg3d_ros.segmenters.point_blocks import distinct, rows_by_label
 from seg3d_ros.segmenters.surface import Int32, Surface, dot, flattest_direction
 
 SEED_CURVATURE = 0.08  # rougher voxels belong to planes but start none
@@ -52,7 +53,10 @@ def find_planes(
     limits = (thickness, float(np.cos(max_angle)))
     found = _grow_planes(surface, seeds, plane_of, limits, min_count)
     areas = np.array(
-        [covered_area(surface, plane_of == p, found[p, :3]) for p in range(len(found))]
+        [
+            covered_area(surface, rows, found[p, :3])
+            for p, rows in enumerate(rows_by_label(plane_of, len(found)))
+        ]
     )
     kept = [p for p in np.argsort(-areas, kind="stable") if areas[p] >= min_area]
     new_label = np.full(len(found) + 1, -1, np.int32)  # the last entry is for "no plane"
@@ -61,12 +65,13 @@ def find_planes(
     return Planes(found[:, :3], found[:, 3], areas[kept], new_label[plane_of])
 
 
-def covered_area(surface: Surface, members: Bool | Int32, normal: Float64) -> float:
+def covered_area(surface: Surface, members: Bool | Int32 | Int64, normal: Float64) -> float:
     """Area that voxels of a plane cover, square metres; double layers count once."""
     axis = int(np.argmax(np.abs(normal)))
     flat = np.delete(surface.points[members], axis, axis=1)
-    cells = np.unique(np.floor(flat / surface.voxel_size).astype(np.int64) @ (1 << 31, 1))
-    return float(len(cells) * surface.voxel_size**2 / abs(normal[axis]))
+    cells = np.floor(flat / surface.voxel_size).astype(np.int64) + (1 << 30)
+    covered = distinct(cells @ (1 << 31, 1))
+    return float(len(covered) * surface.voxel_size**2 / abs(normal[axis]))
 
 
 @numba.njit(nogil=True, cache=True)
