@@ -25,7 +25,7 @@ from seg3d_ros.node.conversions import (
 )
 from seg3d_ros.node.markers import MarkerBook
 from seg3d_ros.node.qos import LATCHED, STREAM
-from seg3d_ros.objects.map_object import MapObject, object_rows
+from seg3d_ros.objects.map_object import MapObject, object_rows, rows_of_objects
 from seg3d_ros.pipeline import Segmentation
 from seg3d_ros.scene import Scene
 from seg3d_ros.text.vocabulary import Vocabulary
@@ -39,7 +39,8 @@ BACKGROUND_DIMMING = 0.35  # points of no object keep this much of their colour
 class Outputs:
     """All publishers of results; made at configuration.
 
-    Any thread may publish; a lock keeps the messages of one state together.
+    Any thread may publish; a lock keeps the messages of one state together. What is published
+    after `close`, by a thread that outlives its configuration, goes nowhere.
     """
 
     def __init__(self, node: LifecycleNode, *, fixed_frame: str, model: str) -> None:
@@ -64,13 +65,16 @@ class Outputs:
             self._detections = make(Detection3DArray, "~/detections", LATCHED)
         self._clouds_sent_of: dict[str, Scene] = {}
         self._said_coarse = False
+        self._closed = False
         self._lock = threading.RLock()
 
     def close(self, node: LifecycleNode) -> None:
         """Take the publishers down."""
-        for publisher in self._publishers:
-            node.destroy_lifecycle_publisher(publisher)
-        self._publishers.clear()
+        with self._lock:
+            self._closed = True
+            for publisher in self._publishers:
+                node.destroy_lifecycle_publisher(publisher)
+            self._publishers.clear()
 
     def publish_vocabulary(self, vocabulary: Vocabulary | None, text_model: str) -> None:
         """Latch the words in force."""
@@ -79,12 +83,16 @@ class Outputs:
             msg.version = vocabulary.version
             msg.labels = list(vocabulary.entries)
             msg.prompt_templates = list(vocabulary.templates)
-        self._vocabulary.publish(msg)
+        with self._lock:
+            if not self._closed:
+                self._vocabulary.publish(msg)
 
     def publish(self, segmentation: Segmentation, vocabulary: Vocabulary | None) -> None:
         """Send everything that follows from a new state of the objects."""
         header = header_msg(self._fixed_frame, segmentation.scene.stamp_ns)
         with self._lock:
+            if self._closed:
+                return
             self._publish_instances(header, segmentation.objects, vocabulary)
             self._marker_array.publish(self._markers.update(header, segmentation.objects))
             if self._detections is not None:
@@ -99,6 +107,8 @@ class Outputs:
         scene = segmentation.scene
         header = header_msg(self._fixed_frame, scene.stamp_ns)
         with self._lock:
+            if self._closed:
+                return
             if self._is_due("instances", self._instance_cloud, scene):
                 self._warn_of_coarse_clouds(scene)
                 self._instance_cloud.publish(colored_by_instance(header, segmentation))
@@ -106,6 +116,15 @@ class Outputs:
                 self._warn_of_coarse_clouds(scene)
                 points = scene.grid.map_from_local(scene.points)
                 self._map_cloud.publish(map_cloud_msg(header, points, scene.colors))
+
+    def lacks_clouds(self, segmentation: Segmentation) -> bool:
+        """Whether somebody subscribes to a cloud that was not sent of this scene yet."""
+        publishers = {"instances": self._instance_cloud, "map": self._map_cloud}
+        return not self._closed and any(
+            self._clouds_sent_of.get(name) is not segmentation.scene
+            and publisher.get_subscription_count()
+            for name, publisher in publishers.items()
+        )
 
     def publish_empty(self, stamp_ns: int, vocabulary: Vocabulary | None) -> None:
         """Take everything back, after the map was cleared."""
@@ -154,11 +173,12 @@ def colored_by_instance(header: Header, segmentation: Segmentation) -> PointClou
     colors = scene.colors * BACKGROUND_DIMMING
     ids = np.full(len(scene), NO_INSTANCE, np.uint32)
     scores = np.zeros(len(scene), np.float32)
-    for item in segmentation.objects:
-        rows = object_rows(scene, item)
-        colors[rows] = color_of(item.id) / 255.0
-        ids[rows] = item.id
-        scores[rows] = item.score
+    objects = segmentation.objects
+    if objects:
+        rows, owners = rows_of_objects(scene, objects)
+        colors[rows] = np.array([color_of(item.id) for item in objects], np.float32)[owners] / 255
+        ids[rows] = np.array([item.id for item in objects], np.uint32)[owners]
+        scores[rows] = np.array([item.score for item in objects], np.float32)[owners]
     return instance_cloud_msg(header, scene.grid.map_from_local(scene.points), colors, ids, scores)
 
 

@@ -24,3 +24,5 @@ STREAM = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.VOLATILE,
 )
+# The default holds ten requests, and drops the rest of a burst without a word.
+SERVICE = QoSProfile(depth=100)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 MAX_WAITING = 32  # requests in a lane; more are refused
 
@@ -16,11 +16,31 @@ class RequestLane:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._places = threading.BoundedSemaphore(MAX_WAITING)
 
-    def submit(self, work: Callable[[], None]) -> bool:
-        """Do it in turn; False when too many wait already."""
+    def submit(self, work: Callable[[], None], *, on_drop: Callable[[], None]) -> bool:
+        """Do it in turn.
+
+        Args:
+            work: runs in the lane's thread.
+            on_drop: called in its place when the lane is closed before its turn comes.
+
+        Returns:
+            False when too many wait already; neither is called then.
+        """
         if not self._places.acquire(blocking=False):
             return False
-        self._pool.submit(work).add_done_callback(lambda _: self._places.release())
+
+        def on_end(future: Future[None]) -> None:
+            self._places.release()
+            if future.cancelled():
+                on_drop()
+
+        try:
+            future = self._pool.submit(work)
+        except RuntimeError:  # closed by another thread just now
+            self._places.release()
+            on_drop()
+        else:
+            future.add_done_callback(on_end)
         return True
 
     def close(self) -> None:

@@ -25,7 +25,8 @@ from seg3d_ros.node.integrator import Integrator
 from seg3d_ros.node.logging import forward_library_logs
 from seg3d_ros.node.outputs import Outputs
 from seg3d_ros.node.parameters import AllSettings, changed, declare_parameters
-from seg3d_ros.node.services import Services
+from seg3d_ros.node.service_host import ServiceHost
+from seg3d_ros.node.services import SERVICES, Services
 from seg3d_ros.node.transform_source import TransformSource, listen
 from seg3d_ros.node.worker import SegmentationWorker
 from seg3d_ros.pipeline import EmptyMapError, Perception, PerceptionSettings
@@ -57,6 +58,7 @@ class Seg3dNode(LifecycleNode):
         self._perception: Perception | None = None
         self._transforms: TransformSource | None = None
         self._outputs: Outputs | None = None
+        self._host: ServiceHost | None = None  # from the first configuration on
         self._offered: Services | None = None  # rclpy has a _services of its own
         self._running: _Running | None = None
         self.settings: AllSettings = declare_parameters(self)
@@ -128,8 +130,11 @@ class Seg3dNode(LifecycleNode):
         self._perception = perception
         self._transforms = listen(self)
         self._outputs = Outputs(self, fixed_frame=frame, model=perception.segmenter.name)
+        if self._host is None:
+            self._host = ServiceHost(self, SERVICES)
         self._offered = Services(
             self,
+            self._host,
             perception,
             self._outputs,
             self._transforms,
@@ -291,10 +296,11 @@ class _Running:
 
     def _tick(self) -> None:
         """Segment if the map has changed; else serve clouds to those who came late."""
+        last = self._perception.last
         if self._perception.frames != self._frames_segmented:
             self._worker.trigger()
-        elif self._perception.last is not None:
-            self._outputs.publish_clouds(self._perception.last)
+        elif last is not None and self._outputs.lacks_clouds(last):
+            self._worker.trigger(lambda: self._outputs.publish_clouds(last))
 
     def _segment(self) -> None:
         self._frames_segmented = self._perception.frames

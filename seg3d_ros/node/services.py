@@ -1,4 +1,4 @@
-"""Services: every request gets an answer with success, a code and a sentence."""
+"""Requests to the node: words, clicks, queries, maps."""
 
 from __future__ import annotations
 
@@ -8,66 +8,49 @@ from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PointStamped
-from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
-from rclpy.task import Future
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
-from seg3d_ros.mapping.transform_buffer import TransformError
-from seg3d_ros.msg import ErrorCode
 from seg3d_ros.node.conversions import header_msg, instance_msg, stamp_ns
 from seg3d_ros.node.outputs import Outputs, cloud_of_object
 from seg3d_ros.node.request_lane import MAX_WAITING, RequestLane
+from seg3d_ros.node.service_host import Handle, Handler, ServiceHost, answered, check_active
 from seg3d_ros.node.throttle import Throttle
 from seg3d_ros.node.transform_source import TransformSource, lookup_for_request
-from seg3d_ros.objects.object_map import UnknownObjectError
-from seg3d_ros.objects.query import NoEmbeddingsError, Query
-from seg3d_ros.objects.storage import MapFileError
-from seg3d_ros.pipeline import EmptyMapError, Perception
+from seg3d_ros.objects.query import Query
+from seg3d_ros.pipeline import Perception
 from seg3d_ros.scene import Bool, Float64
-from seg3d_ros.segmenters.segmenter import NothingThereError
 from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
 from seg3d_ros.text.labels import check_text
 
 log = logging.getLogger(__name__)
 
+SERVICES = {  # by name, relative to the node's
+    "set_vocabulary": SetVocabulary,
+    "segment_at_points": SegmentAtPoints,
+    "query_objects": QueryObjects,
+    "get_object_cloud": GetObjectCloud,
+    "segment_now": Trigger,
+    "clear_map": Trigger,
+    "save_map": MapFile,
+    "load_map": MapFile,
+}
 MAX_CLICKS = 100
 MAX_NAME = 200
 
 
-class RequestError(Exception):
-    """A request that cannot be fulfilled: a code of ErrorCode.msg and a sentence."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-# How errors of the core read to a caller.
-_CODES: dict[type[Exception], int] = {
-    EmptyMapError: ErrorCode.EMPTY_MAP,
-    UnknownObjectError: ErrorCode.UNKNOWN_ID,
-    NothingThereError: ErrorCode.NOTHING_THERE,
-    NoEmbeddingsError: ErrorCode.NO_EMBEDDINGS,
-    MapFileError: ErrorCode.FILE_ERROR,
-    FileNotFoundError: ErrorCode.FILE_ERROR,
-    TransformError: ErrorCode.UNKNOWN_FRAME,
-    ValueError: ErrorCode.INVALID_ARGUMENT,
-}
-
-
 class Services:
-    """All services of the node.
+    """Handlers of the requests to a configured node.
 
-    A request is handed to a thread and the executor goes on with other callbacks until the
-    answer is there, so that a slow request never delays a frame. Segmentations have a thread of
-    their own: a query is answered while one runs.
+    Three lanes: what only reads is answered while words are embedded, a map is saved or a click
+    is segmented, and all of that while a segmentation runs.
     """
 
     def __init__(
         self,
         node: Node,
+        host: ServiceHost,
         perception: Perception,
         outputs: Outputs,
         transforms: TransformSource,
@@ -77,6 +60,7 @@ class Services:
         tf_timeout: Callable[[], float],
     ) -> None:
         self._node = node
+        self._host = host
         self._perception = perception
         self._outputs = outputs
         self._transforms = transforms
@@ -84,31 +68,20 @@ class Services:
         self._is_active = is_active
         self._tf_timeout = tf_timeout
         self._requests = RequestLane("requests")
+        self._queries = RequestLane("queries")
         self._segmentations = RequestLane("segment_now")
         self._throttle = Throttle(log)
-        # An answer that is awaited would block every other callback of an exclusive group.
-        self._group = ReentrantCallbackGroup()
-        self._services = [
-            self._serve(SetVocabulary, "~/set_vocabulary", self._set_vocabulary),
-            self._serve(SegmentAtPoints, "~/segment_at_points", self._segment_at_points),
-            self._serve(QueryObjects, "~/query_objects", self._query_objects),
-            self._serve(GetObjectCloud, "~/get_object_cloud", self._get_object_cloud),
-            self._serve(Trigger, "~/segment_now", self._segment_now, self._segmentations),
-            self._serve(Trigger, "~/clear_map", self._clear_map),
-            self._serve(MapFile, "~/save_map", self._save_map),
-            self._serve(MapFile, "~/load_map", self._load_map),
-        ]
+        host.lend(self._handlers())
         self._clicks = node.create_subscription(
             PointStamped, "clicked_point", self._on_clicked_point, 10
         )
 
     def close(self) -> None:
-        """Stop serving; requests that wait get no answer."""
-        for service in self._services:
-            self._node.destroy_service(service)
+        """Stop serving; requests that wait are answered that the node is not active."""
+        self._host.lend({})
         self._node.destroy_subscription(self._clicks)
-        self._requests.close()
-        self._segmentations.close()
+        for lane in (self._requests, self._queries, self._segmentations):
+            lane.close()
 
     # -- requests ------------------------------------------------------------------------------
 
@@ -197,56 +170,37 @@ class Services:
         request = SegmentAtPoints.Request(header=msg.header, points=[msg.point])
 
         def run() -> None:
-            answer = self._answer(self._segment_at_points, request, SegmentAtPoints.Response())
+            handle = self._if_active(self._segment_at_points)
+            answer = answered(handle, request, SegmentAtPoints.Response())
             level = logging.INFO if answer.success else logging.WARNING
             log.log(level, "click: %s", answer.message)
 
-        if not self._requests.submit(run):
+        if not self._requests.submit(
+            run, on_drop=lambda: log.warning("click ignored: cleaned up")
+        ):
             log.warning("click ignored: %d requests are waiting", MAX_WAITING)
 
     # -- plumbing ------------------------------------------------------------------------------
 
-    def _serve(
-        self,
-        kind: Any,
-        name: str,
-        handler: Callable[[Any, Any], None],
-        lane: RequestLane | None = None,
-    ) -> Any:
-        lane = lane or self._requests
+    def _handlers(self) -> dict[str, Handler]:
+        requests, segmentations = self._requests, self._segmentations
+        return {
+            "set_vocabulary": Handler(self._if_active(self._set_vocabulary), requests),
+            "segment_at_points": Handler(self._if_active(self._segment_at_points), requests),
+            "query_objects": Handler(self._if_active(self._query_objects), self._queries),
+            "get_object_cloud": Handler(self._if_active(self._get_object_cloud), self._queries),
+            "segment_now": Handler(self._if_active(self._segment_now), segmentations),
+            "clear_map": Handler(self._if_active(self._clear_map), requests),
+            "save_map": Handler(self._if_active(self._save_map), requests),
+            "load_map": Handler(self._if_active(self._load_map), requests),
+        }
 
-        async def answer(request: Any, response: Any) -> Any:
-            done: Future = Future(executor=self._node.executor)
+    def _if_active(self, handle: Handle) -> Handle:
+        def handle_if_active(request: Any, response: Any) -> None:
+            check_active(self._is_active())
+            handle(request, response)
 
-            def work() -> None:
-                done.set_result(self._answer(handler, request, response))
-                self._node.executor.wake()  # else the answer leaves with the next event
-
-            if not lane.submit(work):
-                message = f"{MAX_WAITING} requests are waiting; ask again later"
-                return _failed(response, ErrorCode.BUSY, message)
-            return await done
-
-        return self._node.create_service(kind, name, answer, callback_group=self._group)
-
-    def _answer(self, handler: Callable[[Any, Any], None], request: Any, response: Any) -> Any:
-        """Fill in a response; whatever goes wrong becomes a failure with a code and a sentence."""
-        try:
-            if not self._is_active():
-                raise RequestError(
-                    ErrorCode.NOT_ACTIVE, "the node is not active; activate it and ask again"
-                )
-            handler(request, response)
-            response.success = True
-            return response
-        except RequestError as error:
-            return _failed(response, error.code, str(error))
-        except Exception as error:
-            kinds = (code for kind, code in _CODES.items() if isinstance(error, kind))
-            code = next(kinds, ErrorCode.INTERNAL)
-            if code == ErrorCode.INTERNAL:
-                log.exception("a request failed")
-            return _failed(response, code, str(error) or type(error).__name__)
+        return handle_if_active
 
     def _publish_objects(self) -> None:
         if self._perception.last is not None:
@@ -266,16 +220,6 @@ class Services:
         )
         moved: Float64 = points @ pose[:3, :3].T + pose[:3, 3]
         return moved
-
-
-def _failed(response: Any, code: int, message: str) -> Any:
-    """A failed response of the same kind, with nothing half filled in."""
-    response = type(response)()
-    response.success = False
-    response.message = message
-    if hasattr(response, "code"):
-        response.code = code
-    return response
 
 
 def _checked_clicks(points: Any, foreground: Any, name: str) -> Bool:

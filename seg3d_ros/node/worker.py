@@ -19,7 +19,7 @@ class SegmentationWorker:
     Nothing queues: a trigger that finds it busy is skipped and counted.
 
     Attributes:
-        runs: jobs that ended well.
+        runs: jobs that ended well; others than the usual one are not counted.
         skipped: triggers that found the worker busy.
         failures: jobs that raised.
         lost: whether no job can end well any more; only a new process can go on.
@@ -31,19 +31,21 @@ class SegmentationWorker:
         self.failures = 0
         self.lost = False
         self._job = job
+        self._other: Callable[[], None] | None = None
         self._wake = threading.Condition()
         self._busy = False
         self._stopping = False
         self._thread = threading.Thread(target=self._loop, name="segmentation", daemon=True)
         self._thread.start()
 
-    def trigger(self) -> bool:
-        """Start the job; False when the last one is still running."""
+    def trigger(self, other: Callable[[], None] | None = None) -> bool:
+        """Start the job, or another one this time; False when the last one is still running."""
         with self._wake:
             if self._busy:
                 self.skipped += 1
                 return False
             self._busy = True
+            self._other = other
             self._wake.notify_all()
             return True
 
@@ -65,9 +67,10 @@ class SegmentationWorker:
                 self._busy = False
 
     def _run_once(self) -> None:
+        other, self._other = self._other, None
         try:
-            self._job()
-            self.runs += 1
+            (other or self._job)()
+            self.runs += other is None
         except DeviceLostError as error:
             self.failures += 1
             self.lost = True

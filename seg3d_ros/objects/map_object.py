@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +72,30 @@ def with_candidates(known: MapObject, candidates: tuple[Candidate, ...]) -> MapO
 
 def object_rows(scene: Scene, known: MapObject) -> Int64:
     """Rows of the scene's points that belong to an object, ascending; others are out of view."""
-    position = np.searchsorted(known.voxel_keys, scene.voxel_keys)
-    position[position == len(known.voxel_keys)] = 0
-    return np.flatnonzero(known.voxel_keys[position] == scene.voxel_keys)
+    rows, _ = rows_of_objects(scene, [known])
+    return np.sort(rows)
+
+
+def rows_of_objects(scene: Scene, objects: Sequence[MapObject]) -> tuple[Int64, Int64]:
+    """Points of many objects at once.
+
+    The objects' keys are searched in the scene's, not the reverse: that costs as much as the
+    objects are large, however many there are.
+
+    Returns:
+        (rows, owners): (K,) rows of the scene's points that belong to an object, and the index
+        in `objects` of that object; in the order of the objects.
+    """
+    scene_keys, order = scene.voxel_keys, None
+    if np.any(scene_keys[1:] < scene_keys[:-1]):  # those of the map are sorted, of files may not
+        order = np.argsort(scene_keys)
+        scene_keys = scene_keys[order]
+    if not len(scene_keys) or not objects:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    keys = np.concatenate([known.voxel_keys for known in objects])
+    owners = np.repeat(np.arange(len(objects)), [len(known) for known in objects])
+    rows = np.searchsorted(scene_keys, keys)
+    rows[rows == len(scene_keys)] = 0
+    found = scene_keys[rows] == keys
+    rows, owners = rows[found], owners[found]
+    return (rows if order is None else order[rows]), owners

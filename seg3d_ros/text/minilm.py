@@ -46,20 +46,21 @@ class MiniLM:
             require_packages(self.name, (WEIGHTS_PACKAGE,))
         self._folder = folder
         self._device = device
-        self._lock = threading.Lock()  # guards the tokenizer, which is not reentrant
+        # Guards the tokenizer, which is not reentrant; a query must not wait for a long list.
+        self._lock = threading.Lock()
         self._tokenizer: Any = None
         self._model: Any = None
 
     def encode(self, texts: Sequence[str]) -> Float32:
-        """Embed N texts into (N, 384) float32 unit vectors; one thread at a time, others wait."""
+        """Embed N texts into (N, 384) float32 unit vectors; threads take turns batch by batch."""
         vectors = np.empty((len(texts), self.dimension), np.float32)
         # Texts of similar length share a batch, so that little of it is padding.
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         with self._lock:
             self._load()
-            for start in range(0, len(order), _BATCH):
-                rows = order[start : start + _BATCH]
-                vectors[rows] = self._encode_batch([texts[i] for i in rows])
+        for start in range(0, len(order), _BATCH):
+            rows = order[start : start + _BATCH]
+            vectors[rows] = self._encode_batch([texts[i] for i in rows])
         return vectors
 
     def _load(self) -> None:
@@ -79,9 +80,11 @@ class MiniLM:
     def _encode_batch(self, texts: list[str]) -> Float32:
         import torch
 
-        tokens = self._tokenizer(
-            texts, padding=True, truncation=True, max_length=_MAX_TOKENS, return_tensors="pt"
-        ).to(self._model.device)
+        with self._lock:
+            tokens = self._tokenizer(
+                texts, padding=True, truncation=True, max_length=_MAX_TOKENS, return_tensors="pt"
+            )
+        tokens = tokens.to(self._model.device)
         with torch.inference_mode():
             states = self._model(**tokens).last_hidden_state  # (B, T, 384)
             mask = tokens["attention_mask"].unsqueeze(-1).to(states.dtype)

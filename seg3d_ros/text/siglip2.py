@@ -69,7 +69,7 @@ class SigLIP2:
         self._model: Any = None
 
     def encode(self, texts: Sequence[str]) -> Float32:
-        """Embed N texts into (N, 1152) float32 unit vectors; one thread at a time, others wait.
+        """Embed N texts into (N, 1152) float32 unit vectors.
 
         Raises:
             FileNotFoundError: the weights are not on this machine; the message says what to do.
@@ -78,9 +78,9 @@ class SigLIP2:
         vectors = np.empty((len(texts), self.dimension), np.float32)
         with self._lock:
             self._load()
-            for start in range(0, len(texts), _BATCH):
-                batch = texts[start : start + _BATCH]
-                vectors[start : start + len(batch)] = self._encode_batch(batch)
+        for start in range(0, len(texts), _BATCH):
+            batch = texts[start : start + _BATCH]
+            vectors[start : start + len(batch)] = self._encode_batch(batch)
         return vectors
 
     def _load(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from seg3d_ros.objects.map_object import MapObject, object_rows
+from seg3d_ros.objects.map_object import MapObject, rows_of_objects
 from seg3d_ros.scene import Scene, UInt8
 from seg3d_ros.viewer.palette import color_of
 
@@ -17,8 +17,9 @@ NO_OBJECT = 0
 def object_ids(scene: Scene, objects: Sequence[MapObject]) -> npt.NDArray[np.uint32]:
     """(N,) id of the object each point belongs to, NO_OBJECT for the rest; the smaller wins."""
     ids = np.full(len(scene), NO_OBJECT, np.uint32)
-    for item in sorted(objects, key=lambda item: len(item.voxel_keys), reverse=True):
-        ids[object_rows(scene, item)] = item.id
+    smallest_last = sorted(objects, key=len, reverse=True)
+    rows, owners = rows_of_objects(scene, smallest_last)
+    ids[rows] = np.array([item.id for item in smallest_last], np.uint32)[owners]
     return ids
 
 

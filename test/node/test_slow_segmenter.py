@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from std_srvs.srv import Trigger
 from support import slow_node, toy_room
 from support.harness import NodeProcess, Robot, wait_until
@@ -98,6 +100,24 @@ def test_frames_and_requests_do_not_wait_for_it(
     wait_until(lambda: all(future.done() for future in waiting), "the answers")
     assert sum(future.result().success for future in waiting) == MAX_WAITING
     wait_until(lambda: arrays and len(arrays[-1].instances) >= 1, "what was found")
+
+
+def test_requests_that_wait_at_cleanup_are_answered(
+    stuck: tuple[NodeProcess, Robot], gate: Gate
+) -> None:
+    node, robot = stuck
+    waiting = [ask_for_segmentation(robot) for _ in range(5)]
+    request = ChangeState.Request()
+    for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
+        request.transition.id = transition
+        assert robot.call(ChangeState, "seg3d/change_state", request).success
+    # The first one may be at work; it is answered when its segmentation ends.
+    wait_until(lambda: sum(future.done() for future in waiting) >= 4, "the answers")
+    gate.open()
+    wait_until(lambda: all(future.done() for future in waiting), "the last answer")
+    refused = [future.result().message for future in waiting if not future.result().success]
+    assert len(refused) >= 4 and all("activate" in message for message in refused)
+    assert "a callback failed" not in node.output
 
 
 def test_a_result_from_before_the_map_was_cleared_is_thrown_away(

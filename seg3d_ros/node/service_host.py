@@ -1,0 +1,138 @@
+"""Service servers: every request gets an answer, also when the node is cleaned up meanwhile."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.node import Node
+from rclpy.task import Future
+
+from seg3d_ros.mapping.transform_buffer import TransformError
+from seg3d_ros.msg import ErrorCode
+from seg3d_ros.node.qos import SERVICE
+from seg3d_ros.node.request_lane import MAX_WAITING, RequestLane
+from seg3d_ros.objects.object_map import UnknownObjectError
+from seg3d_ros.objects.query import NoEmbeddingsError
+from seg3d_ros.objects.storage import MapFileError
+from seg3d_ros.pipeline import EmptyMapError
+from seg3d_ros.segmenters.segmenter import NothingThereError
+
+log = logging.getLogger(__name__)
+
+Handle = Callable[[Any, Any], None]  # fills in a response to a request, or raises
+
+_NOT_ACTIVE = "the node is not active; activate it and ask again"
+# How errors of the core read to a caller.
+_CODES: dict[type[Exception], int] = {
+    EmptyMapError: ErrorCode.EMPTY_MAP,
+    UnknownObjectError: ErrorCode.UNKNOWN_ID,
+    NothingThereError: ErrorCode.NOTHING_THERE,
+    NoEmbeddingsError: ErrorCode.NO_EMBEDDINGS,
+    MapFileError: ErrorCode.FILE_ERROR,
+    FileNotFoundError: ErrorCode.FILE_ERROR,
+    TransformError: ErrorCode.UNKNOWN_FRAME,
+    ValueError: ErrorCode.INVALID_ARGUMENT,
+}
+
+
+class RequestError(Exception):
+    """A request that cannot be fulfilled: a code of ErrorCode.msg and a sentence."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Handler:
+    """What answers the requests of one service, and the lane they wait in."""
+
+    handle: Handle
+    lane: RequestLane
+
+
+class ServiceHost:
+    """The servers of the node's services; a configured node lends them handlers.
+
+    They outlive a configuration: a request whose handler has gone still needs its server for
+    the answer. A request waits in a lane and the executor goes on with other callbacks until the
+    answer is there, so that a slow request never delays a frame.
+    """
+
+    def __init__(self, node: Node, kinds: Mapping[str, Any]) -> None:
+        """Serve services by name and type; they refuse until `lend` is called."""
+        self._node = node
+        self._handlers: Mapping[str, Handler] = {}
+        # An answer that is awaited would block every other callback of an exclusive group.
+        group = ReentrantCallbackGroup()
+        for name, kind in kinds.items():
+            server = self._server(name)
+            node.create_service(
+                kind, f"~/{name}", server, qos_profile=SERVICE, callback_group=group
+            )
+
+    def lend(self, handlers: Mapping[str, Handler]) -> None:
+        """Answer with these handlers, by the name of the service; none: refuse."""
+        self._handlers = handlers
+
+    def _server(self, name: str) -> Callable[[Any, Any], Any]:
+        async def serve(request: Any, response: Any) -> Any:
+            handler = self._handlers.get(name)
+            if handler is None:
+                return failed(response, ErrorCode.NOT_ACTIVE, _NOT_ACTIVE)
+            executor = self._node.executor
+            done: Future = Future(executor=executor)
+
+            def end(answer: Any) -> None:
+                done.set_result(answer)
+                executor.wake()  # else the answer leaves with the next event
+
+            if not handler.lane.submit(
+                lambda: end(answered(handler.handle, request, response)),
+                on_drop=lambda: end(failed(response, ErrorCode.NOT_ACTIVE, _NOT_ACTIVE)),
+            ):
+                message = f"{MAX_WAITING} requests are waiting; ask again later"
+                return failed(response, ErrorCode.BUSY, message)
+            return await done
+
+        return serve
+
+
+def check_active(active: bool) -> None:
+    """Refuse a request unless the node is active.
+
+    Raises:
+        RequestError: it is not.
+    """
+    if not active:
+        raise RequestError(ErrorCode.NOT_ACTIVE, _NOT_ACTIVE)
+
+
+def answered(handle: Handle, request: Any, response: Any) -> Any:
+    """Fill in a response; whatever goes wrong becomes a failure with a code and a sentence."""
+    try:
+        handle(request, response)
+        response.success = True
+        return response
+    except RequestError as error:
+        return failed(response, error.code, str(error))
+    except Exception as error:
+        kinds = (code for kind, code in _CODES.items() if isinstance(error, kind))
+        code = next(kinds, ErrorCode.INTERNAL)
+        if code == ErrorCode.INTERNAL:
+            log.exception("a request failed")
+        return failed(response, code, str(error) or type(error).__name__)
+
+
+def failed(response: Any, code: int, message: str) -> Any:
+    """A failed response of the same kind, with nothing half filled in."""
+    response = type(response)()
+    response.success = False
+    response.message = message
+    if hasattr(response, "code"):
+        response.code = code
+    return response
