@@ -114,6 +114,7 @@ class Frame:
         map_from_sensor: (4, 4) float64 rigid transform at that time.
         grid: (height, width) when the points are an image, row by row; None otherwise.
         camera: intrinsics the points were measured with, where known; None otherwise.
+        source: name of the sensor; each one's stamps have a clock of their own.
     """
 
     points: Float32
@@ -122,6 +123,7 @@ class Frame:
     map_from_sensor: Float64
     grid: tuple[int, int] | None = None
     camera: Camera | None = None
+    source: str = ""
 
     def __post_init__(self) -> None:
         if self.points.ndim != 2 or self.points.shape[1] != 3:

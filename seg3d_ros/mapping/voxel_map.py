@@ -22,6 +22,7 @@ from seg3d_ros.mapping.integration import (
 from seg3d_ros.mapping.lens import ideal_view, resample
 from seg3d_ros.mapping.pinhole import estimate_camera, is_image
 from seg3d_ros.mapping.snapshot import make_scene
+from seg3d_ros.mapping.stamp_clock import Change, StampClock
 from seg3d_ros.mapping.transforms import check_rigid
 from seg3d_ros.mapping.voxel_arrays import arrays_of_rows, rows_of_arrays
 from seg3d_ros.mapping.voxel_table import VoxelTable
@@ -41,7 +42,6 @@ from seg3d_ros.sparse.hash_index import find_rows
 from seg3d_ros.sparse.voxel_keys import AXIS_LIMIT
 
 _CARVED_ROWS = 200_000  # checked a frame, larger maps in turns: about 1 ms
-_CLOCK_JUMP_NS = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,7 @@ class VoxelMap:
         self._table = VoxelTable(self._settings.max_voxels)
         self._origin: Float64 | None = None  # until a point is in the map
         self._newest_stamp_ns = 0
+        self._clocks: dict[str, StampClock] = {}  # by source
         self._next_carved = 0
 
     def __len__(self) -> int:
@@ -159,12 +160,13 @@ class VoxelMap:
             self._table = VoxelTable(self._settings.max_voxels)
             self._origin = None
             self._newest_stamp_ns = 0
+            self._clocks.clear()
 
     def integrate(self, frame: Frame) -> IntegrationReport:
         """Take a frame in, then carve the free space it sees.
 
-        A stamp more than a second older than the newest one means that the clock was set back (a
-        recording starts again): the map stays, and all of it counts as seen before.
+        Two stamps of a source more than a second older than its others mean that its clock was
+        set back (a recording starts again): the map stays, and all of it counts as seen before.
 
         Raises:
             ValueError: arrays of another type than `Frame` says, or a pose that is not rigid.
@@ -174,7 +176,7 @@ class VoxelMap:
         camera = _camera_of(frame)
         organised = camera is not None or _is_image(frame)
         with self._lock:
-            self._follow_clock(frame.stamp_ns)
+            self._follow_clock(frame.source, frame.stamp_ns)
             before = self._table.count
             grid = self._grid_for(frame)
             used, outside, evicted = self._add(frame, ranges, grid, organised=organised)
@@ -237,12 +239,22 @@ class VoxelMap:
             self._table = table
             self._origin = grid.origin if len(rows.keys) or grid.origin.any() else None
             self._newest_stamp_ns = newest_stamp_ns
+            self._clocks.clear()
 
-    def _follow_clock(self, stamp_ns: int) -> None:
-        if stamp_ns < self._newest_stamp_ns - _CLOCK_JUMP_NS:
-            last_seen = self._table.used().last_seen
-            np.minimum(last_seen, stamp_ns - 1, out=last_seen)
+    def _follow_clock(self, source: str, stamp_ns: int) -> None:
+        """Keep the newest stamp, and no voxel seen after it: what was seen later goes first."""
+        clocks = self._clocks
+        if source not in clocks:  # after a load, the map's own stamp is all that is known
+            clocks[source] = StampClock(stamp_ns if clocks else self._newest_stamp_ns or stamp_ns)
+        before_ns = clocks[source].suspect_ns
+        change = clocks[source].follow(stamp_ns)
+        last_seen = self._table.used().last_seen
+        if change is Change.WENT_BACK and before_ns is not None:
+            last_seen[last_seen > max(before_ns, stamp_ns)] = min(before_ns, stamp_ns) - 1
             self._newest_stamp_ns = stamp_ns
+        elif change is Change.AHEAD_REFUTED:
+            self._newest_stamp_ns = max(clock.newest_ns for clock in clocks.values())
+            np.minimum(last_seen, self._newest_stamp_ns, out=last_seen)
         self._newest_stamp_ns = max(self._newest_stamp_ns, stamp_ns)
 
     def _grid_for(self, frame: Frame) -> MapGrid:

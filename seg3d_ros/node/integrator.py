@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from seg3d_ros.mapping.rgbd import unregistered_text
+from seg3d_ros.mapping.stamp_clock import JUMP_NS
 from seg3d_ros.mapping.transform_buffer import (
     ExtrapolationError,
     NotConnectedError,
@@ -19,6 +20,7 @@ from seg3d_ros.mapping.transform_buffer import (
 )
 from seg3d_ros.mapping.voxel_map import IntegrationReport
 from seg3d_ros.node.arrival import Arrival, SourceRecord
+from seg3d_ros.node.source_clocks import SourceClocks
 from seg3d_ros.node.throttle import Throttle
 from seg3d_ros.node.transform_source import TransformSource
 from seg3d_ros.pipeline import Perception
@@ -28,7 +30,6 @@ log = logging.getLogger(__name__)
 
 PENDING = 8  # arrivals a source that may wait for a transform or the integration
 POLL_S = 0.01  # how often a waiting arrival asks for its transform
-JUMP_NS = 1_000_000_000  # a stamp this much before its predecessor means that time went back
 
 
 class Integrator:
@@ -54,7 +55,7 @@ class Integrator:
         self._on_time_jump = on_time_jump
         self._pending: dict[str, deque[Arrival]] = {}
         self._records: dict[str, SourceRecord] = {}
-        self._newest: dict[str, int] = {}
+        self._clocks = SourceClocks()
         self._wake = threading.Condition()
         self._stopping = False
         self._throttle = Throttle(log)
@@ -77,23 +78,27 @@ class Integrator:
         """Take an arrival in."""
         with self._wake:
             queue = self._pending.setdefault(arrival.source, deque())
-            if self._newest.get(arrival.source, 0) - arrival.stamp_ns > JUMP_NS:
-                self._time_went_back()
-            self._newest[arrival.source] = arrival.stamp_ns
+            record = self._records[arrival.source]
+            verdict = self._clocks.follow(arrival)
+            if verdict.source_went_back:
+                self._drop_later(queue, arrival, record)
+            if verdict.time_went_back:
+                log.warning("time went back: moving transforms are forgotten")
+                self._transforms.clear()
+                self._on_time_jump()
             if len(queue) >= PENDING:
-                dropped = queue.popleft()
-                self._records[dropped.source].count_dropped("overrun")
+                queue.popleft()
+                record.count_dropped("overrun")
             queue.append(arrival)
             self._wake.notify()
 
-    def _time_went_back(self) -> None:
-        for source, queue in self._pending.items():
-            self._records[source].count_dropped("time went back", len(queue))
-            queue.clear()
-        self._newest.clear()
-        self._transforms.clear()
-        log.warning("time went back: waiting frames and moving transforms are forgotten")
-        self._on_time_jump()
+    def _drop_later(self, queue: deque[Arrival], arrival: Arrival, record: SourceRecord) -> None:
+        """Drop what waits from before the clock of a source was set back."""
+        kept = [item for item in queue if item.stamp_ns <= arrival.stamp_ns + JUMP_NS]
+        record.count_dropped("time went back", len(queue) - len(kept))
+        queue.clear()
+        queue.extend(kept)
+        log.warning("the stamps of %s went back to %.1f s", arrival.source, arrival.stamp_ns / 1e9)
 
     def _run(self) -> None:
         while True:
@@ -113,13 +118,15 @@ class Integrator:
         """Integrate or drop an arrival; False when it has to wait."""
         record = self._records[arrival.source]
         missing = f"transform {self._fixed_frame} → {arrival.frame_id}"
+        taken = False
         try:
             pose = self._transforms.lookup(self._fixed_frame, arrival.frame_id, arrival.stamp_ns)
             if arrival.color_frame_id:
                 missing = f"transform {arrival.color_frame_id} → {arrival.frame_id}"
             color_from_depth = self._color_from_depth(arrival)
             record.wait_for("")
-            if self._take(arrival):
+            taken = self._take(arrival)
+            if taken:
                 self._integrate(arrival, record, pose, color_from_depth)
         except TransformError as error:
             if not self._is_too_late(arrival, error):
@@ -128,15 +135,16 @@ class Integrator:
                 self._drop(arrival, record, "no transform", str(error))
                 record.wait_for(missing)
         except ValueError as error:
-            self._drop(arrival, record, "malformed", str(error))
+            if taken or self._take(arrival):
+                self._drop(arrival, record, "malformed", str(error))
         except Exception:
             # One bad frame must not end the thread.
             source = arrival.source
             self._throttle.warning(
                 source + " failed", "integrating a frame of %s failed", source, traceback=True
             )
-            self._take(arrival)
-            self._drop(arrival, record, "internal error", "")
+            if taken or self._take(arrival):
+                record.count_dropped("internal error")
         return True
 
     def _color_from_depth(self, arrival: Arrival) -> Float64 | None:
@@ -176,6 +184,7 @@ class Integrator:
             pose,
             grid=measured.grid,
             camera=measured.camera,
+            source=arrival.source,
         )
         report = self._perception.integrate(frame)
         if report.points_used:

@@ -1,6 +1,7 @@
 """The map against a dictionary of lists, at its bounds and in other threads' hands."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -252,6 +253,25 @@ def test_after_the_clock_was_set_back_the_old_loop_goes_first():
         )
     assert voxel_map.newest_stamp_ns == 4 * 10**9
     assert voxel_map.contains(keys_of_points(rows_of_voxels(1_000, 400), SIZE)).all()
+
+
+def test_a_source_whose_clock_lags_does_not_set_the_clock_back():
+    voxel_map = VoxelMap(frame_filter=EVERYTHING)
+    lagging = replace(frame_of([[0, 0, 2]]), source="lagging")
+    for second in range(10, 15):
+        voxel_map.integrate(frame_of([[0, 0, 1]], stamp_ns=second * 10**9))
+        voxel_map.integrate(replace(lagging, stamp_ns=(second - 2) * 10**9))
+        assert voxel_map.newest_stamp_ns == second * 10**9
+    last_seen = voxel_map.to_arrays()["last_seen"]
+    assert sorted(last_seen) == [12 * 10**9, 14 * 10**9]
+
+
+def test_one_stamp_an_hour_ahead_is_forgotten():
+    voxel_map = VoxelMap(frame_filter=EVERYTHING)
+    for second in (10, 3610, 11):
+        voxel_map.integrate(frame_of([[0, 0, 1]], stamp_ns=second * 10**9))
+    assert voxel_map.newest_stamp_ns == 11 * 10**9
+    assert voxel_map.to_arrays()["last_seen"].max() <= 11 * 10**9
 
 
 def test_a_late_frame_does_not_count_as_a_clock_set_back():

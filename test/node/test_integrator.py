@@ -22,9 +22,18 @@ class Transforms(TransformBuffer):
         """The protocol of a transform source asks for it."""
 
 
+class Misplaced(Transforms):
+    def lookup(self, target, source, stamp_ns):
+        raise ValueError("no matrix")
+
+
 @pytest.fixture
-def integrator():
-    transforms = Transforms()
+def transforms():
+    return Transforms()
+
+
+@pytest.fixture
+def integrator(transforms):
     transforms.set_transform("map", "camera", 0, np.eye(4), static=True)
     made = Integrator(
         Perception(PerceptionSettings(model="geometric")),
@@ -59,3 +68,14 @@ def test_overruns_and_the_frame_in_work_are_counted_once(integrator, frame) -> N
     assert fates() == OFFERED
     assert record.dropped["overrun"] >= OFFERED - PENDING - 1
     assert (record.integrated > 0) == (frame == "camera")
+
+
+@pytest.mark.parametrize("transforms", [Misplaced()])
+def test_a_lookup_that_fails_costs_the_frame_once(integrator) -> None:
+    record = SourceRecord()
+    integrator.start({"camera": record})
+    for number in range(3):
+        integrator.offer(Arrival("camera", "camera", number + 1, Measurement))
+    wait_until(lambda: sum(record.dropped.values()) >= 3, "a fate for each arrival")
+    integrator.stop()
+    assert record.dropped == {"malformed": 3}
