@@ -53,5 +53,8 @@ esac
 export MALLOC_MMAP_THRESHOLD_=${MALLOC_MMAP_THRESHOLD_:-33554432}
 export MALLOC_TRIM_THRESHOLD_=${MALLOC_TRIM_THRESHOLD_:-536870912}
 
+# Threads of torch that wait sleep, as in seg3d_ros/threads.py: spinning ones hold up each other.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}
+
 unset _seg3d_root _seg3d_install _seg3d_dir _seg3d_suffix
 unset -f seg3d_prepend

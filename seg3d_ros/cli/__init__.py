@@ -14,6 +14,7 @@ from seg3d_ros.cli.replay import replay
 from seg3d_ros.cli.segment import segment
 from seg3d_ros.cli.synthesize import synthesize
 from seg3d_ros.cli.train import train
+from seg3d_ros.threads import configure_openmp
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,6 +29,7 @@ for command in (segment, click_object, replay, models, download, synthesize, tra
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code of the process: 2 for bad input."""
+    configure_openmp()
     try:
         cli.main(args, prog_name="seg3d", standalone_mode=False)
     except click.ClickException as error:

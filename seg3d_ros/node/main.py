@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
 from seg3d_ros.node.fastdds_segments import unlink_own_segments
+from seg3d_ros.threads import configure_openmp
 
 if TYPE_CHECKING:  # ROS and the node take seconds to import: signals are to be caught meanwhile
     from rclpy.executors import SingleThreadedExecutor
@@ -21,11 +22,16 @@ if TYPE_CHECKING:  # ROS and the node take seconds to import: signals are to be 
 log = logging.getLogger(__name__)
 
 BUSY_S = 1.0  # callbacks are short; one that takes longer is a transition, which compiles kernels
+_NO_ROS = (
+    "seg3d: ROS does not start: {}\nIf its log folder is the reason (by default ~/.ros/log), set "
+    "ROS_LOG_DIR to a folder that can be written."
+)
 
 
 def main(args: list[str] | None = None) -> NoReturn:
     """Run the node until it is interrupted, then end the process."""
     faulthandler.enable()  # should native code crash, the log says in which call
+    configure_openmp(spare_cores=1)  # for the integration, the middleware, other nodes
     _leave(_run(args))
 
 
@@ -63,7 +69,11 @@ def _run(args: list[str] | None) -> int:
 
     from seg3d_ros.node.seg3d_node import Seg3dNode
 
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # without ROS there is no logger either
+        print(_NO_ROS.format(error), file=sys.stderr)  # noqa: T201
+        return 1
     executor = SingleThreadedExecutor()
     try:
         node = Seg3dNode()
