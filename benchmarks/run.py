@@ -2,7 +2,7 @@
 
 python -m benchmarks.run                 all stages, and the node at 30 Hz
 python -m benchmarks.run --soak 3600     memory of the node over an hour of input
-python -m benchmarks.run --storm 600     malformed messages for ten minutes
+python -m benchmarks.run --storm 600     everything wrong at once for ten minutes
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import importlib.util
 import json
 import os
 import platform
-import subprocess
 import sys
 from pathlib import Path
 
 from benchmarks.table import Row, print_table
+from seg3d_ros.files import replacing
 
 HERE = Path(__file__).parent
 RESULT = Path("bench.json")
-NEED_ROS = ("bench_messages", "bench_node")
+NEED_ROS = ("bench_messages", "bench_node", "bench_storm")
 QUICK_FRAMES = 90
 
 
@@ -31,7 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the package beside yardsticks.")
     parser.add_argument("--quick", action="store_true", help="shorter streams")
     parser.add_argument("--soak", type=float, metavar="SECONDS", help="only the memory curve")
-    parser.add_argument("--storm", type=float, metavar="SECONDS", help="only malformed messages")
+    parser.add_argument("--storm", type=float, metavar="SECONDS", help="only the storm")
     options = parser.parse_args()
     if options.soak:
         return _soak(options.soak)
@@ -63,20 +63,18 @@ def _soak(seconds: float) -> int:
 
 
 def _storm(seconds: float) -> int:
-    test = HERE.parent / "test" / "node" / "test_bad_input.py"
-    environment = {**os.environ, "SEG3D_STORM_S": str(seconds)}
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", str(test)], env=environment
-    ).returncode
+    from benchmarks.bench_storm import run
+
+    print_table(run(seconds=seconds))
+    return 0
 
 
 def _write(rows: list[Row]) -> None:
     machine = {"python": platform.python_version(), "cores": os.cpu_count()}
     machine |= {"machine": platform.machine(), "system": platform.platform()}
     values = [{**dataclasses.asdict(row), "ratio": row.ratio} for row in rows]
-    temporary = RESULT.with_suffix(".tmp")
-    temporary.write_text(json.dumps({"machine": machine, "rows": values}, indent=2) + "\n")
-    temporary.replace(RESULT)
+    with replacing(RESULT) as temporary:
+        temporary.write_text(json.dumps({"machine": machine, "rows": values}, indent=2) + "\n")
     print(f"\nwritten: {RESULT}")
 
 
