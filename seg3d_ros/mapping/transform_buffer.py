@@ -63,44 +63,11 @@ class _Link:
 
 
 @dataclass
-class _History:
-    """Samples of one child frame, sorted by time; a static one has a single sample.
+class _Samples:
+    """Links of one child frame, sorted by time."""
 
-    `outliers` are the newest samples in a row that lie beyond the cache's reach: one wrong stamp
-    must not cost the history, and a clock that was set must not be refused for ever.
-    """
-
-    static: bool
     stamps: list[int] = field(default_factory=list)
     links: list[_Link] = field(default_factory=list)
-    outliers: list[tuple[int, _Link]] = field(default_factory=list)
-
-    def take(self, stamp_ns: int, link: _Link, cache_ns: int) -> bool:
-        """Store a sample; False for an outlier that others have yet to confirm."""
-        if not self.stamps or abs(stamp_ns - self.stamps[-1]) <= cache_ns:
-            self.outliers.clear()
-            self.add(stamp_ns, link)
-        elif not self._confirms(stamp_ns, link, cache_ns):
-            return False
-        self.trim(cache_ns)
-        return True
-
-    def _confirms(self, stamp_ns: int, link: _Link, cache_ns: int) -> bool:
-        """Count an outlier; with enough of them in order they replace the history."""
-        newest = self.stamps[-1]
-        if self.outliers:
-            last, _ = self.outliers[-1]
-            if (last > newest) != (stamp_ns > newest) or stamp_ns < last - cache_ns:
-                self.outliers.clear()
-        self.outliers.append((stamp_ns, link))
-        if len(self.outliers) < (CONFIRM_AHEAD if stamp_ns > newest else CONFIRM_BEHIND):
-            return False
-        confirmed, self.outliers = self.outliers, []
-        self.stamps.clear()
-        self.links.clear()
-        for sample in confirmed:
-            self.add(*sample)
-        return True
 
     def add(self, stamp_ns: int, link: _Link) -> None:
         place = bisect_left(self.stamps, stamp_ns)
@@ -122,8 +89,6 @@ class _History:
         Between samples with two parents the earlier one holds until the later one comes, as in
         tf2: there is nothing to interpolate.
         """
-        if self.static:
-            return self.links[0]
         after = bisect_right(self.stamps, stamp_ns)
         if after == 0:
             return None
@@ -138,6 +103,50 @@ class _History:
         fraction = (stamp_ns - start) / (end - start)
         between = interpolated(earlier.parent_from_child, later.parent_from_child, fraction)
         return _Link(earlier.parent, between)
+
+
+@dataclass
+class _History(_Samples):
+    """What is known of one child frame; a static one has a single sample.
+
+    `outliers` are the newest samples in a row that lie beyond the cache's reach. One wrong stamp
+    must not cost the history, and a clock that was set must not be refused for ever: they hold at
+    their own times, and replace the history when there are enough of them.
+    """
+
+    static: bool = False
+    outliers: _Samples = field(default_factory=_Samples)
+
+    def take(self, stamp_ns: int, link: _Link, cache_ns: int) -> bool:
+        """Store a sample; False for an outlier that others have yet to confirm."""
+        if not self.stamps or abs(stamp_ns - self.stamps[-1]) <= cache_ns:
+            self.outliers = _Samples()
+            self.add(stamp_ns, link)
+        elif not self._confirms(stamp_ns, link, cache_ns):
+            return False
+        self.trim(cache_ns)
+        return True
+
+    def at(self, stamp_ns: int) -> _Link | None:
+        """Link at a time, None beyond the samples; of a static frame at all times."""
+        if self.static:
+            return self.links[0]
+        found = super().at(stamp_ns)
+        return found if found is not None else self.outliers.at(stamp_ns)
+
+    def _confirms(self, stamp_ns: int, link: _Link, cache_ns: int) -> bool:
+        """Count an outlier; with enough of them in order they replace the history."""
+        newest, others = self.stamps[-1], self.outliers.stamps
+        if others:
+            same_side = (others[-1] > newest) == (stamp_ns > newest)
+            if not same_side or stamp_ns < others[-1] - cache_ns:
+                self.outliers = _Samples()
+        self.outliers.add(stamp_ns, link)
+        if len(self.outliers.stamps) < (CONFIRM_AHEAD if stamp_ns > newest else CONFIRM_BEHIND):
+            return False
+        self.stamps, self.links = self.outliers.stamps, self.outliers.links
+        self.outliers = _Samples()
+        return True
 
 
 class TransformBuffer:
@@ -168,8 +177,8 @@ class TransformBuffer:
         """Store a sample: (4, 4) rigid transform of a child frame at a time.
 
         Returns:
-            False when the sample lies farther from the newest one than the cache reaches: it is
-            dropped, unless the next samples confirm that time has jumped.
+            False when the sample lies farther from the newest one than the cache reaches: it
+            holds at its own time only, until the next samples confirm that time has jumped.
 
         Raises:
             ValueError: a name is empty, a frame is its own parent, the matrix is not rigid, or
@@ -209,7 +218,7 @@ class TransformBuffer:
             self._remember(parent, child)
             history = self._histories.get(child)
             if history is None or static or history.static:
-                history = self._histories[child] = _History(static)
+                history = self._histories[child] = _History(static=static)
             return history.take(stamp_ns, _Link(parent, rows), self._cache_ns)
 
     def clear(self) -> None:

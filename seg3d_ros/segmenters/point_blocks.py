@@ -41,7 +41,7 @@ class PointBlocks:
         first = np.ones(len(code), np.bool_)
         first[1:] = (np.diff(code) != 0) | (np.diff(groups) != 0)
         starts = np.flatnonzero(first)
-        centers: Float64 = (cells[order[starts]] + 0.5) * edge
+        centers = np.asarray((cells[order[starts]] + 0.5) * edge, np.float64)
         return cls(order, np.append(starts, len(points)), centers, edge)
 
     def near_plane(

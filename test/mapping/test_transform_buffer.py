@@ -183,6 +183,7 @@ def test_one_wrong_stamp_costs_nothing(wrong):
     for tenth in range(20):
         buffer.set_transform("a", "b", tenth * SECOND // 10, shift(tenth))
     assert not buffer.set_transform("a", "b", wrong, shift(99))
+    np.testing.assert_array_equal(buffer.lookup("a", "b", wrong), shift(99))  # after a pause, say
     np.testing.assert_allclose(buffer.lookup("a", "b", SECOND), shift(10))
     assert buffer.set_transform("a", "b", 2 * SECOND, shift(20))
     np.testing.assert_allclose(buffer.lookup("a", "b", None), shift(20))
