@@ -22,7 +22,7 @@ def world_jumps(arrivals: list[tuple[str, float, float]]) -> list[float]:
     clocks = SourceClocks()
     jumps = []
     for source, stamp, received in sorted(arrivals, key=lambda arrival: arrival[2]):
-        arrival = Arrival(source, "camera", round(stamp * SECOND), read, received)
+        arrival = Arrival(source, "camera", round(stamp * SECOND), read, received_s=received)
         if clocks.follow(arrival).time_went_back:
             jumps.append(received)
     return jumps
