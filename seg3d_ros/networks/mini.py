@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from seg3d_ros.networks.batch import SceneBatch
+from seg3d_ros.networks.kinds import OBJECT, STRUCTURE
 from seg3d_ros.networks.local_shape import (
     HEIGHT_CHANNELS,
     SHAPE_CHANNELS,
@@ -37,8 +38,6 @@ from seg3d_ros.sparse.voxelize import mean_by_row, voxelize
 # Colour and whether it is known, one, place of the points' mean in the voxel, heights, and the
 # shape of the surface at two scales.
 INPUT_CHANNELS = 3 + 1 + 1 + 3 + HEIGHT_CHANNELS + 2 * SHAPE_CHANNELS
-OBJECT, FLOOR, WALL, CEILING = range(4)
-STRUCTURE = ("floor", "wall", "ceiling")  # classes from 1 on
 _FEWEST = 3  # voxels of a mask that training reads
 _MOST = 160  # masks of a scene that training reads
 _BACKGROUND_SEEDS = 8  # queries that training places where no object is

@@ -10,7 +10,8 @@ import torch
 
 from seg3d_ros.compute import pick_device
 from seg3d_ros.networks.checkpoint import CheckpointError
-from seg3d_ros.networks.mini import OBJECT, Mini
+from seg3d_ros.networks.kinds import OBJECT
+from seg3d_ros.networks.mini import Mini
 from seg3d_ros.networks.mini_decoder import SceneFeatures
 from seg3d_ros.networks.seeds import seeds_for_all
 from seg3d_ros.networks.trained import load_trained

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg3d_ros.networks.mini import FLOOR, OBJECT, WALL
+from seg3d_ros.networks.kinds import FLOOR, OBJECT, WALL
 from seg3d_ros.scene import Bool, Float32, Int64, Scene
 from seg3d_ros.segmenters.planes import Planes, find_planes
 from seg3d_ros.segmenters.surface import Surface, build_surface

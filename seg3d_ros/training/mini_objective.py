@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from seg3d_ros.networks.batch import SceneBatch
-from seg3d_ros.networks.mini import OBJECT, STRUCTURE, MiniOutput
+from seg3d_ros.networks.kinds import OBJECT, STRUCTURE
+from seg3d_ros.networks.mini import MiniOutput
 from seg3d_ros.networks.mini_decoder import SceneFeatures
 from seg3d_ros.training.name_texts import NameTexts
 

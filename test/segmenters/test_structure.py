@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seg3d_ros.networks.mini import FLOOR, OBJECT, WALL
+from seg3d_ros.networks.kinds import FLOOR, OBJECT, WALL
 from seg3d_ros.scene import Scene
 from seg3d_ros.segmenters.structure import agree_on_structure
 from seg3d_ros.sparse.voxel_keys import keys_of_points
