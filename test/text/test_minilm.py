@@ -75,7 +75,7 @@ def test_a_missing_package_is_named_with_its_cure(monkeypatch) -> None:
         "find_spec",
         lambda name: None if name == "transformers" else find_spec(name),
     )
-    with pytest.raises(ImportError, match=r"transformers.*pip install 'seg3d_ros\[text\]'"):
+    with pytest.raises(ImportError, match=r"transformers.*pip install torch transformers"):
         load_text_encoder("all-MiniLM-L6-v2")
 
 
