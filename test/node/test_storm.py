@@ -1,4 +1,4 @@
-"""Two minutes in which everything goes wrong at once."""
+"""A minute in which everything goes wrong at once; `benchmarks.bench_storm` measures memory."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ import pytest
 from support import toy_room
 from support.storm import PARAMETERS_OF_NODE, Storm
 
-STORM_S = 120.0
-WARM_UP_S = 45.0
-MAX_SLOPE = 2.0  # MB a minute
+STORM_S = 60.0
 
 
 @pytest.mark.slow
-def test_every_request_is_answered_and_memory_stays(
+def test_every_request_is_answered_and_the_node_works_afterwards(
     start_node, make_robot, tmp_path: Path
 ) -> None:
     node = start_node(**PARAMETERS_OF_NODE)
@@ -25,7 +23,6 @@ def test_every_request_is_answered_and_memory_stays(
     assert report.unanswered == []
     assert report.internal == []
     assert len(report.answers) >= 10 and min(report.answers.values()) > 0
-    assert report.slope_mb_per_min(after_s=WARM_UP_S) < MAX_SLOPE, report.memory
     assert robot.trigger("seg3d/clear_map").success
     robot.show(toy_room.views(3))
     assert robot.trigger("seg3d/segment_now").success
