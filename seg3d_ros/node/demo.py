@@ -31,7 +31,7 @@ from seg3d_ros.recordings.recording import Recording, RecordingError
 from seg3d_ros.segmenters.registry import MODELS
 from seg3d_ros.viewer.results import Results, files_list, objects_table, write_results
 
-START_S = 600.0  # the first start compiles the kernels, on a busy machine for minutes
+START_S = 1200.0  # the first start compiles the kernels, on a busy machine for minutes
 STALL_S = 15.0  # what does not move for so long won't come any more
 ANSWER_S = 60.0
 POLL_S = 0.05
