@@ -8,6 +8,8 @@ from typing import Any
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
+LIBRARY = logging.getLogger("seg3d_ros")
+
 
 class RosLogHandler(logging.Handler):
     """Forwards records to a ROS logger, tracebacks included."""
@@ -31,11 +33,18 @@ class RosLogHandler(logging.Handler):
                 return
 
 
-def forward_library_logs(logger: RcutilsLogger) -> logging.Handler:
-    """Send everything that the package logs to `logger`; returns the handler for removal."""
+def forward_library_logs(logger: RcutilsLogger) -> RosLogHandler:
+    """Send everything that the package logs to `logger`; `stop_forwarding` takes it back."""
     handler = RosLogHandler(logger)
-    library = logging.getLogger("seg3d_ros")
-    library.setLevel(logging.DEBUG)
-    library.addHandler(handler)
-    library.propagate = False
+    LIBRARY.setLevel(logging.DEBUG)
+    LIBRARY.addHandler(handler)
+    LIBRARY.propagate = False
     return handler
+
+
+def stop_forwarding(handler: RosLogHandler) -> None:
+    """Remove the handler; after the last one, records go where Python's defaults send them."""
+    LIBRARY.removeHandler(handler)
+    if not any(isinstance(other, RosLogHandler) for other in LIBRARY.handlers):
+        LIBRARY.setLevel(logging.NOTSET)
+        LIBRARY.propagate = True

@@ -8,7 +8,6 @@ thread answers requests.
 from __future__ import annotations
 
 import dataclasses
-import logging
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +21,7 @@ from seg3d_ros.node.clock_watch import steady_clock
 from seg3d_ros.node.diagnostics import Diagnostics
 from seg3d_ros.node.inputs import Inputs
 from seg3d_ros.node.integrator import Integrator
-from seg3d_ros.node.logging import forward_library_logs
+from seg3d_ros.node.logging import forward_library_logs, stop_forwarding
 from seg3d_ros.node.outputs import Outputs
 from seg3d_ros.node.parameters import AllSettings, changed, declare_parameters
 from seg3d_ros.node.service_host import ServiceHost
@@ -114,7 +113,7 @@ class Seg3dNode(LifecycleNode):
         """Stop the threads, then take the node down."""
         self._stop()
         self._release()
-        logging.getLogger("seg3d_ros").removeHandler(self._log_handler)
+        stop_forwarding(self._log_handler)
         super().destroy_node()
 
     @property
