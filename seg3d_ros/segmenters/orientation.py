@@ -50,7 +50,7 @@ def _carry_everywhere(
 ) -> Float64:
     """Signs from voxel to voxel over everything that is connected; planes vote for the whole."""
     on_plane, on_same_plane = _tie_planes(planes)
-    part, flipped = _carry_signs(
+    part, flipped = carry_signs(
         surface.normals,
         np.concatenate([on_plane, first]),
         np.concatenate([on_same_plane, second]),
@@ -89,7 +89,7 @@ def _turn_bodies(surface: Surface, normals: Float64, first: Int32, second: Int32
     The floor goes on under a thing that was put down while the map was made; the sign that is
     carried up its sides from there is a matter of chance.
     """
-    part, flipped = _carry_signs(surface.normals, first, second)
+    part, flipped = carry_signs(surface.normals, first, second)
     alone = np.where(flipped[:, None], -surface.normals, surface.normals)
     outward = _outwardness(surface, alone, part)
     size = np.bincount(part, minlength=len(surface.points))
@@ -144,7 +144,7 @@ def _list_pairs(surface):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def _carry_signs(normals, first, second):  # type: ignore[no-untyped-def]
+def carry_signs(normals, first, second):  # type: ignore[no-untyped-def]
     """Union-find with a sign on each link; returns the part of each voxel and whether to flip."""
     parent = np.arange(normals.shape[0]).astype(np.int32)
     flip = np.zeros(normals.shape[0], np.bool_)  # relative to the parent
