@@ -32,7 +32,7 @@ help:
 
 demo:
 	$(prepare)
-	python -m seg3d_ros.node.demo --recording "$(RECORDING)" --topic "$(TOPIC)" \
+	python -m seg3d_ros.demo --recording "$(RECORDING)" --topic "$(TOPIC)" \
 	  --fixed-frame "$(FIXED_FRAME)" --model "$(MODEL)" --output "$(OUTPUT)"
 
 test:

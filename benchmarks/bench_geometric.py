@@ -8,13 +8,13 @@ import numpy as np
 
 from benchmarks.table import Row, measure, print_table
 from seg3d_ros.scene import Float64, Scene
-from seg3d_ros.segmenters.convexity import find_contacts, join_convex
-from seg3d_ros.segmenters.geometric import GeometricSegmenter
-from seg3d_ros.segmenters.layout import MAX_PLANE_ANGLE, PATCH_RADIUS
-from seg3d_ros.segmenters.orientation import orient_normals
-from seg3d_ros.segmenters.patches import cut_patches
-from seg3d_ros.segmenters.planes import find_planes
-from seg3d_ros.segmenters.surface import build_surface
+from seg3d_ros.segmenters.geometric.convexity import find_contacts, join_convex
+from seg3d_ros.segmenters.geometric.decomposition import MAX_PLANE_ANGLE, PATCH_RADIUS
+from seg3d_ros.segmenters.geometric.orientation import orient_normals
+from seg3d_ros.segmenters.geometric.planes import find_planes
+from seg3d_ros.segmenters.geometric.segmenter import GeometricSegmenter
+from seg3d_ros.segmenters.geometric.supervoxels import cut_patches
+from seg3d_ros.segmenters.geometric.surface import build_surface
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 
 REPEATS = 7

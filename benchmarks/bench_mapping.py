@@ -12,10 +12,10 @@ from itertools import cycle
 import numpy as np
 
 from benchmarks.table import Row, measure, print_table
-from seg3d_ros.mapping.depth_image import deproject
-from seg3d_ros.mapping.frame_filter import FrameFilter
 from seg3d_ros.mapping.voxel_map import MapSettings, VoxelMap
 from seg3d_ros.scene import Camera, Float32, Float64, Frame
+from seg3d_ros.sensing.depth_image import deproject
+from seg3d_ros.sensing.frame_filter import FrameFilter
 
 CAMERA = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
 VIEWS = 12

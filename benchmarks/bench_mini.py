@@ -9,14 +9,14 @@ import torch
 
 from benchmarks.table import Row, measure, print_table
 from seg3d_ros.mapping.voxel_map import VoxelMap
-from seg3d_ros.networks.seeds import seeds_for_all
+from seg3d_ros.networks.mini.seeds import seeds_for_all
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.recordings.open import open_recording
 from seg3d_ros.recordings.recording import to_frame
 from seg3d_ros.scene import Scene
-from seg3d_ros.segmenters.geometric import GeometricSegmenter
+from seg3d_ros.segmenters.geometric.proposals import geometric_segments
+from seg3d_ros.segmenters.geometric.segmenter import GeometricSegmenter
 from seg3d_ros.segmenters.mini import SEEDS
-from seg3d_ros.segmenters.proposals import geometric_segments
 from seg3d_ros.segmenters.registry import load_segmenter
 from seg3d_ros.segmenters.settings import NetworkSettings
 from seg3d_ros.segmenters.weights import MINI

@@ -14,12 +14,12 @@ from benchmarks.bench_sparse import SIZE, room_voxels
 from benchmarks.table import Row, measure, print_table
 from seg3d_ros.compute import Compute
 from seg3d_ros.networks.point_operations import find_nearest, gather, sample_farthest
-from seg3d_ros.networks.point_sam import load_point_sam
-from seg3d_ros.networks.point_sam_config import MINI
+from seg3d_ros.networks.point_sam.config import MINI
+from seg3d_ros.networks.point_sam.network import load_point_sam
 from seg3d_ros.scene import Scene
-from seg3d_ros.segmenters.point_sam import PointSamPrompt
-from seg3d_ros.segmenters.point_sam_session import RADII_M
-from seg3d_ros.segmenters.prompt_network import PromptNetwork
+from seg3d_ros.segmenters.prompts.point_sam import PointSamPrompt
+from seg3d_ros.segmenters.prompts.point_sam_session import RADII_M
+from seg3d_ros.segmenters.prompts.prompt_network import PromptNetwork
 from seg3d_ros.segmenters.weights import POINT_SAM_MINI
 
 POINTS = 100_000

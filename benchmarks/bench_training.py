@@ -14,14 +14,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.bench_sparse import SIZE, room_voxels
 from benchmarks.table import Row, measure, print_table
+from seg3d_ros.datasets.scene_dataset import ScanNetDataset, SceneSample, collate
 from seg3d_ros.evaluation.instance_ap import average_precisions
 from seg3d_ros.evaluation.overlaps import overlaps_of, true_regions
-from seg3d_ros.networks.maskformer import MaskFormer
+from seg3d_ros.networks.maskformer.network import MaskFormer
 from seg3d_ros.networks.minkunet import MinkUNet18
 from seg3d_ros.sparse import pairwise
 from seg3d_ros.sparse.kernel_map import KernelMap
 from seg3d_ros.training.augmentation import default_train_augmentations
-from seg3d_ros.training.dataset import ScanNetDataset, SceneSample, collate
 from seg3d_ros.training.maskformer_objective import MaskFormerObjective
 
 REPEATS = 3

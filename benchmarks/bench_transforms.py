@@ -7,11 +7,11 @@ from rclpy.serialization import deserialize_message, serialize_message
 from tf2_msgs.msg import TFMessage
 
 from benchmarks.table import Row, measure, print_table
-from seg3d_ros.mapping.transform_buffer import TransformBuffer
-from seg3d_ros.mapping.transforms import matrix_from_pose
 from seg3d_ros.node.conversions import header_msg
 from seg3d_ros.node.sensor_messages import transform_msg
 from seg3d_ros.node.transform_source import store
+from seg3d_ros.sensing.transform_buffer import TransformBuffer
+from seg3d_ros.sensing.transforms import matrix_from_pose
 
 CHAIN = 30  # frames; each hangs on the one before it
 PERIOD_NS = 20_000_000  # /tf at 50 Hz

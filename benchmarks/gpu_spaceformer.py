@@ -28,10 +28,10 @@ import numpy as np
 import torch
 
 from seg3d_ros.compute import pick_device
-from seg3d_ros.networks.spaceformer import CHECKPOINT_PREFIX, Spaceformer
+from seg3d_ros.networks.spaceformer.network import CHECKPOINT_PREFIX, Spaceformer
 from seg3d_ros.recordings.scene_file import PointCloud, voxelize_cloud
 from seg3d_ros.scene import Scene
-from seg3d_ros.segmenters.postprocess import Queries
+from seg3d_ros.segmenters.masks.postprocess import Queries
 from seg3d_ros.segmenters.settings import NetworkSettings
 from seg3d_ros.segmenters.spaceformer import VOXEL_SIZE_M, SpaceformerSegmenter
 from seg3d_ros.segmenters.spaceformer_engine import Engine, load_engine

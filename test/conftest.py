@@ -5,9 +5,24 @@ import importlib.util
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["support.nodes"]
+NEEDS_ROS = ("demo", "node")  # folders whose tests talk to nodes
+HAS_ROS = bool(importlib.util.find_spec("rclpy") and importlib.util.find_spec("seg3d_ros.msg"))
+collect_ignore_glob = [] if HAS_ROS else [f"{folder}/test_*.py" for folder in NEEDS_ROS]
+if HAS_ROS:
+    from seg3d_ros.node.environment import set_memory_defaults
+
+    set_memory_defaults()  # tools/env.sh does it for `make test`, nobody for `colcon test`
+
 # Machines that run tests are shared, and the first call of a kernel compiles it.
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.parent.name in NEEDS_ROS:
+            item.add_marker("ros")
 
 
 @pytest.hookimpl(hookwrapper=True)

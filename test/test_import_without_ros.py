@@ -6,10 +6,15 @@ import sys
 HEAVY = ["open3d", "torch", "transformers"]
 LIGHT_IN_SPARSE = ("hash_index", "merge_join", "voxel_keys")  # what the map uses of sparse/
 TORCH_IN_SEGMENTERS = (
-    "checkpoint_model", "maskformer", "mini", "on_device", "point_sam", "point_sam_session",
-    "postprocess", "prompt_network", "spaceformer", "spaceformer_engine",
+    "checkpoint_model", "maskformer", "masks.postprocess", "mini", "on_device",
+    "prompts.point_sam", "prompts.point_sam_session", "prompts.prompt_network", "spaceformer",
+    "spaceformer_engine",
 )  # fmt: skip
-MADE_OF_TORCH = ("seg3d_ros.compute", "seg3d_ros.networks.", "seg3d_ros.training.")
+SHELLS = ("seg3d_ros.demo", "seg3d_ros.node")  # the folders that may import ROS
+MADE_OF_TORCH = (
+    "seg3d_ros.compute", "seg3d_ros.datasets.click_simulation", "seg3d_ros.datasets.scene_dataset",
+    "seg3d_ros.networks.", "seg3d_ros.training.",
+)  # fmt: skip
 
 # A fresh interpreter imports the modules named as arguments, and says what went wrong.
 IMPORT_ALL = """
@@ -17,11 +22,12 @@ import importlib, sys
 
 REFUSED = {"ament_index_python", "builtin_interfaces", "launch", "rclpy", "tf2_ros"}
 REFUSED |= set(sys.argv[1].split(","))
+OURS = {f"seg3d_ros.{part}" for part in ("demo", "node", "msg", "srv")}
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):
         top = name.partition(".")[0]
-        ours = name.startswith(("seg3d_ros.node", "seg3d_ros.msg", "seg3d_ros.srv"))
+        ours = ".".join(name.split(".")[:2]) in OURS
         if top in REFUSED or top.endswith(("_msgs", "_srvs", "_interfaces")) or ours:
             raise ImportError(f"it imports {name}")
 
@@ -43,7 +49,9 @@ def library_modules(repository):
     files = (repository / "seg3d_ros").rglob("*.py")
     paths = [file.relative_to(repository).with_suffix("") for file in files]
     names = [".".join(path.parts).removesuffix(".__init__") for path in paths]
-    return [name for name in sorted(names) if not name.startswith("seg3d_ros.node")]
+    return [
+        name for name in sorted(names) if not name.startswith(("seg3d_ros.demo", "seg3d_ros.node"))
+    ]
 
 
 def test_the_library_imports_neither_ros_nor_what_is_heavy(request):

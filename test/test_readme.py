@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.node.settings import NodeSettings
-from seg3d_ros.pipeline import PerceptionSettings
 from seg3d_ros.segmenters.registry import MODELS
 from seg3d_ros.settings import settings_of
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from seg3d_ros.pipeline import Perception, PerceptionSettings, Prompted
+from seg3d_ros.engine.perception import Perception, PerceptionSettings, Prompted
+from seg3d_ros.pictures.captions import draw_boxes, draw_captions
+from seg3d_ros.pictures.id_colors import NO_OBJECT, object_ids
+from seg3d_ros.pictures.room_render import painted, shoot
 from seg3d_ros.recordings.open import open_recording
 from seg3d_ros.recordings.recording import to_frame
 from seg3d_ros.scene import Float32, Scene
-from seg3d_ros.viewer.captions import draw_boxes, draw_captions
-from seg3d_ros.viewer.paint import NO_OBJECT, object_ids
-from seg3d_ros.viewer.shot import painted, shoot
 
 DEMO_ROOM = Path(__file__).parents[1] / "data" / "demo_room"
 CLICKED = (

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from seg3d_ros.files import replacing
 from seg3d_ros.networks.checkpoint import read_checkpoint
-from seg3d_ros.networks.point_sam import TRAINING_PREFIX, load_point_sam
-from seg3d_ros.networks.point_sam_config import MINI as POINT_SAM_MINI_CONFIG
+from seg3d_ros.networks.point_sam.config import MINI as POINT_SAM_MINI_CONFIG
+from seg3d_ros.networks.point_sam.network import TRAINING_PREFIX, load_point_sam
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.segmenters.weights import MINI, POINT_SAM_MINI
 

@@ -22,10 +22,10 @@ from demo_room.models import Library
 from demo_room.room import Room, build_room
 from numpy.typing import NDArray
 
-from seg3d_ros.mapping.depth_image import DepthImage
 from seg3d_ros.objects.box import upright_box
 from seg3d_ros.recordings.recording import RecordedFrame
 from seg3d_ros.recordings.tum_writer import write_tum
+from seg3d_ros.sensing.depth_image import DepthImage
 from seg3d_ros.synthesis.ray_scene import Hits, RayScene
 from seg3d_ros.synthesis.scan import pixel_rays
 

@@ -17,7 +17,7 @@ _SETTINGS = ("voxel_size", "prompt_checkpoint", "device", "precision")
 
 
 def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
-    from seg3d_ros.pipeline import PerceptionSettings
+    from seg3d_ros.engine.perception import PerceptionSettings
     from seg3d_ros.settings import settings_of
 
     settings = PerceptionSettings()
@@ -70,11 +70,11 @@ def click_object(
     """
     import numpy as np
 
-    from seg3d_ros.click_scene import click_scene
-    from seg3d_ros.pipeline import PerceptionSettings
+    from seg3d_ros.engine.click_scene import click_scene
+    from seg3d_ros.engine.perception import PerceptionSettings
+    from seg3d_ros.pictures.results import files_list, objects_table, write_results
     from seg3d_ros.recordings.scene_file import map_from_file, read_scene_file
     from seg3d_ros.segmenters.registry import load_prompt_segmenter
-    from seg3d_ros.viewer.results import files_list, objects_table, write_results
 
     with one_line_errors():
         chosen = PerceptionSettings().with_values(settings)

@@ -14,9 +14,9 @@ from seg3d_ros.cli.settings_options import SettingsCommand
 from seg3d_ros.settings import SettingInfo
 
 if TYPE_CHECKING:
+    from seg3d_ros.datasets.scene_dataset import ScanNetDataset
     from seg3d_ros.evaluation.predictions import PredictionSource
     from seg3d_ros.evaluation.scenes import Classes
-    from seg3d_ros.training.dataset import ScanNetDataset
 
 
 def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
@@ -101,7 +101,7 @@ def evaluate(
     if prompts and folders:
         raise click.UsageError("--predictions answer no clicks; give --model with --prompts")
     with one_line_errors():
-        from seg3d_ros.training.dataset import ScanNetDataset  # it imports torch
+        from seg3d_ros.datasets.scene_dataset import ScanNetDataset  # it imports torch
 
         classes = load_classes(dataset, label_set, objects_only=objects_only)
         entries = load_vocabulary_file(vocabulary) if vocabulary else classes.names

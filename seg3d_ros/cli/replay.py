@@ -13,12 +13,12 @@ from seg3d_ros.cli.words import WordsCommand, chosen_words, words_options
 from seg3d_ros.settings import SettingInfo
 
 if TYPE_CHECKING:
-    from seg3d_ros.pipeline import Perception
+    from seg3d_ros.engine.perception import Perception
 
 
 def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
+    from seg3d_ros.engine.perception import PerceptionSettings
     from seg3d_ros.node.settings import NodeSettings
-    from seg3d_ros.pipeline import PerceptionSettings
     from seg3d_ros.settings import settings_of
 
     for section in PerceptionSettings().sections():
@@ -59,11 +59,11 @@ def replay(
     """
     from tqdm import tqdm
 
-    from seg3d_ros.pipeline import Perception, PerceptionSettings
+    from seg3d_ros.engine.perception import Perception, PerceptionSettings
+    from seg3d_ros.engine.replay import replay as replay_recording
+    from seg3d_ros.pictures.results import files_list, objects_table, write_results
     from seg3d_ros.recordings.open import open_recording
-    from seg3d_ros.replay import replay as replay_recording
     from seg3d_ros.text.vocabulary_files import load_vocabulary_file
-    from seg3d_ros.viewer.results import files_list, objects_table, write_results
 
     with one_line_errors():
         source = open_recording(recording, topic=topic, fixed_frame=fixed_frame)

@@ -15,7 +15,7 @@ from seg3d_ros.settings import SettingInfo
 
 
 def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
-    from seg3d_ros.pipeline import PerceptionSettings
+    from seg3d_ros.engine.perception import PerceptionSettings
     from seg3d_ros.settings import settings_of
 
     settings = PerceptionSettings()
@@ -59,10 +59,10 @@ def segment(
     SCENE is a point cloud (PLY, PCD, XYZ, PTS, NPZ with xyz and rgb) or a mesh (PLY, GLB, OBJ,
     OFF, STL), and comes before the labels. Without --voxel-size its density decides the voxels.
     """
-    from seg3d_ros.pipeline import PerceptionSettings
+    from seg3d_ros.engine.perception import PerceptionSettings
+    from seg3d_ros.engine.segment_scene import SceneSegmentation, default_model
+    from seg3d_ros.pictures.results import files_list, objects_table, write_results
     from seg3d_ros.recordings.scene_file import read_scene_file
-    from seg3d_ros.segment_scene import SceneSegmentation, default_model
-    from seg3d_ros.viewer.results import files_list, objects_table, write_results
 
     with one_line_errors():
         words = chosen_words(labels, vocabulary)

@@ -23,7 +23,7 @@ def train(config_name: str, show: bool, overrides: tuple[str, ...]) -> None:
     KEY=VALUE changes the recipe, in Hydra's words: paths.data_dir=~/scannet train.batch_size=4
     model/backbone=minkunet34. Ctrl-C stops in order, and the same command goes on.
 
-    Several GPUs: torchrun --nproc-per-node 4 -m seg3d_ros.training KEY=VALUE...
+    Several GPUs: torchrun --nproc-per-node 4 -m seg3d_ros.cli train KEY=VALUE...
     """
     with one_line_errors():
         _check_installed()

@@ -17,7 +17,7 @@ from seg3d_ros.evaluation.semantic import Confusion, harmonic_mean, mean_iou
 from seg3d_ros.scene import Bool, Float32, Int64
 
 if TYPE_CHECKING:  # it imports torch
-    from seg3d_ros.training.dataset import SceneSample
+    from seg3d_ros.datasets.scene_dataset import SceneSample
 
 ALL = "all"
 
@@ -114,7 +114,7 @@ class Evaluator:
         """Scores of found and rightly named instances; None if nothing names predictions."""
         if not self._named:
             return None
-        from seg3d_ros.training.dataset import STUFF
+        from seg3d_ros.datasets.scene_dataset import STUFF
 
         names = self._classes.names
         table = average_precisions(self._scenes, len(names))

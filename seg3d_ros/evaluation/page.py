@@ -16,10 +16,10 @@ from seg3d_ros.evaluation.scene_image import SceneImage
 from seg3d_ros.evaluation.scenes import VOXEL_SIZE
 from seg3d_ros.evaluation.scores import ClassScores, Evaluation
 from seg3d_ros.files import replacing
+from seg3d_ros.pictures.captions import Tag, draw_tags, draw_title
+from seg3d_ros.pictures.palette import color_of
+from seg3d_ros.pictures.room_render import Shot, painted, shoot
 from seg3d_ros.scene import Float32, Int64
-from seg3d_ros.viewer.captions import Tag, draw_tags, draw_title
-from seg3d_ros.viewer.palette import color_of
-from seg3d_ros.viewer.shot import Shot, painted, shoot
 
 _PANEL = (640, 560)  # pixels
 _MIN_VISIBLE = 0.001  # of a panel, for a caption

@@ -24,7 +24,7 @@ from seg3d_ros.scene import Int64
 from seg3d_ros.segmenters.segmenter import PromptSegmenter
 
 if TYPE_CHECKING:
-    from seg3d_ros.training.dataset import ScanNetDataset
+    from seg3d_ros.datasets.scene_dataset import ScanNetDataset
 
 
 @dataclasses.dataclass(frozen=True)

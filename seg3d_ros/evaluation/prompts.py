@@ -114,7 +114,7 @@ def _answers(
     """IoU and seconds of one click more each time."""
     import torch
 
-    from seg3d_ros.training.click_simulation import first_clicks, next_clicks
+    from seg3d_ros.datasets.click_simulation import first_clicks, next_clicks
 
     points = torch.from_numpy(scene.points)[None]
     wanted = torch.from_numpy(target)[None]

@@ -15,7 +15,7 @@ from seg3d_ros.evaluation.scenes import LabelledScene, load_scene
 from seg3d_ros.evaluation.scores import Evaluation, SceneScores
 
 if TYPE_CHECKING:  # it imports torch
-    from seg3d_ros.training.dataset import ScanNetDataset
+    from seg3d_ros.datasets.scene_dataset import ScanNetDataset
 
 _SHOWN = 3  # best scenes, and as many of the worst
 

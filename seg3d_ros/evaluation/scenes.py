@@ -18,7 +18,7 @@ from seg3d_ros.recordings.scene_file import PointCloud, voxelize_cloud
 from seg3d_ros.scene import Int64, Scene
 
 if TYPE_CHECKING:  # it imports torch
-    from seg3d_ros.training.dataset import LabelSet, ScanNetDataset, SceneSample
+    from seg3d_ros.datasets.scene_dataset import LabelSet, ScanNetDataset, SceneSample
 
 VOXEL_SIZE = 0.02  # metres
 _SCANNET_STUFF = ("wall", "floor")  # of which the benchmarks know no instances
@@ -85,7 +85,7 @@ def load_classes(root: Path, label_set: LabelSet, *, objects_only: bool = False)
         FileNotFoundError: names.txt is missing.
         ValueError: there is no such label set.
     """
-    from seg3d_ros.training.dataset import STUFF, load_class_names
+    from seg3d_ros.datasets.scene_dataset import STUFF, load_class_names
 
     names = load_class_names(label_set, root)
     ids: tuple[int, ...] = tuple(range(len(names)))

@@ -1,1 +1,1 @@
-"""Depth to points, points to the voxel map, poses from transforms."""
+"""Voxel map: integration of frames, carving, snapshots."""

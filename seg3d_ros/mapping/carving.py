@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from seg3d_ros.mapping.frame_filter import PAD
 from seg3d_ros.mapping.voxel_table import remove_row
 from seg3d_ros.scene import Camera, Float64
+from seg3d_ros.sensing.frame_filter import PAD
 from seg3d_ros.sparse.voxel_keys import AXIS_BITS, AXIS_LIMIT
 
 # Weight that a voxel keeps each time it is seen through: even a well-known one is gone after

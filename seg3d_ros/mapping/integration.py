@@ -7,14 +7,14 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from seg3d_ros.mapping.frame_filter import (
+from seg3d_ros.scene import Float32, Frame, Int64, MapGrid, UInt8
+from seg3d_ros.sensing.frame_filter import (
     PAD,
     FrameFilter,
     RangeLimits,
     keep_row,
     range_limits,
 )
-from seg3d_ros.scene import Float32, Frame, Int64, MapGrid, UInt8
 from seg3d_ros.sparse.hash_index import EMPTY, cell_of
 from seg3d_ros.sparse.voxel_keys import AXIS_LIMIT, pack
 

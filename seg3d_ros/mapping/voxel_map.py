@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from seg3d_ros.mapping.carving import carve, depth_view
-from seg3d_ros.mapping.frame_filter import FrameFilter, range_image
 from seg3d_ros.mapping.integration import (
     Measured,
     Pending,
@@ -19,11 +18,7 @@ from seg3d_ros.mapping.integration import (
     integrate_points,
     observe,
 )
-from seg3d_ros.mapping.lens import ideal_view, resample
-from seg3d_ros.mapping.pinhole import estimate_camera, is_image
 from seg3d_ros.mapping.snapshot import make_scene
-from seg3d_ros.mapping.stamp_clock import Change, StampClock
-from seg3d_ros.mapping.transforms import check_rigid
 from seg3d_ros.mapping.voxel_arrays import arrays_of_rows, rows_of_arrays
 from seg3d_ros.mapping.voxel_table import VoxelTable
 from seg3d_ros.scene import (
@@ -37,6 +32,11 @@ from seg3d_ros.scene import (
     Scene,
     origin_near,
 )
+from seg3d_ros.sensing.estimate_intrinsics import estimate_camera, is_image
+from seg3d_ros.sensing.frame_filter import FrameFilter, range_image
+from seg3d_ros.sensing.lens import ideal_view, resample
+from seg3d_ros.sensing.stamp_clock import Change, StampClock
+from seg3d_ros.sensing.transforms import check_rigid
 from seg3d_ros.settings import check_settings, setting
 from seg3d_ros.sparse.hash_index import find_rows
 from seg3d_ros.sparse.voxel_keys import AXIS_LIMIT

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from seg3d_ros.mapping.depth_image import DepthImage
-from seg3d_ros.mapping.registration import register_color
 from seg3d_ros.scene import Camera, Distortion, Float64, Frame
+from seg3d_ros.sensing.depth_image import DepthImage
+from seg3d_ros.sensing.registration import register_color
 
 _CAMERA = Camera(160, 120, 80.0, 80.0, 79.5, 59.5)
 _DISTORTED = replace(_CAMERA, distortion=Distortion((0.1, -0.05, 0.0, 0.0, 0.0)))

@@ -24,6 +24,10 @@ from seg3d_ros.networks.checkpoint import (
 )
 
 _PACKAGE = "seg3d_ros.networks."  # a checkpoint must not name anything else to be called
+_RENAMED = {  # targets in checkpoints of version 0.1
+    f"{_PACKAGE}spaceformer_backbone.Backbone": f"{_PACKAGE}spaceformer.Backbone",
+    f"{_PACKAGE}spaceformer_config.BackboneConfig": f"{_PACKAGE}spaceformer.BackboneConfig",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +88,10 @@ def build(config: Any) -> Any:
 
 
 def _class(target: str) -> type:
-    module, _, name = target.rpartition(".")
+    module, _, name = _RENAMED.get(target, target).rpartition(".")
     if module.startswith(_PACKAGE):
         found = getattr(import_module(module), name)
-        if isinstance(found, type) and found.__module__ == module:
+        if isinstance(found, type) and f"{found.__module__}.".startswith(f"{module}."):
             return found
     raise InputError(f"{target} is none of the networks in {_PACKAGE.rstrip('.')}")
 

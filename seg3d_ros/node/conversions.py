@@ -12,12 +12,12 @@ from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
-from seg3d_ros.mapping.cloud_decoder import Cloud, CloudField, CloudLayout, decode_cloud
-from seg3d_ros.mapping.transforms import matrix_from_pose
 from seg3d_ros.msg import Instance
 from seg3d_ros.objects.box import Box
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.scene import Float32, Float64
+from seg3d_ros.sensing.cloud_decoder import Cloud, CloudField, CloudLayout, decode_cloud
+from seg3d_ros.sensing.transforms import matrix_from_pose
 
 NO_INSTANCE = 0  # instance_id of points that belong to no object
 NANOSECONDS = 1_000_000_000

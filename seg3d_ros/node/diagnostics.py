@@ -15,13 +15,13 @@ from pathlib import Path
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
-from seg3d_ros.node.arrival import SourceRecord
+from seg3d_ros.engine.perception import Perception
 from seg3d_ros.node.clock_watch import ClockWatch, steady_clock
-from seg3d_ros.node.inputs import Inputs
+from seg3d_ros.node.pending import SourceRecord
 from seg3d_ros.node.source_health import SourceJudge
+from seg3d_ros.node.subscriptions import Inputs
 from seg3d_ros.node.throttle import Throttle
 from seg3d_ros.node.worker import SegmentationWorker
-from seg3d_ros.pipeline import Perception
 
 log = logging.getLogger(__name__)
 

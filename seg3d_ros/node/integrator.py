@@ -10,21 +10,21 @@ from collections.abc import Callable
 
 import numpy as np
 
-from seg3d_ros.mapping.rgbd import unregistered_text
-from seg3d_ros.mapping.stamp_clock import JUMP_NS
-from seg3d_ros.mapping.transform_buffer import (
+from seg3d_ros.engine.perception import Perception
+from seg3d_ros.mapping.voxel_map import IntegrationReport
+from seg3d_ros.node.pending import Arrival, SourceRecord
+from seg3d_ros.node.source_clocks import SourceClocks
+from seg3d_ros.node.throttle import Throttle
+from seg3d_ros.node.transform_source import TransformSource
+from seg3d_ros.scene import Float64, Frame
+from seg3d_ros.sensing.rgbd import unregistered_text
+from seg3d_ros.sensing.stamp_clock import JUMP_NS
+from seg3d_ros.sensing.transform_buffer import (
     ExtrapolationError,
     NotConnectedError,
     TransformError,
     UnknownFrameError,
 )
-from seg3d_ros.mapping.voxel_map import IntegrationReport
-from seg3d_ros.node.arrival import Arrival, SourceRecord
-from seg3d_ros.node.source_clocks import SourceClocks
-from seg3d_ros.node.throttle import Throttle
-from seg3d_ros.node.transform_source import TransformSource
-from seg3d_ros.pipeline import Perception
-from seg3d_ros.scene import Float64, Frame
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from seg3d_ros.node.conversions import box_pose_msg, vector_msg
 from seg3d_ros.objects.map_object import MapObject
-from seg3d_ros.viewer.palette import color_of
+from seg3d_ros.pictures.palette import color_of
 
 LINE_WIDTH_M = 0.01
 TEXT_HEIGHT_M = 0.10

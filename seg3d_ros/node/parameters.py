@@ -10,8 +10,8 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.node.settings import NodeSettings
-from seg3d_ros.pipeline import PerceptionSettings
 from seg3d_ros.settings import SettingInfo, replace_settings, settings_of
 
 _UNBOUNDED = 1e12  # ROS ranges need both ends

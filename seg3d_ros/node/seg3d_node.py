@@ -17,18 +17,18 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn as Result
 from rclpy.parameter import Parameter
 
+from seg3d_ros.engine.perception import EmptyMapError, Perception, PerceptionSettings
 from seg3d_ros.node.clock_watch import steady_clock
 from seg3d_ros.node.diagnostics import Diagnostics
-from seg3d_ros.node.inputs import Inputs
 from seg3d_ros.node.integrator import Integrator
 from seg3d_ros.node.logging import forward_library_logs, stop_forwarding
-from seg3d_ros.node.outputs import Outputs
 from seg3d_ros.node.parameters import AllSettings, changed, declare_parameters
+from seg3d_ros.node.publishers import Outputs
 from seg3d_ros.node.service_host import ServiceHost
 from seg3d_ros.node.services import SERVICES, Services
+from seg3d_ros.node.subscriptions import Inputs
 from seg3d_ros.node.transform_source import TransformSource, listen
 from seg3d_ros.node.worker import SegmentationWorker
-from seg3d_ros.pipeline import EmptyMapError, Perception, PerceptionSettings
 from seg3d_ros.text.encoder import INSTALL_TEXT, missing_packages
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 

@@ -9,9 +9,9 @@ from geometry_msgs.msg import Quaternion, TransformStamped
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
-from seg3d_ros.mapping.transforms import quaternion_from_matrix
 from seg3d_ros.node.conversions import byte_array, cloud_msg, vector_msg
 from seg3d_ros.scene import Camera, Distortion, Float32, Float64, UInt8
+from seg3d_ros.sensing.transforms import quaternion_from_matrix
 
 MILLIMETRE = 0.001
 _POINT = np.dtype([("xyz", "<f4", 3), ("rgb", "<u4")])

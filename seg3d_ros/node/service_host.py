@@ -11,15 +11,15 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future
 
-from seg3d_ros.mapping.transform_buffer import TransformError
+from seg3d_ros.engine.perception import EmptyMapError
 from seg3d_ros.msg import ErrorCode
 from seg3d_ros.node.qos import SERVICE
-from seg3d_ros.node.request_lane import MAX_WAITING, RequestLane
+from seg3d_ros.node.service_queue import MAX_WAITING, RequestLane
 from seg3d_ros.objects.object_map import UnknownObjectError
 from seg3d_ros.objects.query import NoEmbeddingsError
 from seg3d_ros.objects.storage import MapFileError
-from seg3d_ros.pipeline import EmptyMapError
 from seg3d_ros.segmenters.segmenter import NothingThereError
+from seg3d_ros.sensing.transform_buffer import TransformError
 
 log = logging.getLogger(__name__)
 

@@ -12,14 +12,14 @@ from rclpy.node import Node
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
+from seg3d_ros.engine.perception import Perception
 from seg3d_ros.node.conversions import header_msg, instance_msg, stamp_ns
-from seg3d_ros.node.outputs import Outputs, cloud_of_object
-from seg3d_ros.node.request_lane import MAX_WAITING, RequestLane
+from seg3d_ros.node.publishers import Outputs, cloud_of_object
 from seg3d_ros.node.service_host import Handle, Handler, ServiceHost, answered, check_active
+from seg3d_ros.node.service_queue import MAX_WAITING, RequestLane
 from seg3d_ros.node.throttle import Throttle
 from seg3d_ros.node.transform_source import TransformSource, lookup_for_request
 from seg3d_ros.objects.query import Query
-from seg3d_ros.pipeline import Perception
 from seg3d_ros.scene import Bool, Float64
 from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
 from seg3d_ros.text.labels import check_text

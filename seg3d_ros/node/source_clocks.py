@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from seg3d_ros.mapping.stamp_clock import Change, StampClock
-from seg3d_ros.node.arrival import Arrival
+from seg3d_ros.node.pending import Arrival
+from seg3d_ros.sensing.stamp_clock import Change, StampClock
 
 ALIVE_S = 2.0  # a source that was silent for longer has no say in whether time went back
 

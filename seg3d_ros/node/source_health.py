@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 
-from seg3d_ros.node.arrival import SourceRecord
-from seg3d_ros.node.inputs import Topic
+from seg3d_ros.node.pending import SourceRecord
+from seg3d_ros.node.subscriptions import Topic
 
 SILENT_S = 5.0  # without a message for this long, a source is reported
 

@@ -10,16 +10,16 @@ from typing import Any, Protocol
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
-from seg3d_ros.mapping.transform_buffer import (
+from seg3d_ros.node.conversions import matrix_from_transform, stamp_ns
+from seg3d_ros.node.throttle import Throttle
+from seg3d_ros.scene import Float64
+from seg3d_ros.sensing.transform_buffer import (
     ExtrapolationError,
     NotConnectedError,
     TransformBuffer,
     TransformError,
     UnknownFrameError,
 )
-from seg3d_ros.node.conversions import matrix_from_transform, stamp_ns
-from seg3d_ros.node.throttle import Throttle
-from seg3d_ros.scene import Float64
 
 log = logging.getLogger(__name__)
 _throttle = Throttle(log)

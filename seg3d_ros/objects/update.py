@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from seg3d_ros.objects.box import voxel_box
-from seg3d_ros.objects.hand_over import (
+from seg3d_ros.objects.map_object import MapObject, with_voxels
+from seg3d_ros.objects.ownership import (
     Roles,
     find_covered,
     hand_over,
     keys_of_tracks,
 )
-from seg3d_ros.objects.map_object import MapObject, with_voxels
 from seg3d_ros.objects.segments import NOBODY, Segments, disjoint_segments
 from seg3d_ros.objects.settings import TrackingSettings
 from seg3d_ros.objects.tracking import (

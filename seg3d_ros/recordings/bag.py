@@ -12,15 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from seg3d_ros.mapping.cloud_decoder import (
-    NO_COLORS,
-    Cloud,
-    CloudField,
-    CloudLayout,
-    decode_cloud,
-)
-from seg3d_ros.mapping.depth_image import DepthImage
-from seg3d_ros.mapping.transform_buffer import TransformError
 from seg3d_ros.recordings.bag_images import BagCamera, Lookup
 from seg3d_ros.recordings.bag_path import BagPath
 from seg3d_ros.recordings.bag_reader import BagReader
@@ -29,6 +20,15 @@ from seg3d_ros.recordings.bag_transforms import BagTransforms, stamp_of
 from seg3d_ros.recordings.recording import RecordedFrame, RecordingError
 from seg3d_ros.recordings.up_axis import find_up, map_from_world_for
 from seg3d_ros.scene import Float64
+from seg3d_ros.sensing.cloud_decoder import (
+    NO_COLORS,
+    Cloud,
+    CloudField,
+    CloudLayout,
+    decode_cloud,
+)
+from seg3d_ros.sensing.depth_image import DepthImage
+from seg3d_ros.sensing.transform_buffer import TransformError
 
 logger = logging.getLogger(__name__)
 MAX_PAIR_GAP_NS = 20_000_000  # colour and depth further apart are not one frame (30 Hz cameras)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from seg3d_ros.mapping.calibration import is_rectified
-from seg3d_ros.mapping.depth_image import DepthImage
-from seg3d_ros.mapping.rgbd import RgbdMessages, RgbdReader
-from seg3d_ros.mapping.transform_buffer import TransformError
 from seg3d_ros.recordings.bag_topics import CameraTopics
 from seg3d_ros.scene import Float64
+from seg3d_ros.sensing.calibration import is_rectified
+from seg3d_ros.sensing.depth_image import DepthImage
+from seg3d_ros.sensing.rgbd import RgbdMessages, RgbdReader
+from seg3d_ros.sensing.transform_buffer import TransformError
 
 Lookup = Callable[[str, str], Float64]  # target frame, source frame → target_from_source
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from seg3d_ros.mapping.transform_buffer import TransformBuffer
-from seg3d_ros.mapping.transforms import matrix_from_pose
 from seg3d_ros.recordings.bag_reader import BagReader
 from seg3d_ros.recordings.bag_topics import TRANSFORMS
 from seg3d_ros.recordings.recording import RecordingError
 from seg3d_ros.scene import Float64
+from seg3d_ros.sensing.transform_buffer import TransformBuffer
+from seg3d_ros.sensing.transforms import matrix_from_pose
 
 logger = logging.getLogger(__name__)
 _STATIC = "/tf_static"

@@ -14,13 +14,13 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.Image import Image as PillowImage
 
-from seg3d_ros.mapping.calibration import same_aspect
-from seg3d_ros.mapping.depth_image import DepthImage
 from seg3d_ros.recordings.camera_file import DepthCamera, y_down
 from seg3d_ros.recordings.recording import RecordedFrame, RecordingError, rate_of
 from seg3d_ros.recordings.trajectory import is_rigid
 from seg3d_ros.recordings.up_axis import Up, find_up, map_from_world_for
 from seg3d_ros.scene import Float64, UInt8
+from seg3d_ros.sensing.calibration import same_aspect
+from seg3d_ros.sensing.depth_image import DepthImage
 
 logger = logging.getLogger(__name__)
 _BILINEAR = 2  # of Pillow, whose name for it has moved; it averages when it makes images smaller

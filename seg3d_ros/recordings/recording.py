@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from seg3d_ros.errors import InputError
-from seg3d_ros.mapping.cloud_decoder import Cloud
-from seg3d_ros.mapping.depth_image import DepthImage
 from seg3d_ros.scene import Float64, Frame
+from seg3d_ros.sensing.cloud_decoder import Cloud
+from seg3d_ros.sensing.depth_image import DepthImage
 
 
 class RecordingError(InputError):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from seg3d_ros.mapping.transforms import check_rigid, interpolate, matrix_from_pose
 from seg3d_ros.recordings.recording import RecordingError
 from seg3d_ros.scene import Float64, Int64
+from seg3d_ros.sensing.transforms import check_rigid, interpolate, matrix_from_pose
 
 MAX_POSE_GAP_NS = 200_000_000  # no interpolation across longer holes in a trajectory
 

@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 
 from seg3d_ros.errors import InputError
-from seg3d_ros.mapping.depth_image import DepthImage
-from seg3d_ros.mapping.transforms import quaternion_from_matrix
 from seg3d_ros.recordings.recording import RecordedFrame
+from seg3d_ros.sensing.depth_image import DepthImage
+from seg3d_ros.sensing.transforms import quaternion_from_matrix
 
 _JPEG_QUALITY = 82
 _POSES = "# stamp (s), tx ty tz (m), qx qy qz qw: camera optical frame in the map, z up\n"

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 
 from seg3d_ros.errors import InputError
-from seg3d_ros.mapping.depth_image import DepthImage, deproject
 from seg3d_ros.scene import Float64
+from seg3d_ros.sensing.depth_image import DepthImage, deproject
 
 Up = Literal["auto", "x", "-x", "y", "-y", "z", "-z"]
 _SNAP_DEG = 8.0  # worlds of benchmarks have an exact axis up; a direction this near is that axis

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seg3d_ros.networks.checkpoint import CheckpointError, read_checkpoint
-from seg3d_ros.networks.spaceformer import CHECKPOINT_PREFIX
+from seg3d_ros.networks.spaceformer.network import CHECKPOINT_PREFIX
 from seg3d_ros.networks.trained import parse_recipe
 
 _OF_TARGET = {

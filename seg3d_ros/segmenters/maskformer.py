@@ -10,10 +10,15 @@ from torch import Tensor
 
 from seg3d_ros.compute import Compute
 from seg3d_ros.networks.checkpoint import CheckpointError
-from seg3d_ros.networks.maskformer import MaskFormer, MaskFormerOutput, class_probabilities
+from seg3d_ros.networks.maskformer.network import MaskFormer, MaskFormerOutput, class_probabilities
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Instances, Int64, Scene
-from seg3d_ros.segmenters.postprocess import BlockwiseSegmenter, Queries, propose, score_queries
+from seg3d_ros.segmenters.masks.postprocess import (
+    BlockwiseSegmenter,
+    Queries,
+    propose,
+    score_queries,
+)
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.text.encoder import load_text_encoder
 from seg3d_ros.text.ensemble import embed_words

@@ -11,24 +11,24 @@ import torch
 from seg3d_ros.compute import pick_device
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.kinds import OBJECT
-from seg3d_ros.networks.mini import Mini
-from seg3d_ros.networks.mini_decoder import SceneFeatures
-from seg3d_ros.networks.seeds import seeds_for_all
+from seg3d_ros.networks.mini.decoder import SceneFeatures
+from seg3d_ros.networks.mini.network import Mini
+from seg3d_ros.networks.mini.seeds import seeds_for_all
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Bool, Float32, Instances, Int64, Scene
-from seg3d_ros.segmenters.postprocess import (
+from seg3d_ros.segmenters.geometric.proposals import (
+    FINE_CONCAVITIES,
+    geometric_segments,
+    segment_masks,
+)
+from seg3d_ros.segmenters.geometric.structure import Structure, agree_on_structure
+from seg3d_ros.segmenters.masks.postprocess import (
     BlockwiseSegmenter,
     best_overlaps,
     distinct,
     joined,
 )
-from seg3d_ros.segmenters.proposals import (
-    FINE_CONCAVITIES,
-    geometric_segments,
-    segment_masks,
-)
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
-from seg3d_ros.segmenters.structure import Structure, agree_on_structure
 from seg3d_ros.segmenters.weights import MINI
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 

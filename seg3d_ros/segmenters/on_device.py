@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 
 from seg3d_ros.compute import is_lost, is_out_of_memory
-from seg3d_ros.segmenters.blocks import BlockTooLargeError
+from seg3d_ros.segmenters.masks.blocks import BlockTooLargeError
 from seg3d_ros.segmenters.segmenter import DeviceLostError
 
 T = TypeVar("T")

@@ -56,7 +56,7 @@ def _mini(network: NetworkSettings, postprocess: PostprocessSettings) -> Segment
 
 
 def _geometric(_: NetworkSettings, __: PostprocessSettings) -> Segmenter:
-    from seg3d_ros.segmenters.geometric import GeometricSegmenter
+    from seg3d_ros.segmenters.geometric.segmenter import GeometricSegmenter
 
     return GeometricSegmenter()
 
@@ -80,14 +80,14 @@ def _maskformer(network: NetworkSettings, postprocess: PostprocessSettings) -> S
 
 
 def _geometric_prompt(_: NetworkSettings) -> PromptSegmenter:
-    from seg3d_ros.segmenters.geometric_prompt import GeometricPrompt
+    from seg3d_ros.segmenters.prompts.geometric_prompt import GeometricPrompt
 
     return GeometricPrompt()
 
 
 def _point_sam(network: NetworkSettings) -> PromptSegmenter:
     path = POINT_SAM.find(network.prompt_checkpoint)  # says so before torch is even asked for
-    from seg3d_ros.segmenters.point_sam import load_point_sam_prompt
+    from seg3d_ros.segmenters.prompts.point_sam import load_point_sam_prompt
 
     return load_point_sam_prompt(path, network)
 
@@ -100,7 +100,7 @@ def _point_sam_mini(network: NetworkSettings) -> PromptSegmenter:
             f"the weights of point_sam_mini are not in this installation: {path} is missing; set "
             "`prompt_checkpoint` to what `seg3d train --config-name point_sam_mini` writes"
         )
-    from seg3d_ros.segmenters.point_sam import load_point_sam_prompt
+    from seg3d_ros.segmenters.prompts.point_sam import load_point_sam_prompt
 
     return load_point_sam_prompt(path, network)
 

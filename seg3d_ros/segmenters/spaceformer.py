@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from seg3d_ros.scene import Instances, Int64, Scene
-from seg3d_ros.segmenters.blocks import SMALLEST_BLOCK
-from seg3d_ros.segmenters.postprocess import (
+from seg3d_ros.segmenters.masks.blocks import SMALLEST_BLOCK
+from seg3d_ros.segmenters.masks.postprocess import (
     BlockwiseSegmenter,
     looks_inverted,
     propose,

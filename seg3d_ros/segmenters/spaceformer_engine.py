@@ -14,8 +14,8 @@ from torch import Tensor
 from seg3d_ros.compute import Compute
 from seg3d_ros.errors import InputError
 from seg3d_ros.networks.checkpoint import read_state_dict
-from seg3d_ros.networks.spaceformer import CHECKPOINT_PREFIX, Spaceformer, load_spaceformer
-from seg3d_ros.segmenters.postprocess import Queries
+from seg3d_ros.networks.spaceformer.network import CHECKPOINT_PREFIX, Spaceformer, load_spaceformer
+from seg3d_ros.segmenters.masks.postprocess import Queries
 from seg3d_ros.segmenters.settings import NetworkSettings
 
 logger = logging.getLogger(__name__)

@@ -8,11 +8,11 @@ from typing import cast
 
 import numpy as np
 
-from seg3d_ros.synthesis.bake import BakedModels, bake
 from seg3d_ros.synthesis.capture import random_capture
 from seg3d_ros.synthesis.decor import LIVELY
 from seg3d_ros.synthesis.layout import furnish
 from seg3d_ros.synthesis.library import read_libraries
+from seg3d_ros.synthesis.mesh_cache import BakedModels, bake
 from seg3d_ros.synthesis.names import Furnishing, furnishings, names
 from seg3d_ros.synthesis.room import Room
 from seg3d_ros.synthesis.scan import Scan, scan_rooms

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg3d_ros.synthesis.boxes import Boxes
-from seg3d_ros.synthesis.company import Company
+from seg3d_ros.synthesis.companions import Company
 from seg3d_ros.synthesis.crowding import pushed
 from seg3d_ros.synthesis.layout_style import NEAT, LayoutStyle
 from seg3d_ros.synthesis.names import Furnishing

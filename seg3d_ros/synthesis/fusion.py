@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seg3d_ros.mapping.voxel_map import VoxelMap
 from seg3d_ros.scene import Float32, Frame, Int64, Scene
-from seg3d_ros.segmenters.surface import build_surface
+from seg3d_ros.segmenters.geometric.surface import build_surface
 from seg3d_ros.sparse.hash_index import build_index, find_rows
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 

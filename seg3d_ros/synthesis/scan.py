@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg3d_ros.mapping.depth_image import DepthImage
 from seg3d_ros.recordings.recording import RecordedFrame
 from seg3d_ros.scene import Bool, Camera, Float64
+from seg3d_ros.sensing.depth_image import DepthImage
 from seg3d_ros.synthesis.capture import CAREFUL, Capture
 from seg3d_ros.synthesis.decor import PLAIN, Decor
 from seg3d_ros.synthesis.fusion import NONE, Int32

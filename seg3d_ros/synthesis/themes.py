@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seg3d_ros.synthesis.company import Company
+from seg3d_ros.synthesis.companions import Company
 
 # What makes a room of each theme; a name may come twice, each comes with some probability.
 ANCHORS: dict[str, tuple[str, ...]] = {

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
+from seg3d_ros.datasets.scene_dataset import SceneSample, Transform
 from seg3d_ros.recordings.scene_file import PointCloud, voxelize_cloud
 from seg3d_ros.scene import Float32
-from seg3d_ros.segmenters.proposals import geometric_segments
-from seg3d_ros.training.dataset import SceneSample, Transform
+from seg3d_ros.segmenters.geometric.proposals import geometric_segments
 from seg3d_ros.training.elastic import smooth_noise, trilinear
 from seg3d_ros.training.map_faults import PoseError, SurfaceNoise, Thinning, Viewpoints
 from seg3d_ros.training.object_changes import Clutter, InstancePaint, InstanceStretch

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
+from seg3d_ros.datasets.scene_dataset import SceneSample, Transform
 from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Bool, Float32, Int64
-from seg3d_ros.segmenters.point_sam_session import RADII_M
+from seg3d_ros.segmenters.prompts.point_sam_session import RADII_M
 from seg3d_ros.training.augmentation import (
     AutoContrast,
     Chain,
@@ -21,7 +22,6 @@ from seg3d_ros.training.augmentation import (
     Rotation,
     Sometimes,
 )
-from seg3d_ros.training.dataset import SceneSample, Transform
 
 _INNER = 0.65  # of a radius; what lies beyond is there to tell where objects end
 _SMALLER, _LARGER = 0.45, 0.15  # chance of a crop too small for the object, and of the next larger

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from seg3d_ros.datasets.click_simulation import SimulatedClicks, first_clicks, next_clicks
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.networks.point_operations import find_nearest, gather, square_lengths
-from seg3d_ros.networks.point_sam import (
+from seg3d_ros.networks.point_sam.network import (
     READINGS,
     SINGLE,
     Candidates,
@@ -17,7 +18,6 @@ from seg3d_ros.networks.point_sam import (
     EncodedClouds,
     PointSam,
 )
-from seg3d_ros.training.click_simulation import SimulatedClicks, first_clicks, next_clicks
 
 _SCALES = (0.8, 1.0)  # of the unit ball, drawn for each crop
 

@@ -14,8 +14,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seg3d_ros.datasets.scene_dataset import load_class_names
 from seg3d_ros.errors import InputError
-from seg3d_ros.training.dataset import load_class_names
 
 FOLDER = Path(__file__).parent / "configs"
 

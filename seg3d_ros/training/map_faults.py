@@ -13,8 +13,8 @@ import numba
 import numpy as np
 from numpy.random import Generator
 
+from seg3d_ros.datasets.scene_dataset import SceneSample, one_point_per_voxel
 from seg3d_ros.scene import Bool, Float32
-from seg3d_ros.training.dataset import SceneSample, one_point_per_voxel
 from seg3d_ros.training.elastic import smooth_noise, trilinear
 
 _CELLS = (128, 256)  # of a depth panorama: elevation, azimuth

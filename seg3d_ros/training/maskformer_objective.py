@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from seg3d_ros.networks.batch import SceneBatch
-from seg3d_ros.networks.maskformer import MaskFormerOutput
+from seg3d_ros.networks.maskformer.network import MaskFormerOutput
 from seg3d_ros.training.mask_losses import bce_loss, dice_loss
 from seg3d_ros.training.matching import MaskWeights, match
 from seg3d_ros.training.targets import Targets, build_targets

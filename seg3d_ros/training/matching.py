@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from seg3d_ros.networks.maskformer import class_probabilities
+from seg3d_ros.networks.maskformer.network import class_probabilities
 from seg3d_ros.training.targets import Targets
 
 

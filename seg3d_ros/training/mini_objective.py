@@ -11,8 +11,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.networks.kinds import OBJECT, STRUCTURE
-from seg3d_ros.networks.mini import MiniOutput
-from seg3d_ros.networks.mini_decoder import SceneFeatures
+from seg3d_ros.networks.mini.decoder import SceneFeatures
+from seg3d_ros.networks.mini.network import MiniOutput
 from seg3d_ros.training.name_texts import NameTexts
 
 UNKNOWN = -2  # instance of voxels without labels

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
+from seg3d_ros.datasets.scene_dataset import SceneSample
 from seg3d_ros.scene import Bool, Float32, Int64
-from seg3d_ros.training.dataset import SceneSample
 from seg3d_ros.training.map_faults import joined
 
 _UPRIGHT = 0.9  # z of the normal of what things can stand on

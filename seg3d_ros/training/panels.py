@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seg3d_ros.datasets.scene_dataset import one_point_per_voxel
 from seg3d_ros.networks.batch import SceneBatch
+from seg3d_ros.pictures.id_colors import colors_of_ids
+from seg3d_ros.pictures.viewpoint import below_lid, front_wall, wall_points
 from seg3d_ros.scene import Bool, Float32, Int64, UInt8
-from seg3d_ros.training.dataset import one_point_per_voxel
 from seg3d_ros.training.point_instances import PointInstances
-from seg3d_ros.viewer.paint import colors_of_ids
-from seg3d_ros.viewer.viewpoint import below_lid, front_wall, wall_points
 
 TITLES = ("input", "ground truth", "prediction")
 MAX_POINTS = 200_000  # of a panel; three of them keep a browser smooth

@@ -8,13 +8,13 @@ from functools import singledispatch
 
 from torch import Tensor
 
-from seg3d_ros.networks.maskformer import (
+from seg3d_ros.networks.maskformer.network import (
     MaskFormerOutput,
     claim_points,
     class_probabilities,
     decode_instances,
 )
-from seg3d_ros.networks.mini import MiniOutput
+from seg3d_ros.networks.mini.network import MiniOutput
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, normalize
 
 from seg3d_ros.networks.batch import SceneBatch
-from seg3d_ros.networks.point_sam import Candidates
+from seg3d_ros.networks.point_sam.network import Candidates
 from seg3d_ros.training.click_rounds import ClickRounds
 
 _FOCUS = 2.0  # exponent of the focal loss

@@ -14,12 +14,12 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from seg3d_ros.datasets.scene_dataset import ScanNetDataset, load_class_names
 from seg3d_ros.errors import InputError
 from seg3d_ros.networks.checkpoint import load_strictly, read_state_dict
 from seg3d_ros.training.checkpoint import find_checkpoint
-from seg3d_ros.training.dataset import ScanNetDataset, load_class_names
-from seg3d_ros.training.journal import Journal
 from seg3d_ros.training.learner import Learner, LearnerSettings
+from seg3d_ros.training.metrics_logger import Journal
 from seg3d_ros.training.processes import Processes, joined
 from seg3d_ros.training.trainer import Listener, Trainer, TrainerSettings
 from seg3d_ros.training.viewer import TrainingViewer, VizSettings

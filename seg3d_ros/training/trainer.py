@@ -13,13 +13,13 @@ from typing import Protocol
 import torch
 from torch.utils.data import DataLoader
 
+from seg3d_ros.datasets.scene_dataset import ScanNetDataset, collate
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.training.checkpoint import FILE_NAME, load_checkpoint, save_checkpoint
-from seg3d_ros.training.dataset import ScanNetDataset, collate
 from seg3d_ros.training.interruption import interruptions, leave_to_parent
 from seg3d_ros.training.learner import Learner, Step
-from seg3d_ros.training.order import batches_per_epoch, epoch_batches
+from seg3d_ros.training.sampler import batches_per_epoch, epoch_batches
 from seg3d_ros.training.schedule import Schedule
 
 logger = logging.getLogger(__name__)

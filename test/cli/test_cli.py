@@ -15,9 +15,9 @@ from support import toy_room
 from support.toy_recording import write_toy_recording
 
 from seg3d_ros.cli import main
-from seg3d_ros.pipeline import PerceptionSettings
+from seg3d_ros.engine.perception import PerceptionSettings
+from seg3d_ros.pictures.results import FILES
 from seg3d_ros.segmenters.registry import MODELS
-from seg3d_ros.viewer.results import FILES
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,7 @@ import pytest
 from support import toy_room
 
 from seg3d_ros.cli import main
-from seg3d_ros.viewer.results import FILES
+from seg3d_ros.pictures.results import FILES
 
 GREEN = toy_room.BOXES[1]
 ON_TOP = [GREEN.center[0], GREEN.center[1], GREEN.high[2]]

@@ -10,11 +10,11 @@ from PIL import Image
 from support import toy_room
 
 from seg3d_ros.cli import main
+from seg3d_ros.datasets.scene_dataset import ScanNetDataset
 from seg3d_ros.evaluation.predictions import SegmenterSource
 from seg3d_ros.evaluation.scenes import load_scene
-from seg3d_ros.mapping.depth_image import deproject
 from seg3d_ros.segmenters.registry import load_segmenter
-from seg3d_ros.training.dataset import ScanNetDataset
+from seg3d_ros.sensing.depth_image import deproject
 
 NAMES = ("floor", "wall", "crate")
 

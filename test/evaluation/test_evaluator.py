@@ -7,13 +7,13 @@ import pytest
 from support.toy_dataset import NAMES, write_dataset
 from support.word_vectors import WordVectors
 
+from seg3d_ros.datasets.scene_dataset import ScanNetDataset
 from seg3d_ros.evaluation.evaluator import Evaluator, Protocol, paint
 from seg3d_ros.evaluation.naming import Labels
 from seg3d_ros.evaluation.predictions import Predictions
 from seg3d_ros.evaluation.run import run_model
 from seg3d_ros.evaluation.scenes import load_classes, load_scene
 from seg3d_ros.scene import Instances
-from seg3d_ros.training.dataset import ScanNetDataset
 
 SPACE = WordVectors.name
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from support.toy_dataset import write_dataset
 
+from seg3d_ros.datasets.scene_dataset import ScanNetDataset
 from seg3d_ros.evaluation.overlaps import NO_CLASS
 from seg3d_ros.evaluation.predictions import FileSource, SegmenterSource
 from seg3d_ros.evaluation.scenes import load_scene
 from seg3d_ros.scene import Instances
-from seg3d_ros.training.dataset import ScanNetDataset
 
 
 @pytest.fixture

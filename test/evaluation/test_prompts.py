@@ -9,7 +9,7 @@ import pytest
 from seg3d_ros.cli import main
 from seg3d_ros.evaluation.prompts import ClickedObject, click_on_objects, scores_of
 from seg3d_ros.scene import Scene
-from seg3d_ros.segmenters.geometric_prompt import GeometricPrompt
+from seg3d_ros.segmenters.prompts.geometric_prompt import GeometricPrompt
 from seg3d_ros.segmenters.segmenter import PromptResult
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from support.toy_dataset import write_dataset
 
+from seg3d_ros.datasets.scene_dataset import ScanNetDataset
 from seg3d_ros.evaluation.scenes import load_classes, load_scene
-from seg3d_ros.training.dataset import ScanNetDataset
 
 
 def test_classes_of_made_rooms_are_seen_or_unseen(tmp_path):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from seg3d_ros.mapping import voxel_map as voxel_map_module
-from seg3d_ros.mapping.depth_image import deproject
-from seg3d_ros.mapping.transforms import matrix_from_pose
 from seg3d_ros.mapping.voxel_map import MapSettings, VoxelMap
 from seg3d_ros.scene import Camera, Frame
+from seg3d_ros.sensing.depth_image import deproject
+from seg3d_ros.sensing.transforms import matrix_from_pose
 
 CAMERA = Camera(160, 120, 140.0, 140.0, 79.5, 59.5)
 ROOM = np.array([[-2.0, -1.5, -1.25], [2.0, 1.5, 1.25]])

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from seg3d_ros.mapping.pinhole import estimate_camera
 from seg3d_ros.mapping.voxel_map import MapSettings, VoxelMap
 from seg3d_ros.recordings.open import open_recording
 from seg3d_ros.recordings.recording import to_frame
+from seg3d_ros.sensing.estimate_intrinsics import estimate_camera
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 

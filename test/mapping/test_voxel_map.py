@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seg3d_ros.mapping.frame_filter import FrameFilter
-from seg3d_ros.mapping.transforms import invert, matrix_from_pose
 from seg3d_ros.mapping.voxel_map import MapSettings, VoxelMap
 from seg3d_ros.scene import Frame
+from seg3d_ros.sensing.frame_filter import FrameFilter
+from seg3d_ros.sensing.transforms import invert, matrix_from_pose
 from seg3d_ros.sparse.voxel_keys import AXIS_LIMIT, keys_of_points, unpack_keys
 
 SIZE = 0.02

@@ -15,8 +15,8 @@ from seg3d_ros.networks.point_operations import (
     interpolation_between,
     sample_farthest,
 )
-from seg3d_ros.networks.point_sam import PointEncoder
-from seg3d_ros.networks.point_sam_patches import PatchEncoder, knn_patches, voronoi_patches
+from seg3d_ros.networks.point_sam.network import PointEncoder
+from seg3d_ros.networks.point_sam.patches import PatchEncoder, knn_patches, voronoi_patches
 
 OPS = recordings("point_sam", having="num_groups")
 pytestmark = pytest.mark.skipif(not OPS, reason="the recording is not here")
@@ -144,7 +144,7 @@ def test_patch_encoder_is_the_reference_s(ops, monkeypatch):
     encoder = PatchEncoder(6, 10, (128, 512))
     weights = {k.removeprefix("patch_encoder/w/"): v for k, v in ops.items() if "/w/" in k}
     encoder.load_state_dict(weights)
-    monkeypatch.setattr("seg3d_ros.networks.point_sam_patches._ROWS_AT_ONCE", 30)
+    monkeypatch.setattr("seg3d_ros.networks.point_sam.patches._ROWS_AT_ONCE", 30)
     with torch.inference_mode():
         out = encoder(ops["patch_encoder/in"])
     torch.testing.assert_close(out, ops["patch_encoder/out"], atol=1e-5, rtol=0)

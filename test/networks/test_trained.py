@@ -7,8 +7,8 @@ import torch
 from support.trained_maskformer import CLASS_NAMES, CONFIG, write_checkpoint
 
 from seg3d_ros.networks.checkpoint import CheckpointError
-from seg3d_ros.networks.maskformer import MaskFormer
-from seg3d_ros.networks.spaceformer_backbone import Backbone
+from seg3d_ros.networks.maskformer.network import MaskFormer
+from seg3d_ros.networks.spaceformer.backbone import Backbone
 from seg3d_ros.networks.trained import build, load_trained
 
 
@@ -27,9 +27,9 @@ def test_it_builds_what_hydra_builds():
     instantiate = pytest.importorskip("hydra.utils").instantiate
     assert str(build(CONFIG)) == str(instantiate(CONFIG))
     backbone = {
-        "_target_": "seg3d_ros.networks.spaceformer_backbone.Backbone",
+        "_target_": "seg3d_ros.networks.spaceformer.Backbone",
         "config": {
-            "_target_": "seg3d_ros.networks.spaceformer_config.BackboneConfig",
+            "_target_": "seg3d_ros.networks.spaceformer.BackboneConfig",
             "out_channels": 16,
             "enc_depths": [1, 1, 1, 1, 1],
         },
@@ -37,6 +37,15 @@ def test_it_builds_what_hydra_builds():
     with torch.device("meta"):
         ours, theirs = build(backbone), instantiate(backbone)
     assert isinstance(ours, Backbone) and str(ours) == str(theirs)
+
+
+def test_recipes_of_version_0_1_name_modules_that_have_moved():
+    backbone = {
+        "_target_": "seg3d_ros.networks.spaceformer_backbone.Backbone",
+        "config": {"_target_": "seg3d_ros.networks.spaceformer_config.BackboneConfig"},
+    }
+    with torch.device("meta"):
+        assert isinstance(build(backbone), Backbone)
 
 
 @pytest.mark.parametrize(

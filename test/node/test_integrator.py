@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from support.harness import wait_until
 
-from seg3d_ros.mapping.transform_buffer import TransformBuffer
-from seg3d_ros.node.arrival import Arrival, Measurement, SourceRecord
+from seg3d_ros.engine.perception import Perception, PerceptionSettings
 from seg3d_ros.node.integrator import PENDING, Integrator
-from seg3d_ros.pipeline import Perception, PerceptionSettings
+from seg3d_ros.node.pending import Arrival, Measurement, SourceRecord
+from seg3d_ros.sensing.transform_buffer import TransformBuffer
 
 pytestmark = pytest.mark.ros
 OFFERED = 3 * PENDING

@@ -15,9 +15,9 @@ from std_msgs.msg import Header
 from support import toy_room
 from support.harness import cloud_of, transform_msg, wait_until
 
-from seg3d_ros.mapping.transform_buffer import TransformBuffer
-from seg3d_ros.mapping.transforms import matrix_from_quaternion, quaternion_from_matrix
 from seg3d_ros.node.conversions import cloud_from_msg, matrix_from_transform
+from seg3d_ros.sensing.transform_buffer import TransformBuffer
+from seg3d_ros.sensing.transforms import matrix_from_quaternion, quaternion_from_matrix
 
 SECOND = 1_000_000_000
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from seg3d_ros.node.arrival import Arrival
+from seg3d_ros.node.pending import Arrival
 from seg3d_ros.node.source_clocks import SourceClocks
 
 pytestmark = pytest.mark.ros

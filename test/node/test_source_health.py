@@ -14,12 +14,12 @@ from support import toy_room
 from support.harness import images_of, wait_until
 
 from seg3d_ros.node import source_health
-from seg3d_ros.node.arrival import Arrival, SourceRecord
 from seg3d_ros.node.conversions import header_msg
 from seg3d_ros.node.environment import free_domain
-from seg3d_ros.node.inputs import CameraSource, Inputs
+from seg3d_ros.node.pending import Arrival, SourceRecord
 from seg3d_ros.node.qos import SENSOR
 from seg3d_ros.node.source_health import SourceJudge
+from seg3d_ros.node.subscriptions import CameraSource, Inputs
 
 REMAPS = ("points:=/lidar/cloud", "front/color:=/cam/image", "front/depth:=/cam/depth")
 OVERRIDES = {"reliability": "reliable", "depth": "50"}

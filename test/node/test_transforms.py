@@ -14,17 +14,17 @@ from rclpy.qos import QoSProfile
 from support.harness import Robot, transform_msg, wait_until
 from tf2_msgs.msg import TFMessage
 
-from seg3d_ros.mapping.transform_buffer import (
-    ExtrapolationError,
-    TransformBuffer,
-    TransformError,
-    UnknownFrameError,
-)
 from seg3d_ros.node.conversions import header_msg
 from seg3d_ros.node.environment import free_domain
 from seg3d_ros.node.qos import LATCHED
 from seg3d_ros.node.sensor_messages import measured_cloud_msg
 from seg3d_ros.node.transform_source import BuiltinSource, lookup_for_request
+from seg3d_ros.sensing.transform_buffer import (
+    ExtrapolationError,
+    TransformBuffer,
+    TransformError,
+    UnknownFrameError,
+)
 
 SECOND = 1_000_000_000
 AHEAD = np.array([0.0, 0.0, 1.0])  # where the toy sensor of these tests sees its only point

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image as PillowImage
 from support.bags import START_S, Event, camera_info, compressed, image, transform, write
 
-from seg3d_ros.mapping.depth_image import deproject
 from seg3d_ros.recordings.bag_topics import choose_topics
 from seg3d_ros.recordings.open import open_recording
 from seg3d_ros.recordings.recording import RecordingError, to_frame
 from seg3d_ros.scene import Camera, Distortion
+from seg3d_ros.sensing.depth_image import deproject
 
 HEIGHT, WIDTH = 24, 32
 CAMERA = Camera(WIDTH, HEIGHT, 30.0, 30.0, 15.5, 11.5)

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seg3d_ros.mapping.cloud_decoder import Cloud
-from seg3d_ros.mapping.depth_image import DepthImage
 from seg3d_ros.recordings.open import open_recording
 from seg3d_ros.recordings.recording import RecordedFrame
 from seg3d_ros.recordings.tum_writer import write_tum
 from seg3d_ros.scene import Camera
+from seg3d_ros.sensing.cloud_decoder import Cloud
+from seg3d_ros.sensing.depth_image import DepthImage
 
 CAMERA = Camera(32, 24, 30.0, 31.0, 15.5, 11.5)
 

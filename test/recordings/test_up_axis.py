@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from seg3d_ros.mapping.depth_image import DepthImage
 from seg3d_ros.recordings.open import open_recording
 from seg3d_ros.recordings.recording import to_frame
 from seg3d_ros.recordings.up_axis import find_up, map_from_world_for
 from seg3d_ros.scene import Camera
+from seg3d_ros.sensing.depth_image import DepthImage
 
 CAMERA = Camera(160, 120, 130.0, 130.0, 79.5, 59.5)
 AXES = {"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1)}

@@ -14,8 +14,8 @@ from support.trained_maskformer import CONFIG
 from seg3d_ros.compute import Compute
 from seg3d_ros.networks.trained import build
 from seg3d_ros.segmenters.maskformer import MaskFormerSegmenter
-from seg3d_ros.segmenters.point_sam import PointSamPrompt
-from seg3d_ros.segmenters.prompt_network import PromptNetwork
+from seg3d_ros.segmenters.prompts.point_sam import PointSamPrompt
+from seg3d_ros.segmenters.prompts.prompt_network import PromptNetwork
 from seg3d_ros.segmenters.registry import load_segmenter
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.spaceformer import SpaceformerSegmenter

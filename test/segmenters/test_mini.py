@@ -12,10 +12,10 @@ import pytest
 import torch
 from support.trained_maskformer import write_checkpoint
 
+from seg3d_ros.engine.perception import Perception, PerceptionSettings
+from seg3d_ros.engine.replay import replay
 from seg3d_ros.networks.checkpoint import CheckpointError
-from seg3d_ros.pipeline import Perception, PerceptionSettings
 from seg3d_ros.recordings.open import open_recording
-from seg3d_ros.replay import replay
 from seg3d_ros.scene import Scene
 from seg3d_ros.segmenters.registry import load_segmenter
 from seg3d_ros.segmenters.settings import NetworkSettings

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seg3d_ros.scene import Scene
-from seg3d_ros.segmenters.geometric import GeometricSegmenter
+from seg3d_ros.segmenters.geometric.segmenter import GeometricSegmenter
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 
 FOLDER = Path(__file__).parents[3] / "shared" / "data" / "mosd_3"

@@ -11,10 +11,10 @@ from support.small_spaceformer import CONFIG, small_network, write_checkpoint
 
 from seg3d_ros.compute import Compute
 from seg3d_ros.networks.checkpoint import CheckpointError
-from seg3d_ros.networks.spaceformer import Spaceformer
+from seg3d_ros.networks.spaceformer.network import Spaceformer
 from seg3d_ros.scene import Scene
 from seg3d_ros.segmenters import spaceformer_engine
-from seg3d_ros.segmenters.postprocess import Queries
+from seg3d_ros.segmenters.masks.postprocess import Queries
 from seg3d_ros.segmenters.registry import load_segmenter
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.spaceformer import SpaceformerSegmenter, turned

@@ -20,7 +20,6 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
-from seg3d_ros.mapping.depth_image import deproject
 from seg3d_ros.node.conversions import header_msg
 from seg3d_ros.node.qos import SENSOR
 from seg3d_ros.node.sensor_messages import (
@@ -31,6 +30,7 @@ from seg3d_ros.node.sensor_messages import (
     transform_msg,
 )
 from seg3d_ros.scene import Camera
+from seg3d_ros.sensing.depth_image import deproject
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from support import toy_room

@@ -14,13 +14,13 @@ from dataclasses import replace
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 
-from seg3d_ros.mapping.cloud_decoder import Cloud, CloudField, CloudLayout, decode_cloud
-from seg3d_ros.mapping.depth_image import DepthImage
-from seg3d_ros.mapping.image_decoder import decode_depth
-from seg3d_ros.mapping.registration import register_color
-from seg3d_ros.pipeline import Perception, PerceptionSettings
+from seg3d_ros.engine.perception import Perception, PerceptionSettings
 from seg3d_ros.recordings.recording import RecordedFrame, to_frame
 from seg3d_ros.scene import Camera, Distortion
+from seg3d_ros.sensing.cloud_decoder import Cloud, CloudField, CloudLayout, decode_cloud
+from seg3d_ros.sensing.depth_image import DepthImage
+from seg3d_ros.sensing.image_decoder import decode_depth
+from seg3d_ros.sensing.registration import register_color
 from support import toy_room
 
 CAMERA = toy_room.CAMERA

@@ -28,7 +28,6 @@ from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
 
-from seg3d_ros.mapping.depth_image import deproject
 from seg3d_ros.node import sensor_messages
 from seg3d_ros.node.conversions import cloud_from_msg, header_msg
 from seg3d_ros.node.environment import free_domain
@@ -39,6 +38,7 @@ from seg3d_ros.node.sensor_messages import (
     depth_msg,
     measured_cloud_msg,
 )
+from seg3d_ros.sensing.depth_image import deproject
 from support import toy_room
 
 PATIENCE = float(os.environ.get("SEG3D_TEST_PATIENCE", "1"))  # more on a machine under load

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from seg3d_ros.networks.point_sam import PointSam
-from seg3d_ros.networks.point_sam_config import PointSamConfig, TransformerConfig
+from seg3d_ros.networks.point_sam.config import PointSamConfig, TransformerConfig
+from seg3d_ros.networks.point_sam.network import PointSam
 
 SMALL = PointSamConfig(
     TransformerConfig(width=24, depth=1, heads=2, mlp_width=32, image_size=None),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from seg3d_ros.networks.batch import SceneBatch
-from seg3d_ros.networks.maskformer import MaskFormer
+from seg3d_ros.networks.maskformer.network import MaskFormer
 from seg3d_ros.networks.minkunet import MinkUNet
 
 

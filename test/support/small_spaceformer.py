@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from seg3d_ros.networks.spaceformer import Spaceformer
-from seg3d_ros.networks.spaceformer_config import BackboneConfig, SpaceformerConfig
+from seg3d_ros.networks.spaceformer.config import BackboneConfig, SpaceformerConfig
+from seg3d_ros.networks.spaceformer.network import Spaceformer
 
 CONFIG = SpaceformerConfig(
     BackboneConfig(

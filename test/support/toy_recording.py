@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from seg3d_ros.mapping.transforms import quaternion_from_matrix
+from seg3d_ros.sensing.transforms import quaternion_from_matrix
 from support import toy_room
 
 DEPTH_UNIT = 0.001

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg3d_ros.mapping.depth_image import deproject
 from seg3d_ros.scene import Camera
+from seg3d_ros.sensing.depth_image import deproject
 
 CAMERA = Camera(320, 240, 260.0, 260.0, 159.5, 119.5)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from synthesis.test_layout import made_up_furnishings
 
-from seg3d_ros.mapping.transforms import check_rigid
 from seg3d_ros.scene import Bool
+from seg3d_ros.sensing.transforms import check_rigid
 from seg3d_ros.synthesis.boxes import Boxes
 from seg3d_ros.synthesis.capture import CAREFUL, random_capture
 from seg3d_ros.synthesis.crowding import pushed

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seg3d_ros.mapping.transforms import check_rigid
+from seg3d_ros.sensing.transforms import check_rigid
 from seg3d_ros.synthesis.walk import random_walk, with_tracking_errors
 
 SIZE = np.array([5.0, 4.0, 2.5])

@@ -7,8 +7,8 @@ import pytest
 from scipy.interpolate import RegularGridInterpolator
 from scipy.spatial.distance import pdist
 
+from seg3d_ros.datasets.scene_dataset import SceneSample
 from seg3d_ros.training import augmentation as a
-from seg3d_ros.training.dataset import SceneSample
 from seg3d_ros.training.elastic import smooth_noise, trilinear
 
 N = 600

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from seg3d_ros.training.dataset import SceneSample
+from seg3d_ros.datasets.scene_dataset import SceneSample
 from seg3d_ros.training.map_faults import (
     PoseError,
     SurfaceNoise,

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from seg3d_ros.networks.batch import SceneBatch
-from seg3d_ros.networks.maskformer import MaskFormerOutput
+from seg3d_ros.networks.maskformer.network import MaskFormerOutput
 from seg3d_ros.training.mask_losses import bce_loss, dice_loss
 from seg3d_ros.training.maskformer_objective import MaskFormerObjective
 from seg3d_ros.training.matching import MaskWeights, match, matching_cost

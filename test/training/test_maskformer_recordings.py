@@ -7,7 +7,7 @@ import torch
 from support.parity import recordings
 from support.recorded_maskformer import batch_of, network_of, scene_outputs
 
-from seg3d_ros.networks.maskformer import MaskFormerOutput
+from seg3d_ros.networks.maskformer.network import MaskFormerOutput
 from seg3d_ros.training.maskformer_objective import MaskFormerObjective
 from seg3d_ros.training.matching import match
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from support.toy_dataset import write_dataset
 
+from seg3d_ros.datasets.scene_dataset import load_class_names
 from seg3d_ros.networks.checkpoint import read_state_dict
-from seg3d_ros.networks.maskformer import MaskFormer
+from seg3d_ros.networks.maskformer.network import MaskFormer
 from seg3d_ros.networks.trained import load_trained
-from seg3d_ros.training.dataset import load_class_names
 
 pytest.importorskip("hydra", reason="training needs Hydra: pip install .[train]")
 

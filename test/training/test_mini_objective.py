@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from seg3d_ros.networks.batch import SceneBatch
-from seg3d_ros.networks.mini import Mini
-from seg3d_ros.networks.mini_decoder import SceneFeatures, Votes
+from seg3d_ros.networks.mini.decoder import SceneFeatures, Votes
+from seg3d_ros.networks.mini.network import Mini
 from seg3d_ros.training.mini_objective import (
     UNKNOWN,
     MiniObjective,

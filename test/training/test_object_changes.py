@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seg3d_ros.training.dataset import SceneSample
+from seg3d_ros.datasets.scene_dataset import SceneSample
 from seg3d_ros.training.object_changes import Clutter, InstancePaint, InstanceStretch
 
 

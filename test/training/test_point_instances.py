@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from seg3d_ros.networks.maskformer import MaskFormerOutput
-from seg3d_ros.networks.mini import MiniOutput
-from seg3d_ros.networks.mini_decoder import Queries
+from seg3d_ros.networks.maskformer.network import MaskFormerOutput
+from seg3d_ros.networks.mini.decoder import Queries
+from seg3d_ros.networks.mini.network import MiniOutput
 from seg3d_ros.training.point_instances import point_instances
 
 THRESHOLDS = {"score_thresh": 0.5, "mask_thresh": 0.0}

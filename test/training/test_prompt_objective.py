@@ -11,13 +11,13 @@ import torch
 from support.parity import recordings
 from support.point_sam import network_of, small_network
 
-from seg3d_ros.networks.point_sam import Candidates, load_point_sam
-from seg3d_ros.networks.point_sam_config import MINI
-from seg3d_ros.segmenters.point_sam_session import RADII_M
+from seg3d_ros.datasets.click_simulation import first_clicks
+from seg3d_ros.datasets.scene_dataset import SceneSample, collate
+from seg3d_ros.networks.point_sam.config import MINI
+from seg3d_ros.networks.point_sam.network import Candidates, load_point_sam
+from seg3d_ros.segmenters.prompts.point_sam_session import RADII_M
 from seg3d_ros.training.click_crops import ObjectCrop
 from seg3d_ros.training.click_rounds import ClickRounds, ClickTraining
-from seg3d_ros.training.click_simulation import first_clicks
-from seg3d_ros.training.dataset import SceneSample, collate
 from seg3d_ros.training.prompt_objective import (
     PromptObjective,
     intersection_over_union,

@@ -63,7 +63,7 @@ def test_two_processes_equal_one_with_the_double_batch(root, tmp_path):
     torchrun = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     paths = {"PYTHONPATH": f"{TEST.parent}:{TEST}", "OMP_NUM_THREADS": "1"}
     command = [
-        sys.executable, "-m", "seg3d_ros.training",
+        sys.executable, "-m", "seg3d_ros.cli", "train",
         *toy(root, tmp_path / "two", "train.batch_size=1"),
     ]  # fmt: skip
     ranks = [{"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in (0, 1)]

@@ -11,10 +11,10 @@ from support.toy_dataset import write_dataset
 from support.toy_network import ToyNetwork, ToyObjective
 from torch import nn
 
+from seg3d_ros.datasets.scene_dataset import ScanNetDataset, collate
 from seg3d_ros.networks.checkpoint import CheckpointError, read_state_dict
 from seg3d_ros.training.augmentation import default_train_augmentations
 from seg3d_ros.training.checkpoint import AveragedWeights, find_checkpoint
-from seg3d_ros.training.dataset import ScanNetDataset, collate
 from seg3d_ros.training.learner import DivergedError, Learner, LearnerSettings
 from seg3d_ros.training.schedule import WarmupCosine
 from seg3d_ros.training.trainer import Trainer, TrainerSettings

@@ -9,11 +9,11 @@ import torch
 from support.browser import open_page
 
 from seg3d_ros.networks.batch import SceneBatch
-from seg3d_ros.networks.maskformer import MaskFormerOutput
+from seg3d_ros.networks.maskformer.network import MaskFormerOutput
+from seg3d_ros.pictures.palette import color_of
 from seg3d_ros.training.learner import Step
 from seg3d_ros.training.panels import TITLES
 from seg3d_ros.training.viewer import TrainingViewer, VizSettings
-from seg3d_ros.viewer.palette import color_of
 
 viser = pytest.importorskip("viser", reason="the viewer needs viser: pip install .[train]")
 CYAN = (0.0, 0.8, 0.8)

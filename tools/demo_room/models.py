@@ -6,9 +6,9 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from seg3d_ros.synthesis.bake import load_model
 from seg3d_ros.synthesis.library import read_library
 from seg3d_ros.synthesis.mesh import Mesh
+from seg3d_ros.synthesis.mesh_cache import load_model
 
 _FOLDER = "blendswap-cc-0"
 _TEXTURE_SIZE = 512  # texels a side

@@ -1,0 +1,1 @@
+"""Labelled scenes for training and evaluation."""

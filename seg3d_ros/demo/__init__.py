@@ -1,0 +1,1 @@
+"""Demonstration on a recording: player, observer and recorder around the node."""

@@ -1,0 +1,1 @@
+"""Perception of one robot: map, segmenter, objects and vocabulary together."""

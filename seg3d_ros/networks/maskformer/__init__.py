@@ -1,0 +1,5 @@
+"""MinkUNet with a mask transformer."""
+
+from seg3d_ros.networks.maskformer.network import MaskFormer
+
+__all__ = ["MaskFormer"]

@@ -1,0 +1,141 @@
+"""Quality and meaning of masks, whoever made them.
+
+Masks of the query decoder and segments found by geometry are read by the same head, from what lies
+inside them and what touches them outside, so that their scores can be compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import embedding_bag, normalize
+
+from seg3d_ros.networks.mini.decoder import SceneFeatures
+
+_STATISTICS = 10
+_LARGEST = 3.0  # of a statistic; outliers say no more
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """Readings of M masks.
+
+    Attributes:
+        quality: (M,) logit of the IoU with the object that fits best.
+        embeddings: (M, D) unit vectors.
+    """
+
+    quality: Tensor
+    embeddings: Tensor
+
+
+class MaskReader(nn.Module):
+    """Pools features inside and around each mask, and looks at how its voxels vote.
+
+    Args:
+        fine: channels of the voxels.
+        described: channels of the coarser voxels.
+        embedding_dim: of the text space.
+        width: hidden channels.
+    """
+
+    def __init__(self, *, fine: int, described: int, embedding_dim: int, width: int = 192) -> None:
+        super().__init__()
+        pooled = fine + described
+        self.body = nn.Sequential(
+            nn.LayerNorm(2 * pooled + _STATISTICS),
+            nn.Linear(2 * pooled + _STATISTICS, width),
+            nn.GELU(),
+            nn.Linear(width, width),
+            nn.GELU(),
+        )
+        self.quality = nn.Linear(width, 1)
+        self.meaning = nn.Linear(described, embedding_dim)
+        self.refinement = nn.Linear(width, embedding_dim)
+
+    def forward(self, scene: SceneFeatures, masks: Tensor) -> Readings:
+        """Read (M, N) bool masks over the voxels of a scene."""
+        inside = _Members.of(masks)
+        around = _around(scene, masks, inside)
+        pooled_inside, pooled_around = _pooled(scene, inside), _pooled(scene, around)
+        statistics = _statistics(scene, inside, around)
+        hidden = self.body(torch.cat([pooled_inside, pooled_around, statistics], dim=1))
+        described = pooled_inside[:, scene.fine.shape[1] :]
+        embeddings = normalize(self.meaning(described) + self.refinement(hidden), dim=1)
+        return Readings(self.quality(hidden)[:, 0], embeddings)
+
+
+@dataclass(frozen=True, eq=False)
+class _Members:
+    """Voxels of M sets: (P,) rows, the set of each (P,) ascending, and sizes (M,)."""
+
+    rows: Tensor
+    owner: Tensor
+    sizes: Tensor
+
+    @staticmethod
+    def of(masks: Tensor) -> _Members:
+        """Members of (M, N) bool masks."""
+        hits = masks.flatten().nonzero()[:, 0]  # of a matrix it takes longer
+        owner = hits.div(masks.shape[1], rounding_mode="floor")
+        rows = hits - owner * masks.shape[1]
+        return _Members(rows, owner, torch.bincount(owner, minlength=len(masks)))
+
+    def mean(self, values: Tensor) -> Tensor:
+        """(M, C) mean of (P, C) values of the members; zero of empty sets."""
+        total = values.new_zeros(len(self.sizes), values.shape[1])
+        total.index_add_(0, self.owner, values)
+        return total / self.sizes.clamp(min=1)[:, None]
+
+
+def _around(scene: SceneFeatures, masks: Tensor, inside: _Members) -> _Members:
+    """Voxels that touch a mask from outside, once for each face that touches it."""
+    touched = scene.neighbors[:, inside.rows].t()  # (P, 6)
+    owner = inside.owner[:, None].expand_as(touched)
+    outside = (touched >= 0) & ~masks[owner, touched.clamp(min=0)]
+    owner, rows = owner[outside], touched[outside]
+    return _Members(rows, owner, torch.bincount(owner, minlength=len(masks)))
+
+
+def _pooled(scene: SceneFeatures, members: _Members) -> Tensor:
+    """(M, fine + described) mean features."""
+    starts = members.sizes.cumsum(0) - members.sizes
+    fine = embedding_bag(members.rows, scene.fine, starts, mode="mean")
+    above = scene.parents[0][members.rows]
+    described = embedding_bag(above, scene.coarse.described, starts, mode="mean")
+    return torch.cat([fine, described], dim=1)
+
+
+def _statistics(scene: SceneFeatures, inside: _Members, around: _Members) -> Tensor:
+    """(M, _STATISTICS): size and extents, agreement of votes, objectness, and open boundary."""
+    points = scene.points
+    center = inside.mean(points[inside.rows])
+    squares = (points[inside.rows] - center[inside.owner]).square()
+    variance = inside.mean(squares)
+    votes, log_radii = scene.votes.middles, scene.votes.log_radii
+    vote = inside.mean(votes[inside.rows])
+    radius = inside.mean(log_radii[inside.rows, None]).exp().clamp(min=0.02)
+    spread = inside.mean(_distances(votes[inside.rows], vote[inside.owner]))
+    outer = around.mean(_distances(votes[around.rows], vote[around.owner]))
+    objects = scene.structure.softmax(dim=1)[:, :1]
+    free = inside.mean((scene.neighbors[:, inside.rows] < 0).float().mean(0)[:, None])
+    touching = around.sizes[:, None] / inside.sizes.clamp(min=1)[:, None]
+    columns = [
+        (inside.sizes + 1).log()[:, None] / 4,
+        variance[:, :2].sum(1, keepdim=True).sqrt(),
+        variance[:, 2:].sqrt(),
+        spread / radius,
+        (vote - center).norm(dim=1, keepdim=True) / radius,
+        outer / radius,
+        inside.mean(objects[inside.rows]),
+        around.mean(objects[around.rows]),
+        free,
+        touching,
+    ]
+    return torch.cat(columns, dim=1).clamp(max=_LARGEST)
+
+
+def _distances(a: Tensor, b: Tensor) -> Tensor:
+    return (a - b).square().sum(dim=1, keepdim=True).add(1e-8).sqrt()

@@ -1,0 +1,1 @@
+"""Rendered results: pictures, coloured point clouds, tables of objects."""

@@ -1,0 +1,29 @@
+"""Which object each point of a scene belongs to, and the colour that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from seg3d_ros.objects.map_object import MapObject, rows_of_objects
+from seg3d_ros.pictures.palette import color_of
+from seg3d_ros.scene import Scene, UInt8
+
+NO_OBJECT = 0
+
+
+def object_ids(scene: Scene, objects: Sequence[MapObject]) -> npt.NDArray[np.uint32]:
+    """(N,) id of the object each point belongs to, NO_OBJECT for the rest; the smaller wins."""
+    ids = np.full(len(scene), NO_OBJECT, np.uint32)
+    smallest_last = sorted(objects, key=len, reverse=True)
+    rows, owners = rows_of_objects(scene, smallest_last)
+    ids[rows] = np.array([item.id for item in smallest_last], np.uint32)[owners]
+    return ids
+
+
+def colors_of_ids(ids: npt.NDArray[np.uint32]) -> UInt8:
+    """(N, 3) uint8 RGB palette colours of (N,) object ids."""
+    unique, inverse = np.unique(ids, return_inverse=True)
+    return np.array([color_of(int(i)) for i in unique], np.uint8).reshape(-1, 3)[inverse]

@@ -1,0 +1,1 @@
+"""Segmentation by geometry alone: surfaces, planes, supervoxels, structure."""

@@ -1,0 +1,162 @@
+"""Join patches into parts: across smooth and convex borders, not across creases.
+
+After Stein et al., "Object partitioning using local convexity" (CVPR 2014): most objects are
+convex or nearly so, and where two of them touch the surface folds inwards.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from seg3d_ros.scene import Bool, Float64, Int64
+from seg3d_ros.segmenters.geometric.supervoxels import Patches
+from seg3d_ros.segmenters.geometric.surface import Int32, Surface, square_distance
+
+CONTACT_DISTANCE = 2.0  # voxels between two voxels that touch
+CREASE_WEIGHT = 0.05  # of a contact in a crease, against a smooth or convex one
+
+
+@dataclass(frozen=True, eq=False)
+class Contacts:
+    """Which labels touch.
+
+    Attributes:
+        first: (E,) int64 smaller label of each pair; pairs are unique and ascending.
+        second: (E,) int64 larger label.
+        count: (E,) int64 number of voxel pairs that touch.
+    """
+
+    first: Int64
+    second: Int64
+    count: Int64
+
+
+def find_contacts(surface: Surface, label_of: Int32) -> Contacts:
+    """List the pairs of touching labels; voxels with a negative label touch nothing."""
+    labels = int(label_of.max(initial=0)) + 1
+    code = _contact_codes(surface, label_of, labels)
+    pairs, count = np.unique(code, return_counts=True)
+    first, second = np.divmod(pairs, labels)
+    return Contacts(first, second, count)
+
+
+def join_convex(patches: Patches, contacts: Contacts, *, tolerance: float) -> Int32:
+    """Part of each patch, (P,) int32; `tolerance` as in `is_convex`.
+
+    A border between two parts is cut when most of it is a crease, so that a few misjudged
+    contacts neither tear an object nor glue two: the contacts are the weights of a multicut
+    problem, solved by greedy additive edge contraction (Keuper et al., "Efficient decomposition
+    of image and mesh graphs by lifted multicuts", ICCV 2015).
+    """
+    together = is_convex(patches, contacts, tolerance=tolerance)
+    weight = np.where(together, contacts.count, -CREASE_WEIGHT * contacts.count)
+    # What is too bent for a normal says nothing; small pieces of it are absorbed later.
+    known = (patches.normals != 0.0).any(axis=1)
+    weight[~(known[contacts.first] & known[contacts.second])] = 0.0
+    return _contract(len(patches), contacts.first, contacts.second, weight)
+
+
+def _contract(count: int, first: Int64, second: Int64, weight: Float64) -> Int32:
+    """Join the pair with the greatest sum of weights between them until none is positive."""
+    around: list[dict[int, float]] = [{} for _ in range(count)]
+    queue = []
+    for a, b, w in zip(first.tolist(), second.tolist(), weight.tolist(), strict=True):
+        around[a][b] = around[b][a] = w
+        if w > 0.0:
+            queue.append((-w, a, b))
+    heapq.heapify(queue)
+    parent = list(range(count))
+    while queue:
+        w, a, b = heapq.heappop(queue)
+        if around[a].get(b) != -w:  # changed or gone since it was queued
+            continue
+        kept, gone = (a, b) if len(around[a]) >= len(around[b]) else (b, a)
+        parent[gone] = kept
+        del around[kept][gone], around[gone][kept]
+        for other, extra in around[gone].items():
+            total = around[kept].get(other, 0.0) + extra
+            around[kept][other] = around[other][kept] = total
+            del around[other][gone]
+            if total > 0.0:
+                heapq.heappush(queue, (-total, kept, other))
+        around[gone] = {}
+    merged = np.flatnonzero(np.array(parent) != np.arange(count))
+    return join(count, merged, np.array(parent, np.int64)[merged])
+
+
+def is_convex(patches: Patches, contacts: Contacts, *, tolerance: float) -> Bool:
+    """Which contacts lie inside one object, (E,) bool.
+
+    A contact does when the surface is smooth there (its normals differ by less than `tolerance`,
+    radians) or convex, and the two patches meet along an edge rather than in a point (the sanity
+    criterion of the paper, its equation 5).
+    """
+    normal_1, normal_2 = patches.normals[contacts.first], patches.normals[contacts.second]
+    step = _unit(patches.centers[contacts.first] - patches.centers[contacts.second])
+    angle = np.arccos(np.clip(_dot(normal_1, normal_2), -1.0, 1.0))
+    convex = _dot(normal_1 - normal_2, step) > 0.0
+    along_edge = np.abs(_dot(step, _unit(np.cross(normal_1, normal_2))))
+    needed = np.radians(60.0) / (1.0 + np.exp(-0.25 * (np.degrees(angle) - 25.0)))
+    meets = np.arccos(np.clip(along_edge, 0.0, 1.0)) > needed
+    return (angle < tolerance) | (convex & meets)
+
+
+def join(count: int, first: Int64, second: Int64) -> Int32:
+    """Connected components of a graph of `count` nodes, (count,) int32."""
+    graph = sparse.coo_matrix((np.ones(len(first), np.int8), (first, second)), (count, count))
+    components: Int32 = csgraph.connected_components(graph, directed=False)[1]
+    return components
+
+
+def absorb_fragments(part_of: Int32, contacts: Contacts, *, below: int) -> Int32:
+    """Give parts of fewer than `below` voxels to the part they touch most, (N,) int32.
+
+    Args:
+        part_of: (N,) int32 part of each voxel, -1 for none.
+        contacts: of the same parts.
+        below: voxels.
+    """
+    sizes = np.bincount(part_of[part_of >= 0], minlength=1)
+    here = np.concatenate([contacts.first, contacts.second])
+    there = np.concatenate([contacts.second, contacts.first])
+    count = np.concatenate([contacts.count, contacts.count])
+    # A fragment joins only something larger, so that chains of joins have no cycle.
+    wanted = (sizes[here] < below) & ((sizes[there] > sizes[here]) | (there < here))
+    wanted &= sizes[there] >= sizes[here]
+    here, there, count = here[wanted], there[wanted], count[wanted]
+    by_contact = np.lexsort((there, -count, here))
+    firsts = by_contact[np.unique(here[by_contact], return_index=True)[1]]
+    joined = join(len(sizes), here[firsts], there[firsts])
+    return np.where(part_of >= 0, joined[part_of], -1).astype(np.int32)
+
+
+def _dot(a: Float64, b: Float64) -> Float64:
+    product: Float64 = np.einsum("ij,ij->i", a, b)
+    return product
+
+
+def _unit(a: Float64) -> Float64:
+    return a / np.maximum(np.linalg.norm(a, axis=1, keepdims=True), 1e-12)
+
+
+@numba.njit(nogil=True, cache=True)
+def _contact_codes(surface, label_of, labels):  # type: ignore[no-untyped-def]
+    reach = (CONTACT_DISTANCE * surface.voxel_size) ** 2
+    codes = np.empty(surface.neighbors.size // 2, np.int64)
+    size = 0
+    for i in range(label_of.size):
+        for at in range(surface.starts[i], surface.starts[i + 1]):
+            j = surface.neighbors[at]
+            a, b = label_of[i], label_of[j]
+            if j < i or a == b or a < 0 or b < 0:
+                continue
+            if square_distance(surface.points, i, j) <= reach:
+                codes[size] = np.int64(min(a, b)) * labels + max(a, b)
+                size += 1
+    return codes[:size]

@@ -1,0 +1,107 @@
+"""The layout of a scene: which voxels lie on planes of the room, and which form one part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from seg3d_ros.scene import Float64, Int64, Scene
+from seg3d_ros.segmenters.geometric.convexity import absorb_fragments, find_contacts, join_convex
+from seg3d_ros.segmenters.geometric.furniture_faces import give_faces_to_bodies
+from seg3d_ros.segmenters.geometric.orientation import orient_normals
+from seg3d_ros.segmenters.geometric.planes import Planes, find_planes
+from seg3d_ros.segmenters.geometric.supervoxels import compact, cut_patches
+from seg3d_ros.segmenters.geometric.surface import Int32, Surface, build_surface
+from seg3d_ros.settings import check_settings, setting
+from seg3d_ros.sparse.scene_voxels import supported_voxel_size, voxelize_points
+
+MAX_PLANE_ANGLE = np.radians(30.0)  # of a voxel's normal: noise and the blur near edges
+PATCH_RADIUS = 2.0  # voxels
+
+
+@dataclass(frozen=True)
+class GeometricSettings:
+    """What the geometric segmenter takes for a plane and for an object."""
+
+    plane_area: float = setting(
+        0.5, "Smallest flat surface that is removed as floor, wall or table top, m².", low=0.01
+    )
+    plane_thickness: float = setting(
+        1.5, "Distance from a plane within which voxels belong to it, voxels.", low=0.5, high=5.0
+    )
+    concavity: float = setting(
+        20.0, "Inward fold that is still one object, degrees.", low=0.0, high=90.0
+    )
+    min_voxels: int = setting(40, "Smaller objects are dropped, voxels.", low=5)
+    min_extent: float = setting(0.03, "Shorter objects are dropped, metres.", low=0.0)
+    max_extent: float = setting(3.0, "Longer ones are parts of the room, metres.", low=0.1)
+    max_objects: int = setting(200, "The best-scored ones are kept.", low=1, high=2000)
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """A scene taken apart; arrays over voxels are in key order, as in `Surface`.
+
+    Attributes:
+        surface: voxels, neighbours.
+        normals: (N, 3) float64 with signs.
+        planes: planes with `plane_of` less those that turned out to be faces of a part.
+        part_of: (N,) int32 part of each voxel, numbered without gaps; -1 on planes.
+        row_of: (S,) row here of each point of the scene.
+    """
+
+    surface: Surface
+    normals: Float64
+    planes: Planes
+    part_of: Int32
+    row_of: Int64
+
+
+def take_apart(scene: Scene, settings: GeometricSettings) -> Layout:
+    """Find planes and parts of a scene; see the modules of the single steps.
+
+    All scales are in voxels. Where the points are too far apart for those of the scene, coarser
+    voxels are taken, so that the scales follow the data.
+    """
+    size = supported_voxel_size(scene)
+    if size == scene.voxel_size:
+        return take_apart_at(scene, settings, (settings.concavity,))[0]
+    coarse, rows = voxelize_points(scene.points, scene.colors, size)
+    layout = take_apart_at(coarse, settings, (settings.concavity,))[0]
+    return replace(layout, row_of=layout.row_of[rows])
+
+
+def take_apart_at(
+    scene: Scene, settings: GeometricSettings, concavities: Sequence[float]
+) -> list[Layout]:
+    """Layouts of a scene for several values of `settings.concavity`; most work is done once."""
+    surface = build_surface(scene)
+    row_of = np.empty(len(scene), np.int64)
+    row_of[surface.order] = np.arange(len(scene))
+    planes = find_planes(
+        surface,
+        min_area=settings.plane_area,
+        thickness=settings.plane_thickness * scene.voxel_size,
+        max_angle=MAX_PLANE_ANGLE,
+    )
+    normals, planes = orient_normals(surface, planes)
+    patches = cut_patches(
+        surface, normals, planes.plane_of < 0, radius=PATCH_RADIUS * scene.voxel_size
+    )
+    contacts = find_contacts(surface, patches.patch_of)
+    layouts = []
+    for concavity in concavities:
+        joined = join_convex(patches, contacts, tolerance=np.radians(concavity))
+        part_of = np.append(joined, np.int32(-1))[patches.patch_of]
+        part_of = absorb_fragments(
+            part_of, find_contacts(surface, part_of), below=settings.min_voxels
+        )
+        plane_of, part_of = give_faces_to_bodies(surface, planes, compact(part_of))
+        rest = Planes(planes.normals, planes.offsets, planes.areas, plane_of)
+        layouts.append(Layout(surface, normals, rest, compact(part_of), row_of))
+    return layouts

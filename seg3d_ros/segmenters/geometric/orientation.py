@@ -1,0 +1,178 @@
+"""Give normals a side: out of the objects, towards where the sensor was.
+
+A scene does not say from where its points were seen. The sign is carried from voxel to voxel in
+the order of how well their normals agree (Hoppe et al., "Surface reconstruction from unorganized
+points", SIGGRAPH 1992). Where the surface branches that sign is a guess, so planes are then
+turned to the side on which things stand, and clearly convex bodies outwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numba
+import numpy as np
+
+from seg3d_ros.scene import Float64
+from seg3d_ros.segmenters.geometric.plane_fronts import plane_fronts
+from seg3d_ros.segmenters.geometric.planes import Planes
+from seg3d_ros.segmenters.geometric.surface import Int32, Surface, dot, square_distance
+
+CARRY_DISTANCE = 1.75  # voxels; farther neighbours may lie on the other side of something thin
+OWN_WEIGHT = 1.5  # of a plane's front or a body's convexity, against the sign carried to it
+
+
+def orient_normals(surface: Surface, planes: Planes) -> tuple[Float64, Planes]:
+    """Choose the sign of every normal.
+
+    Returns:
+        (normals, planes): (N, 3) float64 normals of the surface whose signs agree between
+        neighbours, and the planes, turned to their front.
+    """
+    first, second, agreement = _list_pairs(surface)
+    best_first = np.argsort(np.uint8(255) - agreement, kind="stable")
+    first, second = first[best_first], second[best_first]
+    fronts = plane_fronts(surface, planes)
+    normals = _carry_everywhere(surface, planes, fronts, first, second)
+    planes = _turn_planes(planes, fronts, normals)
+    free = planes.plane_of < 0
+    off_planes = free[first] & free[second]
+    oriented = _turn_bodies(surface, normals, first[off_planes], second[off_planes])
+    on_plane = np.flatnonzero(~free)
+    own = planes.normals[planes.plane_of[on_plane]]
+    along = np.where(_dot(surface.normals[on_plane], own) < 0.0, -1.0, 1.0)
+    oriented[on_plane] = surface.normals[on_plane] * along[:, None]
+    return oriented, planes
+
+
+def _carry_everywhere(
+    surface: Surface, planes: Planes, fronts: Float64, first: Int32, second: Int32
+) -> Float64:
+    """Signs from voxel to voxel over everything that is connected; planes vote for the whole."""
+    on_plane, on_same_plane = _tie_planes(planes)
+    part, flipped = carry_signs(
+        surface.normals,
+        np.concatenate([on_plane, first]),
+        np.concatenate([on_same_plane, second]),
+    )
+    normals = np.where(flipped[:, None], -surface.normals, surface.normals)
+    votes = _outwardness(surface, normals, part)
+    # A voxel of a plane outweighs "away from the centre", which is wrong inside a room.
+    along = np.sign(_dot(normals[on_plane], planes.normals[planes.plane_of[on_plane]]))
+    weight = fronts[planes.plane_of[on_plane]] * along
+    votes += np.bincount(part[on_plane], weight, minlength=len(votes))
+    normals[votes[part] < 0] *= -1.0
+    return normals
+
+
+def _tie_planes(planes: Planes) -> tuple[Int32, Int32]:
+    """Pair each voxel of a plane with the first one: a plane has one front."""
+    rows = np.flatnonzero(planes.plane_of >= 0).astype(np.int32)
+    _, where, plane = np.unique(planes.plane_of[rows], return_index=True, return_inverse=True)
+    return rows, rows[where[plane]]
+
+
+def _turn_planes(planes: Planes, fronts: Float64, normals: Float64) -> Planes:
+    """Turn each plane to the side where things stand; else to where its surroundings say."""
+    rows = np.flatnonzero(planes.plane_of >= 0)
+    own = planes.plane_of[rows]
+    along = np.bincount(
+        own, np.sign(_dot(normals[rows], planes.normals[own])), minlength=len(planes)
+    )
+    sign = np.where(OWN_WEIGHT * fronts + np.sign(along) < 0.0, -1.0, 1.0)
+    return replace(planes, normals=planes.normals * sign[:, None], offsets=planes.offsets * sign)
+
+
+def _turn_bodies(surface: Surface, normals: Float64, first: Int32, second: Int32) -> Float64:
+    """Let what lies between the planes face outwards where it is clearly convex.
+
+    The floor goes on under a thing that was put down while the map was made; the sign that is
+    carried up its sides from there is a matter of chance.
+    """
+    part, flipped = carry_signs(surface.normals, first, second)
+    alone = np.where(flipped[:, None], -surface.normals, surface.normals)
+    outward = _outwardness(surface, alone, part)
+    size = np.bincount(part, minlength=len(surface.points))
+    same = np.bincount(part, np.sign(_dot(alone, normals)), minlength=len(surface.points))
+    turned = OWN_WEIGHT * outward + same / np.maximum(size, 1) < 0
+    alone[turned[part]] *= -1.0
+    return alone
+
+
+def _outwardness(surface: Surface, normals: Float64, part: Int32) -> Float64:
+    """How far the normals of each part point away from its centre, in [-1, 1], (N,) by part."""
+    count = len(surface.points)
+    size = np.bincount(part, minlength=count)[part]
+    center = np.stack(
+        [np.bincount(part, surface.points[:, axis])[part] / size for axis in range(3)], axis=1
+    )
+    away = _dot(normals, surface.points - center)
+    total = np.bincount(part, np.abs(away), minlength=count)
+    outwardness: Float64 = np.bincount(part, away, minlength=count) / np.maximum(total, 1e-12)
+    return outwardness
+
+
+def _dot(a: Float64, b: Float64) -> Float64:
+    product: Float64 = np.einsum("ij,ij->i", a, b)
+    return product
+
+
+@numba.njit(nogil=True, cache=True)
+def _list_pairs(surface):  # type: ignore[no-untyped-def]
+    """Close pairs i < j and how well their normals agree up to sign, in 0..255."""
+    points, normals = surface.points, surface.normals
+    reach = (CARRY_DISTANCE * surface.voxel_size) ** 2
+    first = np.empty(surface.neighbors.size // 2, np.int32)
+    second = np.empty(surface.neighbors.size // 2, np.int32)
+    agreement = np.empty(surface.neighbors.size // 2, np.uint8)
+    count = 0
+    for i in range(len(points)):
+        for at in range(surface.starts[i], surface.starts[i + 1]):
+            j = surface.neighbors[at]
+            square = square_distance(points, i, j)
+            if j < i or square > reach or not normals[i].any():
+                continue
+            # The step between them, seen along either normal.
+            across_i = dot(points, j, normals, i) - dot(points, i, normals, i)
+            across_j = dot(points, j, normals, j) - dot(points, i, normals, j)
+            across = max(across_i * across_i, across_j * across_j)
+            along = max(0.0, 1.0 - across / max(square, 1e-12))
+            first[count], second[count] = i, j
+            agreement[count] = np.uint8(255.0 * along * abs(dot(normals, i, normals, j)))
+            count += 1
+    return first[:count], second[:count], agreement[:count]
+
+
+@numba.njit(nogil=True, cache=True)
+def carry_signs(normals, first, second):  # type: ignore[no-untyped-def]
+    """Union-find with a sign on each link; returns the part of each voxel and whether to flip."""
+    parent = np.arange(normals.shape[0]).astype(np.int32)
+    flip = np.zeros(normals.shape[0], np.bool_)  # relative to the parent
+    for pair in range(first.size):
+        i, j = first[pair], second[pair]
+        root_i, flip_i = _root(parent, flip, i)
+        root_j, flip_j = _root(parent, flip, j)
+        if root_i == root_j:
+            continue
+        high, low = max(root_i, root_j), min(root_i, root_j)
+        parent[high] = low
+        flip[high] = flip_i ^ flip_j ^ (dot(normals, i, normals, j) < 0.0)
+    for i in range(parent.size):  # parents come first, so theirs are final already
+        up = parent[i]
+        if up != i:
+            parent[i] = parent[up]
+            flip[i] ^= flip[up]
+    return parent, flip
+
+
+@numba.njit(nogil=True, cache=True)
+def _root(parent, flip, i):  # type: ignore[no-untyped-def]
+    turned = False
+    while parent[i] != i:
+        up = parent[i]
+        if parent[up] != up:  # halve the path
+            flip[i] ^= flip[up]
+            parent[i] = parent[up]
+        turned ^= flip[i]
+        i = parent[i]
+    return i, turned

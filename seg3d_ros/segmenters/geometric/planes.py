@@ -1,0 +1,168 @@
+"""Dominant planes of a scene: connected flat supports of some area."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from seg3d_ros.scene import Bool, Float64, Int64
+from seg3d_ros.segmenters.geometric.point_blocks import distinct, rows_by_label
+from seg3d_ros.segmenters.geometric.surface import Int32, Surface, dot, flattest_direction
+
+SEED_CURVATURE = 0.08  # rougher voxels belong to planes but start none
+FIRST_FIT = 24  # voxels after which the seed's normal gives way to a fit; doubles after each fit
+
+
+@dataclass(frozen=True, eq=False)
+class Planes:
+    """Planes n·x = d, largest first.
+
+    Attributes:
+        normals: (P, 3) float64 unit vectors.
+        offsets: (P,) float64, metres, in the frame of `Surface.points`.
+        areas: (P,) float64, square metres of surface covered by voxels.
+        plane_of: (N,) int32 plane of each voxel of the surface, -1 where it is on none.
+    """
+
+    normals: Float64
+    offsets: Float64
+    areas: Float64
+    plane_of: Int32
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+
+def find_planes(
+    surface: Surface, *, min_area: float, thickness: float, max_angle: float
+) -> Planes:
+    """Grow planes from the flattest voxels outwards, refitting them as they grow.
+
+    Args:
+        surface: voxels with neighbours and normals.
+        min_area: square metres; smaller flat pieces are parts of objects.
+        thickness: metres a voxel may lie off its plane.
+        max_angle: radians between the normal of a voxel and that of its plane.
+    """
+    plane_of = np.full(len(surface.points), -1, np.int32)
+    seeds = np.flatnonzero(surface.curvature < SEED_CURVATURE)
+    seeds = seeds[np.argsort(surface.curvature[seeds], kind="stable")]
+    min_count = max(FIRST_FIT, int(0.5 * min_area / surface.voxel_size**2))
+    limits = (thickness, float(np.cos(max_angle)))
+    found = _grow_planes(surface, seeds, plane_of, limits, min_count)
+    areas = np.array(
+        [
+            covered_area(surface, rows, found[p, :3])
+            for p, rows in enumerate(rows_by_label(plane_of, len(found)))
+        ]
+    )
+    kept = [p for p in np.argsort(-areas, kind="stable") if areas[p] >= min_area]
+    new_label = np.full(len(found) + 1, -1, np.int32)  # the last entry is for "no plane"
+    new_label[kept] = np.arange(len(kept))
+    found = found[kept]
+    return Planes(found[:, :3], found[:, 3], areas[kept], new_label[plane_of])
+
+
+def covered_area(surface: Surface, members: Bool | Int32 | Int64, normal: Float64) -> float:
+    """Area that voxels of a plane cover, square metres; double layers count once."""
+    axis = int(np.argmax(np.abs(normal)))
+    flat = np.delete(surface.points[members], axis, axis=1)
+    cells = np.floor(flat / surface.voxel_size).astype(np.int64) + (1 << 30)
+    covered = distinct(cells @ (1 << 31, 1))
+    return float(len(covered) * surface.voxel_size**2 / abs(normal[axis]))
+
+
+@numba.njit(nogil=True, cache=True)
+def _grow_planes(surface, seeds, plane_of, limits, min_count):  # type: ignore[no-untyped-def]
+    """Label `plane_of`; returns (P, 4) rows of normal and offset."""
+    voxels = len(surface.points)
+    planes = np.empty((voxels // min_count + 1, 4))
+    count = 0
+    spent = np.zeros(voxels, np.bool_)  # seeds whose plane stayed too small
+    visited = np.full(voxels, -1, np.int32)
+    members = np.empty(voxels, np.int32)
+    plane = np.empty(4)
+    for seed in seeds:
+        if spent[seed] or plane_of[seed] >= 0:
+            continue
+        plane[:3] = surface.normals[seed]
+        plane[3] = dot(surface.normals, seed, surface.points, seed)
+        members[0] = seed
+        size = _grow(surface, plane_of, plane, limits, visited, 2 * seed, members)
+        if size >= min_count:  # again, with the plane that fits all of them
+            size = _grow(surface, plane_of, plane, limits, visited, 2 * seed + 1, members)
+        spent[members[:size]] = True
+        if size >= min_count:
+            planes[count] = plane
+            plane_of[members[:size]] = count
+            count += 1
+    return planes[:count].copy()
+
+
+@numba.njit(nogil=True, cache=True)
+def _grow(surface, plane_of, plane, limits, visited, visit, members):  # type: ignore[no-untyped-def]
+    """Collect `members` of a plane breadth first from members[0]; refits `plane` in place.
+
+    Returns:
+        The number of members. A voxel i was visited in this call if visited[i] == visit.
+    """
+    thickness, cosine = limits
+    sums = np.zeros(9)
+    visited[members[0]] = visit
+    size, done, next_fit = 1, 0, FIRST_FIT
+    while done < size:
+        i = members[done]
+        done += 1
+        _add_moments(sums, surface.points[i])
+        if done == next_fit:
+            _fit(sums, done, plane)
+            next_fit *= 2
+        for at in range(surface.starts[i], surface.starts[i + 1]):
+            j = surface.neighbors[at]
+            if plane_of[j] >= 0 or visited[j] == visit:
+                continue
+            if _fits(surface, j, plane, thickness, cosine):
+                visited[j] = visit
+                members[size] = j
+                size += 1
+    if size >= FIRST_FIT:
+        _fit(sums, size, plane)
+    return size
+
+
+@numba.njit(inline="always", cache=True)
+def _fits(surface, i, plane, thickness, cosine):  # type: ignore[no-untyped-def]
+    x, y, z = plane[0], plane[1], plane[2]
+    point, normal = surface.points, surface.normals
+    off = x * point[i, 0] + y * point[i, 1] + z * point[i, 2] - plane[3]
+    turn = x * normal[i, 0] + y * normal[i, 1] + z * normal[i, 2]
+    return abs(off) <= thickness and abs(turn) >= cosine
+
+
+@numba.njit(inline="always", cache=True)
+def _add_moments(sums, point):  # type: ignore[no-untyped-def]
+    x, y, z = point[0], point[1], point[2]
+    sums[0] += x
+    sums[1] += y
+    sums[2] += z
+    sums[3] += x * x
+    sums[4] += x * y
+    sums[5] += x * z
+    sums[6] += y * y
+    sums[7] += y * z
+    sums[8] += z * z
+
+
+@numba.njit(nogil=True, cache=True)
+def _fit(sums, count, plane):  # type: ignore[no-untyped-def]
+    """Least-squares plane through the points behind the moments."""
+    x, y, z = sums[0] / count, sums[1] / count, sums[2] / count
+    nx, ny, nz, _ = flattest_direction(
+        sums[3] / count - x * x, sums[4] / count - x * y, sums[5] / count - x * z,
+        sums[6] / count - y * y, sums[7] / count - y * z, sums[8] / count - z * z,
+    )  # fmt: skip
+    if nx != 0.0 or ny != 0.0 or nz != 0.0:
+        plane[0], plane[1], plane[2] = nx, ny, nz
+        plane[3] = nx * x + ny * y + nz * z

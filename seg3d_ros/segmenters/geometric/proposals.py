@@ -1,0 +1,68 @@
+"""Segments found by geometry, as proposals for a network to judge.
+
+Shape needs no training: where a network fails on what it never saw, planes and convex parts are
+often right, and the reverse. At several tolerances for folds the same object comes whole once and
+in parts another time; at the map's own voxels small things come apart from what they stand on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from seg3d_ros.scene import Bool, Int64, Scene
+from seg3d_ros.segmenters.geometric.decomposition import GeometricSettings, take_apart_at
+
+COARSE_CONCAVITIES = (8.0, 20.0, 45.0)  # degrees, see `GeometricSettings.concavity`
+FINE_CONCAVITIES = (20.0,)
+_SETTINGS = GeometricSettings(plane_area=0.2, min_voxels=5)
+
+
+def geometric_segments(scene: Scene, concavities: Sequence[float] = COARSE_CONCAVITIES) -> Int64:
+    """Segment of each voxel in each decomposition, (N, K) int64, -1 for none.
+
+    Planes are segments like the other parts: table tops are objects, too.
+
+    Args:
+        scene: of N voxels.
+        concavities: K tolerances for folds, degrees.
+    """
+    segments = np.full((len(scene), len(concavities)), -1, np.int64)
+    if not len(scene):
+        return segments
+    for column, layout in enumerate(take_apart_at(scene, _SETTINGS, concavities)):
+        parts = int(layout.part_of.max(initial=-1)) + 1
+        plane_of = layout.planes.plane_of
+        segments[layout.surface.order, column] = np.where(
+            plane_of >= 0, parts + plane_of, layout.part_of
+        )
+    return segments
+
+
+def segment_masks(segments: Int64, voxel_of: Int64, voxels: int, *, least: int) -> Bool:
+    """Masks of segments over coarser voxels, each once, (M, voxels) bool.
+
+    Args:
+        segments: (N, K) of `geometric_segments`.
+        voxel_of: (N,) coarser voxel of each voxel of the segments.
+        voxels: number of the coarser ones; a mask holds those of which it holds half.
+        least: voxels of a mask.
+    """
+    rows, columns = np.nonzero(segments >= 0)
+    owner = segments[rows, columns] * segments.shape[1] + columns
+    members, counts = np.unique(owner * voxels + voxel_of[rows], return_counts=True)
+    owner, voxel = np.divmod(members, voxels)
+    half = 2 * counts >= np.bincount(voxel_of, minlength=voxels)[voxel]
+    owner, voxel = owner[half], voxel[half]
+    _, starts, sizes = np.unique(owner, return_index=True, return_counts=True)
+    if not len(starts):
+        return np.zeros((0, voxels), np.bool_)
+    # Equal sets of voxels have equal sums of random numbers.
+    numbers = np.random.default_rng(0).integers(1 << 62, size=voxels, dtype=np.uint64)
+    firsts = np.unique(np.add.reduceat(numbers[voxel], starts), return_index=True)[1]
+    chosen = firsts[sizes[firsts] >= least]
+    masks = np.zeros((len(chosen), voxels), np.bool_)
+    for mask, start, size in zip(masks, starts[chosen], sizes[chosen], strict=True):
+        mask[voxel[start : start + size]] = True
+    return masks

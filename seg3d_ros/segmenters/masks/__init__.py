@@ -1,0 +1,1 @@
+"""Instance masks: blocks of large scenes, suppression, filters."""

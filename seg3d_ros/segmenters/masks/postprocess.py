@@ -1,0 +1,292 @@
+"""From the raw queries of a mask network to instances; shared by all learned segmenters.
+
+`propose` scores the queries on the device and brings the masks worth a look to the CPU; `finish`
+takes masks apart, drops duplicates and ranks the rest. Between the two, proposals of several
+views or blocks of a scene may be pooled.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy.sparse.csgraph import connected_components
+
+from seg3d_ros.scene import Bool, Float32, Instances, Int64, Scene
+from seg3d_ros.segmenters.masks.blocks import segment_blocks
+from seg3d_ros.segmenters.masks.mask_matrix import adjacency, intersections
+from seg3d_ros.segmenters.on_device import run_on_device
+from seg3d_ros.segmenters.settings import PostprocessSettings
+from seg3d_ros.sparse.voxel_keys import key_step, pack_keys, unpack_keys
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# Nothing published says which logit of a query means "object". The reference's one comment lists
+# foreground first, and networks of this family (DETR, Mask2Former) put "no object" last: both
+# say 0. `looks_inverted` notices when the weights disagree.
+OBJECT_COLUMN = 0
+
+_INVERSION_MARGIN = 0.05  # difference in mask quality that chance does not make
+_HALF_OF_NEIGHBORS = [
+    key_step(x, y, z)
+    for x in (-1, 0, 1)
+    for y in (-1, 0, 1)
+    for z in (-1, 0, 1)
+    if (x, y, z) > (0, 0, 0)
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Queries:
+    """What a network says about N points, on its device.
+
+    Attributes:
+        logits: (Q, 2) object or not, see `OBJECT_COLUMN`.
+        masks: (N, Q) mask logits.
+        embeddings: (Q, D) in a text space, of any length.
+    """
+
+    logits: Tensor
+    masks: Tensor
+    embeddings: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class QueryScores:
+    """How good each of Q queries is.
+
+    Attributes:
+        objectness: (Q,) probability that it is an object.
+        quality: (Q,) mean probability of the points in its mask, 0 where there is none.
+        sizes: (Q,) points in its mask.
+        inside: (N, Q) bool, the masks.
+    """
+
+    objectness: Tensor
+    quality: Tensor
+    sizes: Tensor
+    inside: Tensor
+
+    @property
+    def scores(self) -> Tensor:
+        """(Q,) objectness times mask quality, as Mask2Former and Mask3D rank their instances."""
+        return self.objectness * self.quality
+
+
+def score_queries(queries: Queries, *, mask_threshold: float) -> QueryScores:
+    """Probabilities, masks and their quality; computes where the queries are."""
+    objectness = queries.logits.float().softmax(dim=1)[:, OBJECT_COLUMN]
+    probabilities = queries.masks.float().sigmoid()
+    inside = probabilities > mask_threshold
+    sizes = inside.sum(dim=0)
+    quality = (probabilities * inside).sum(dim=0) / sizes.clamp(min=1)
+    return QueryScores(objectness, quality, sizes, inside)
+
+
+def looks_inverted(scored: QueryScores) -> bool:
+    """Whether the logits seem to mean the opposite of what `OBJECT_COLUMN` says.
+
+    A trained network has far more queries than a scene has objects, and those that found nothing
+    have vague or empty masks. So it looks inverted when most queries claim to be objects and
+    those that do have the worse masks.
+    """
+    objects, others = scored.objectness, 1 - scored.objectness
+    of_objects = (objects * scored.quality).sum() / objects.sum()
+    of_others = (others * scored.quality).sum() / others.sum()
+    most = objects.median() > 0.5
+    return bool(most & (of_others > of_objects + _INVERSION_MARGIN))
+
+
+def propose(queries: Queries, scored: QueryScores, settings: PostprocessSettings) -> Instances:
+    """Masks that are large and good enough, in the order of the queries, with unit embeddings.
+
+    Queries with a number that is not finite are left out.
+    """
+    scores = scored.scores
+    kept = (scores >= settings.min_score) & (scored.sizes >= settings.min_mask_points)
+    kept &= queries.embeddings.isfinite().all(dim=1)
+    rows = kept.nonzero()[:, 0]
+    embeddings = torch.nn.functional.normalize(queries.embeddings[rows].float(), dim=1)
+    return Instances(
+        scored.inside[:, rows].t().contiguous().cpu().numpy(),
+        scores[rows].cpu().numpy(),
+        embeddings.cpu().numpy(),
+    )
+
+
+def finish(proposals: Instances, scene: Scene, settings: PostprocessSettings) -> Instances:
+    """Take disconnected masks apart, drop small parts and duplicates, keep the best.
+
+    Args:
+        proposals: masks over the scene's points; may overlap and repeat.
+        scene: where they are.
+        settings: thresholds.
+
+    Returns:
+        Instances, best score first.
+    """
+    cell = round(settings.split_gap / scene.voxel_size)
+    least = settings.min_mask_points
+    if settings.split_gap:
+        proposals = split_parts(proposals, scene.voxel_keys, cell=max(1, cell), min_points=least)
+    else:
+        proposals = take(proposals, np.flatnonzero(proposals.masks.sum(axis=1) >= least))
+    best = distinct(proposals.masks, proposals.scores, iou=settings.nms_iou)
+    return take(proposals, best[: settings.max_instances])
+
+
+class BlockwiseSegmenter(ABC):
+    """Instances of a scene of any size; a large one is put together from blocks.
+
+    Threads: `segment` may be called from any thread, one at a time.
+
+    Args:
+        device: where the network runs.
+        limit: points given to it at once; falls where memory does not suffice.
+        postprocess: which masks become instances.
+    """
+
+    def __init__(
+        self, device: torch.device, *, limit: int, postprocess: PostprocessSettings | None
+    ) -> None:
+        self._device = device
+        self._limit = limit
+        self._postprocess = postprocess or PostprocessSettings()
+
+    @property
+    def device(self) -> str:
+        """Where the network runs."""
+        return str(self._device)
+
+    def segment(self, scene: Scene) -> Instances:
+        """Instances, best score first.
+
+        Raises:
+            BlockTooLargeError: the device has not even memory for a small block.
+            DeviceLostError: the GPU takes no more work from this process.
+        """
+        if not len(scene):
+            return Instances(np.zeros((0, 0), np.bool_), np.zeros(0, np.float32))
+
+        def segment(rows: Int64) -> Instances:
+            return run_on_device(
+                self._device, lambda: self._propose(scene, rows), points=len(rows)
+            )
+
+        proposals, self._limit = segment_blocks(scene.points, segment, limit=self._limit)
+        return finish(proposals, scene, self._postprocess)
+
+    @abstractmethod
+    def _propose(self, scene: Scene, rows: Int64) -> Instances:
+        """Proposals for the points in these rows, masks over them; memory may run out."""
+
+
+def take(instances: Instances, rows: Int64) -> Instances:
+    """Those of the instances, in this order."""
+    embeddings = instances.embeddings
+    return Instances(
+        instances.masks[rows],
+        instances.scores[rows],
+        None if embeddings is None else embeddings[rows],
+    )
+
+
+def joined(first: Instances, second: Instances) -> Instances:
+    """Instances of both, over the same points, with embeddings of the same space."""
+    assert first.embeddings is not None and second.embeddings is not None
+    return Instances(
+        np.concatenate([first.masks, second.masks]),
+        np.concatenate([first.scores, second.scores]),
+        np.concatenate([first.embeddings, second.embeddings]),
+    )
+
+
+def best_overlaps(masks: Bool) -> Float32:
+    """Largest IoU of each of (M, N) masks with another one, (M,) float32."""
+    both = intersections(masks)
+    sizes = np.diagonal(both)
+    iou = both / np.maximum(sizes[:, None] + sizes - both, 1)
+    np.fill_diagonal(iou, 0)
+    return np.asarray(iou.max(axis=1, initial=0), np.float32)
+
+
+def distinct(masks: Bool, scores: Float32, *, iou: float) -> Int64:
+    """Non-maximum suppression of (M, N) masks; rows that are kept, best score first.
+
+    A mask is dropped when it overlaps a kept one of higher score by more than `iou`; the earlier
+    row comes first where scores are equal. All masks are decided at once and again, until nothing
+    changes, which gives the same as deciding one after the other (Zheng et al., "Enhancing
+    Geometric Factors in Model Learning and Inference for Object Detection and Instance
+    Segmentation", 2021, section IV).
+    """
+    order = np.argsort(-scores, kind="stable")
+    both = intersections(masks)[np.ix_(order, order)]
+    sizes = np.diagonal(both)
+    union = sizes[:, None] + sizes - both
+    beats = np.triu(both > iou * union, k=1)  # (M, M) a better one, and a duplicate of it
+    kept = np.ones(len(order), np.bool_)
+    while True:
+        still = np.logical_not(beats[kept].any(axis=0))
+        if (still == kept).all():
+            return order[kept]
+        kept = still
+
+
+def split_parts(
+    instances: Instances, voxel_keys: Int64, *, cell: int, min_points: int = 1
+) -> Instances:
+    """Make every connected part of a mask an instance with the mask's score and embedding.
+
+    Connected are points in the same cube of `cell` voxels, or in two that touch: DBSCAN with one
+    point for a core, on the grid that is there already. Parts less than `cell` voxels apart always
+    stay together.
+
+    Args:
+        instances: masks over N points.
+        voxel_keys: (N,) of the points.
+        cell: edge of a cube, voxels.
+        min_points: parts with fewer points are dropped before they take any memory.
+    """
+    if not len(instances):
+        return instances
+    cells, cell_of_point = np.unique(
+        pack_keys(unpack_keys(voxel_keys) // cell), return_inverse=True
+    )
+    # Of a matrix nonzero takes ten times as long.
+    masks, points = np.divmod(np.flatnonzero(instances.masks), len(voxel_keys))
+    nodes = masks * len(cells) + cell_of_point[points]  # a cell of a mask
+    occupied = np.zeros((len(instances), len(cells)), np.bool_)
+    occupied.reshape(-1)[nodes] = True
+    first, second = _touching(cells)
+    mask, edge = np.nonzero(occupied[:, first] & occupied[:, second])
+    start = mask * len(cells)
+    graph = adjacency(start + first[edge], start + second[edge], occupied.size)
+    _, part_of_node = connected_components(graph, directed=False)
+    _, firsts, part, sizes = np.unique(
+        part_of_node[nodes], return_index=True, return_inverse=True, return_counts=True
+    )
+    large = sizes >= min_points
+    row = np.cumsum(large) - 1
+    inside = large[part]
+    parts = np.zeros((np.count_nonzero(large), len(voxel_keys)), np.bool_)
+    parts[row[part[inside]], points[inside]] = True
+    owners, embeddings = masks[firsts[large]], instances.embeddings
+    return Instances(
+        parts, instances.scores[owners], None if embeddings is None else embeddings[owners]
+    )
+
+
+def _touching(cells: Int64) -> tuple[Int64, Int64]:
+    """Pairs of rows of sorted keys whose cubes share a face, an edge or a corner."""
+    firsts, seconds = [], []
+    for step in _HALF_OF_NEIGHBORS:
+        place = np.searchsorted(cells, cells + step)
+        place[place == len(cells)] = 0
+        found = np.flatnonzero(cells[place] == cells + step)
+        firsts.append(found)
+        seconds.append(place[found])
+    return np.concatenate(firsts), np.concatenate(seconds)

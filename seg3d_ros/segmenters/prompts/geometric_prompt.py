@@ -1,0 +1,109 @@
+"""Clicks answered from shape alone: the part, or the plane, under the click."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import weakref
+
+import numba
+import numpy as np
+
+from seg3d_ros.scene import Bool, Float32, Int64, Scene
+from seg3d_ros.segmenters.geometric.decomposition import GeometricSettings, Layout, take_apart
+from seg3d_ros.segmenters.geometric.surface import dot, square_distance
+from seg3d_ros.segmenters.prompts.clicks import check_clicks, clicked_voxels
+from seg3d_ros.segmenters.segmenter import PromptResult
+
+REACH_M = 3.0  # the answer ends at this distance from the nearest foreground click
+BEND_COST = 4.0  # a step around a right angle is as long as 1 + this many straight ones
+
+
+class GeometricPrompt:
+    """Finds the smooth or convex region under the clicks.
+
+    The layout of the last scene is kept as long as the scene itself, so that a second click into
+    the same snapshot costs next to nothing.
+
+    Threads: `segment_at` may be called from any thread; one lock guards the kept layout and
+    makes a second caller wait for the first.
+    """
+
+    name = "geometric"
+
+    def __init__(self, settings: GeometricSettings | None = None) -> None:
+        self.settings = settings or GeometricSettings()
+        self._lock = threading.Lock()
+        self._layouts: weakref.WeakKeyDictionary[Scene, Layout] = weakref.WeakKeyDictionary()
+
+    def segment_at(self, scene: Scene, points: Float32, foreground: Bool) -> PromptResult:
+        """The parts under the foreground clicks, less what is nearer to a background click.
+
+        A click on a floor, wall or table top means that plane. Background clicks into the open
+        exclude nothing. Shapes and errors: see `PromptSegmenter`.
+        """
+        check_clicks(points, foreground)
+        rows = clicked_voxels(scene, points, foreground)
+        seeds, excluded = rows[foreground], rows[~foreground & (rows >= 0)]
+        layout = self._take_apart(scene)
+        region = _region(layout, layout.row_of[seeds], layout.row_of[excluded])
+        return PromptResult(region[layout.row_of])
+
+    def _take_apart(self, scene: Scene) -> Layout:
+        with self._lock:
+            layout = self._layouts.get(scene)
+            if layout is None:
+                layout = take_apart(scene, self.settings)
+                self._layouts.clear()  # one scene is enough
+                self._layouts[scene] = layout
+            return layout
+
+
+def _region(layout: Layout, seeds: Int64, excluded: Int64) -> Bool:
+    """Voxels of the parts and planes under the seeds, (N,) bool in key order."""
+    part_of, plane_of = layout.part_of, layout.planes.plane_of
+    region: Bool = np.isin(part_of, part_of[seeds][part_of[seeds] >= 0])
+    region |= np.isin(plane_of, plane_of[seeds][plane_of[seeds] >= 0])
+    in_reach = np.zeros(len(region), np.bool_)
+    for center in layout.surface.points[seeds]:
+        offset = layout.surface.points - center
+        in_reach |= np.einsum("ij,ij->i", offset, offset) <= REACH_M**2
+    region &= in_reach
+    excluded = excluded[region[excluded]]
+    if not len(excluded):
+        return region
+    surface = layout.surface
+    won: Bool = _share_out(surface, layout.normals, region, seeds, excluded)
+    return won
+
+
+@numba.njit(nogil=True, cache=True)
+def _share_out(surface, normals, region, seeds, excluded):  # type: ignore[no-untyped-def]
+    """Voxels of the region whose shortest way over the surface leads to a seed, (N,) bool.
+
+    Dijkstra's algorithm from all clicks at once. Ways around bends are longer, so that the border
+    settles on edges and creases between the clicks.
+    """
+    cost = np.full(region.size, np.inf)
+    won = np.zeros(region.size, np.bool_)
+    queue = [(0.0, np.int64(seeds[0]))]
+    for seed in seeds:
+        cost[seed], won[seed] = 0.0, True
+        heapq.heappush(queue, (0.0, np.int64(seed)))
+    for seed in excluded:
+        cost[seed] = 0.0
+        heapq.heappush(queue, (0.0, np.int64(seed)))
+    while len(queue) > 0:
+        so_far, i = heapq.heappop(queue)
+        if so_far > cost[i]:
+            continue
+        for at in range(surface.starts[i], surface.starts[i + 1]):
+            j = surface.neighbors[at]
+            if not region[j]:
+                continue
+            bend = 1.0 + BEND_COST * (1.0 - dot(normals, i, normals, j))
+            total = so_far + np.sqrt(square_distance(surface.points, i, j)) * bend
+            if total < cost[j]:
+                cost[j], won[j] = total, won[i]
+                heapq.heappush(queue, (total, np.int64(j)))
+    return won

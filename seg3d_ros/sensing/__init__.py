@@ -1,0 +1,1 @@
+"""Sensor data to arrays: clouds, images, camera models, transforms, frame filters."""
