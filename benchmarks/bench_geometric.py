@@ -23,7 +23,7 @@ NOISE_M = 0.003
 
 
 def run() -> list[Row]:
-    """Whole and stages beside Open3D doing the same kind of work on the same points."""
+    """Time the whole and its stages beside Open3D doing the same kind of work."""
     scene = furnished_room()
     segmenter = GeometricSegmenter()
     settings = segmenter.settings

@@ -1,4 +1,4 @@
-"""What a click needs: farthest points and groups beside Open3D's, and the small Point-SAM.
+"""Prompts: farthest points and groups beside Open3D's, and the small Point-SAM.
 
 The cloud of the point operations is a room of 100,000 points. Open3D's farthest_point_down_sample
 is the yardstick of the sampling alone; it groups nothing. The latencies are those of the network

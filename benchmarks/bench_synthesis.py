@@ -61,7 +61,7 @@ def _ball() -> Mesh:
 
 
 def _view_row(room: Room, ball: Mesh, scan: Scan) -> Row:
-    """Everything from the room to its images, for each of them."""
+    """Time the way from the room to its images, for each of them."""
     views = len(scan.frames)
     ours = measure(lambda: scan_rooms([room], lambda _: ball, np.random.default_rng(0)), repeats=1)
     theirs = _cast_alone(room, ball, [frame.map_from_sensor for frame in scan.frames])

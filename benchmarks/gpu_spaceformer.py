@@ -166,7 +166,7 @@ def peak_mb(engine: Engine) -> float:
 
 
 def agreement(one: Queries, other: Queries) -> str:
-    """How far two engines' answers are apart, in deviations of the first one's."""
+    """Differences of two engines' answers, in deviations of the first one's."""
 
     def apart(a: torch.Tensor, b: torch.Tensor) -> str:
         difference = (a - b).abs() / a.std()

@@ -1,10 +1,10 @@
-"""The error that is shown to people as a sentence."""
+"""Error of wrong input, shown to the user as a sentence."""
 
 from __future__ import annotations
 
 
 class InputError(ValueError):
-    """A file, a setting or a word that was given cannot be used.
+    """Unusable file, setting or word from the user.
 
     The message says what happened, with which value, and what to do. Any other ValueError is a
     fault of the program.

@@ -189,7 +189,7 @@ class Scene:
 
 @dataclass(frozen=True, eq=False)
 class Instances:
-    """What a segmenter returns for a scene of N points.
+    """Instances in a scene of N points, as a segmenter returns them.
 
     Attributes:
         masks: (M, N) bool over the scene's points, in its order; masks may overlap.

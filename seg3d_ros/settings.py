@@ -18,7 +18,7 @@ Config = TypeVar("Config")
 
 @dataclasses.dataclass(frozen=True)
 class SettingInfo:
-    """What a field made with `setting` says about itself.
+    """Documentation and limits of a field made with `setting`.
 
     Attributes:
         text: one sentence with the unit.

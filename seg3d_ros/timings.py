@@ -1,4 +1,4 @@
-"""How long each stage takes: a bounded record that any thread may write and read."""
+"""Durations of stages: a bounded record that any thread may write and read."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def pytest_runtest_setup(item):
 
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 def device(request):
-    """Where to compute; the test is skipped where there is no such device."""
+    """Device to compute on; the test is skipped where there is no such device."""
     torch = pytest.importorskip("torch", reason="the networks need torch: pip install .[text]")
     if request.param == "cuda" and not torch.cuda.is_available():
         pytest.skip("no CUDA device here")

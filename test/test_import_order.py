@@ -1,4 +1,4 @@
-"""Imports point down the order of folders in CONTRIBUTING.md, and no folder is part of a circle."""
+"""Imports point down the order of folders in CONTRIBUTING.md, and no folders form a circle."""
 
 import ast
 import re

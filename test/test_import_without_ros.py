@@ -1,4 +1,4 @@
-"""Everything but node/ works where there is no ROS, and imports nothing heavy to begin with."""
+"""Imports without ROS: all but node/ works, and nothing heavy comes along to begin with."""
 
 import subprocess
 import sys

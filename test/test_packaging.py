@@ -1,4 +1,4 @@
-"""What several files say about the package agrees."""
+"""Packaging: several files say the same about the package."""
 
 import os
 import re

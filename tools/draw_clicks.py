@@ -58,7 +58,7 @@ def click_on(scene: Scene, item: dict[str, list[float]]) -> Float32:
 
 
 def click(perception: Perception, at: Float32, name: str) -> Prompted:
-    """What a click gives; says how sure it is."""
+    """Object at a click; prints its estimated IoU."""
     made = perception.segment_at(at[None], np.ones(1, bool), name=name)
     print(f"{name}: {len(made.object)} voxels, predicted IoU {made.predicted_iou:.2f}")
     return made

@@ -91,7 +91,7 @@ def _record(
 
 
 def _write_objects(folder: Path, room: Room, library: Library) -> None:
-    """What stands where: a list to compare results with, and the authors to thank."""
+    """Write the furniture as a list to compare results with, and the authors to thank."""
     objects, authors = [], {}
     for number, (item, mesh) in enumerate(zip(room.placed, room.objects(), strict=True), start=1):
         box = upright_box(mesh.vertices[np.unique(mesh.faces)])

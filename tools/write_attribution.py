@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write seg3d_ros/synthesis/ATTRIBUTION.md: who made the models that rooms are furnished with.
+"""Writer of seg3d_ros/synthesis/ATTRIBUTION.md: authors of the furniture models.
 
 usage: tools/write_attribution.py FURNITURE   (a folder with the .sh3f libraries)
 """

@@ -1,4 +1,4 @@
-"""Errors as people want them on a command line."""
+"""Errors on the command line: one sentence without a traceback."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seg3d_ros.errors import InputError
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Say in one line what a person can put right; anything else keeps its traceback.
+    """Print errors that the user can mend as one line; anything else keeps its traceback.
 
     Beside errors of the input these are files that cannot be read or written, packages that are
     missing, and too little memory.

@@ -1,4 +1,4 @@
-"""`seg3d evaluate`: how good predictions on labelled scenes are."""
+"""`seg3d evaluate`: scores of predictions on labelled scenes."""
 
 from __future__ import annotations
 

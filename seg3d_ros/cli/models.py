@@ -1,4 +1,4 @@
-"""`seg3d models` and `seg3d download`: what there is, and getting what is not in the package."""
+"""`seg3d models` and `seg3d download`: list of the models, and download of their weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options that say which words name the objects."""
+"""Options of the vocabulary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clicks as a person would give them, for training and evaluation; on any device.
+"""Simulated clicks on objects, for training and evaluation; on any device.
 
 The rule is that of Point-SAM (Zhou et al. 2024): the first click goes to the middle of the object,
 each further one to the middle of the worst error.

@@ -183,7 +183,7 @@ def _local(points: np.ndarray[Any, Any]) -> Float32:
 
 
 def load_class_names(label_set: LabelSet, root: str | Path) -> tuple[str, ...]:
-    """What the classes of a dataset are called, class by class.
+    """Names of a dataset's classes, class by class.
 
     Raises:
         FileNotFoundError: the classes are in names.txt, and it is not there.

@@ -44,7 +44,7 @@ class DemoError(RuntimeError):
 
 @dataclass(frozen=True)
 class Demo:
-    """What to show.
+    """Options of the demo.
 
     Attributes:
         path: the recording.
@@ -90,7 +90,7 @@ class Demo:
 
 @dataclass(frozen=True)
 class Frames:
-    """What became of the frames; rates are frames a second."""
+    """Counts of frames by what became of them; rates are frames a second."""
 
     recorded: int
     sent: int

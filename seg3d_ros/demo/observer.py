@@ -1,4 +1,4 @@
-"""What a node's outputs say, collected in the background: diagnostics and the final result."""
+"""Outputs of a node, collected in the background: diagnostics and the final result."""
 
 from __future__ import annotations
 

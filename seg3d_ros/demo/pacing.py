@@ -1,4 +1,4 @@
-"""When a player sends which frame."""
+"""Pacing of a player: the time at which each frame is due."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Playback:
-    """How to play.
+    """Options of the playback.
 
     Attributes:
         clouds: depth images are sent as organised clouds.
@@ -23,7 +23,7 @@ class Playback:
 
 
 class Pacer:
-    """When each frame is due, seconds after the first; long gaps are cut, loops go on."""
+    """Schedule of frames, seconds after the first; long gaps are cut, loops go on."""
 
     def __init__(self, playback: Playback, *, rate_hz: float) -> None:
         self._playback = playback

@@ -41,7 +41,7 @@ _OBJECT_BYTES = 16_384  # with its embedding and name, without its voxels
 
 
 class EmptyMapError(RuntimeError):
-    """Nothing has been integrated yet."""
+    """Map without a frame."""
 
     def __init__(self) -> None:
         super().__init__("the map is empty: no frame has been integrated yet")
@@ -49,7 +49,7 @@ class EmptyMapError(RuntimeError):
 
 @dataclass(frozen=True)
 class PerceptionSettings:
-    """Everything that shapes the result; sections belong to the component they are passed to."""
+    """Settings of the perception; sections belong to the component they are passed to."""
 
     model: str = setting("mini", "Segmenter that cuts the map into instances.")
     prompt_model: str = setting(
@@ -103,7 +103,7 @@ class Segmentation:
 
 @dataclass(frozen=True, eq=False)
 class Prompted:
-    """What a click found: the object, how, and the method's own estimate of its overlap."""
+    """Object of a click, the method that found it, and its estimate of the overlap."""
 
     object: MapObject
     scene: Scene

@@ -1,1 +1,1 @@
-"""How good instances, their names and point labels are: the ScanNet protocol on any folder."""
+"""Evaluation of instances, names and point labels: the ScanNet protocol on any folder."""

@@ -1,4 +1,4 @@
-"""Adds up what scenes contribute and turns it into scores."""
+"""Evaluator: sums over scenes, turned into scores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ALL = "all"
 
 @dataclass(frozen=True, eq=False)
 class Protocol:
-    """What counts.
+    """Rules of an evaluation.
 
     Attributes:
         classes: of the truth.
@@ -39,7 +39,7 @@ class Protocol:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """One scene.
+    """Evaluation of one scene.
 
     Attributes:
         overlaps: of the predictions that are large enough.
@@ -55,7 +55,7 @@ class Judged:
 
 
 class Evaluator:
-    """Judges the predictions of one model, scene by scene; keeps counts only."""
+    """Evaluator of the predictions of one model, scene by scene; keeps counts only."""
 
     def __init__(self, protocol: Protocol) -> None:
         """Start with no scene."""

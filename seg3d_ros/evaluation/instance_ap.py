@@ -40,7 +40,7 @@ class AveragePrecision:
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """What the predictions of a scene turned out to be at one threshold.
+    """True and false positives among the predictions of a scene at one threshold.
 
     Attributes:
         scores: (K,) of true and false positives.

@@ -19,7 +19,7 @@ _FOUND_IOU = 0.5
 
 
 class Labels:
-    """The labels that predictions are named with, embedded in each text space that occurs.
+    """Labels that predictions are named with, embedded in each text space that occurs.
 
     Attributes:
         classes: (L,) class of each label; NO_CLASS for one that is nobody's name here.

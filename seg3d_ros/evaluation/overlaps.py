@@ -1,4 +1,4 @@
-"""What masks share with the truth of a scene: counts of points, so that scenes can be forgotten.
+"""Overlaps of masks with the ground truth of a scene: point counts that outlive the scene.
 
 Every labelled point belongs to one region: an instance of a class, or the points of a class that
 belong to no instance. The other points are void. Void points, regions without an instance and
@@ -20,7 +20,7 @@ MIN_POINTS = 100  # ScanNet's, whose vertices are about 2 cm apart
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """The truth of a scene of N points: R regions, ordered by class, then by instance.
+    """Ground truth of N points: R regions, ordered by class, then by instance.
 
     Attributes:
         of_point: (N,) region of each point, R where it is void.
@@ -57,7 +57,7 @@ def true_regions(segment: Int64, instance: Int64, *, min_points: int = MIN_POINT
 
 @dataclass(frozen=True, eq=False)
 class Overlaps:
-    """M predictions of a scene against its R regions.
+    """Overlaps of M predictions of a scene with its R regions.
 
     Attributes:
         scores: (M,) float32 confidence.
@@ -90,7 +90,7 @@ class Overlaps:
         return self.ious[:, self.counted].max(axis=0, initial=0.0)
 
     def without_classes(self) -> Overlaps:
-        """The same with all classes merged into class 0."""
+        """Copy with all classes merged into class 0."""
         return replace(
             self,
             classes=np.zeros_like(self.classes),

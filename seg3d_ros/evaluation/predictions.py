@@ -1,4 +1,4 @@
-"""Where predictions come from: a segmenter that runs now, or files that some system has left.
+"""Sources of predictions: a segmenter that runs now, or files that some system has left.
 
 Files lie in one folder and are called after their scene:
 
@@ -27,7 +27,7 @@ from seg3d_ros.segmenters.segmenter import Segmenter
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What somebody says about a scene of N points.
+    """Predicted instances of a scene of N points.
 
     Attributes:
         instances: M masks over the points of the file, in its order.
@@ -54,7 +54,7 @@ class Predictions:
 
 
 class PredictionSource(Protocol):
-    """Anything that has predictions for scenes.
+    """Source of predictions for scenes.
 
     Attributes:
         name: in tables.

@@ -1,4 +1,4 @@
-"""How good a prompt segmenter is: simulated clicks on labelled objects, IoU after each.
+"""Evaluation of prompt segmenters: simulated clicks on labelled objects, IoU after each.
 
 The protocol of Point-SAM (Zhou et al. 2024): the first click is in the middle of the object, each
 further one in the middle of the worst error; IoU@k is the mean over objects of the mask's
@@ -23,7 +23,7 @@ REPORTED_CLICKS = (1, 3, 5, 10)
 
 @dataclass(frozen=True, eq=False)
 class ClickedObject:
-    """What became of one object.
+    """Result of the clicks on one object.
 
     Attributes:
         scene: name of its scene.

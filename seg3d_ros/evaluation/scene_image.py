@@ -1,4 +1,4 @@
-"""What a picture of a judged scene shows: truth and prediction in the same numbers."""
+"""Picture of an evaluated scene: ground truth and prediction in the same numbers."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _SCANNET20_IDS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 24, 28, 33, 34,
 
 @dataclass(frozen=True, eq=False)
 class LabelledScene:
-    """A scene, and the truth about it.
+    """Scene with its ground truth.
 
     Attributes:
         sample: the points of the file with classes and instances.
@@ -51,7 +51,7 @@ class LabelledScene:
 
 @dataclass(frozen=True)
 class Classes:
-    """What can be told apart in a data set.
+    """Classes of a data set.
 
     Attributes:
         names: of class 0, 1, ...

@@ -1,4 +1,4 @@
-"""What an evaluation says, in numbers; all between 0 and 1 unless they count or time something."""
+"""Scores of an evaluation; all between 0 and 1 unless they count or time something."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seg3d_ros.evaluation.instance_ap import AveragePrecision
 
 @dataclass(frozen=True)
 class FoundScores:
-    """How well instances are found, whatever they are called.
+    """Scores of class-agnostic instances: found or not, whatever they are called.
 
     Attributes:
         objects: instances that count.
@@ -30,7 +30,7 @@ class FoundScores:
 
 @dataclass(frozen=True)
 class RankScores:
-    """Where the true name stands among all labels, for objects whose instance was found.
+    """Rank of the true name among all labels, for objects whose instance was found.
 
     Attributes:
         found: objects that some mask fits with an IoU above 0.5.
@@ -47,7 +47,7 @@ class RankScores:
 
 @dataclass(frozen=True)
 class ClassScores:
-    """One class: its instances that count, their AP, and the IoU of its points."""
+    """Scores of one class: its instances that count, their AP, and the IoU of its points."""
 
     name: str
     objects: int
@@ -57,7 +57,7 @@ class ClassScores:
 
 @dataclass(frozen=True)
 class NamedScores:
-    """How well instances are found and rightly called; "all" is a group of every class.
+    """Scores of instances with their class; "all" is a group of every class.
 
     Attributes:
         classes: those that the data has.
@@ -78,7 +78,7 @@ class NamedScores:
 
 @dataclass(frozen=True)
 class SceneScores:
-    """One scene.
+    """Scores of one scene.
 
     Attributes:
         name: of its folder.
@@ -101,7 +101,7 @@ class SceneScores:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One model on one split.
+    """Scores of one model on one split.
 
     Attributes:
         model: name of the source of the predictions.

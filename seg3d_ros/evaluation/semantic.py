@@ -14,7 +14,7 @@ from seg3d_ros.scene import Float64, Int64
 
 
 class Confusion:
-    """Counts points by true and predicted class, over any number of scenes.
+    """Confusion matrix of points by true and predicted class, over any number of scenes.
 
     Attributes:
         counts: (C, C + 1) points of a true class (row) that are called so; last: called nothing.

@@ -70,7 +70,7 @@ def depth_view(
 
 @numba.njit(nogil=True, cache=True)
 def _project(keys, view, ranges, pixels, limits):  # type: ignore[no-untyped-def]
-    """Where voxels lie in the image, and what must be measured there to see through them.
+    """Project voxels into the image, and bound the measured depth that sees through them.
 
     Free of branches, so that the compiler makes vector code of it.
 

@@ -1,4 +1,4 @@
-"""The part of the map that clicks are answered in; it stands still from click to click."""
+"""Crop of the map that clicks are answered in; it stands still from click to click."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REFINED_FOR_NS = 60 * 10**9  # the scene of an object that is refined is this o
 
 @dataclass(frozen=True, eq=False)
 class ClickedScene:
-    """A snapshot around clicks, for as long as it can serve further ones.
+    """Snapshot around clicks, for as long as it can serve further ones.
 
     Attributes:
         scene: the snapshot.

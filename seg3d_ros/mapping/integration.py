@@ -37,7 +37,7 @@ class Measured(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """How a frame is taken in. Tuples, because compiled code keeps them in registers.
+    """Parameters of the pass over a frame. Tuples, because compiled code keeps them in registers.
 
     Attributes:
         grid_from_sensor: (3, 4) row by row: sensor frame in metres to map in voxel edges.
@@ -73,7 +73,7 @@ class Pending(NamedTuple):
 
     @staticmethod
     def empty() -> Pending:
-        """Nothing on its way."""
+        """Slots without a point."""
         size = 1 << _SLOT_BITS
         return Pending(np.full(size, EMPTY, np.int64), np.zeros((size, 8), np.float32))
 

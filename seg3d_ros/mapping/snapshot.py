@@ -1,4 +1,4 @@
-"""Voxels to a scene."""
+"""Snapshot of a map's voxels as a scene."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def make_scene(
         means: (N, 6) float32, see `VoxelRows`.
         grid: of the keys.
         stamp_ns: of the newest frame.
-        ball: centre (3,), map frame, and radius, metres, of the part to take; None for all.
+        ball: center (3,), map frame, and radius, metres, of the part to take; None for all.
     """
     voxel_size = grid.voxel_size
     if ball is None:

@@ -1,4 +1,4 @@
-"""The voxel map: frames in, scenes out."""
+"""Voxel map: frames in, scenes out."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _CARVED_ROWS = 200_000  # checked a frame, larger maps in turns: about 1 ms
 
 @dataclass(frozen=True)
 class MapSettings:
-    """How the map stores what it sees."""
+    """Settings of the voxel map."""
 
     voxel_size: float = setting(0.02, "Edge of a voxel, metres.", low=0.001, high=1.0)
     max_voxels: int = setting(
@@ -73,7 +73,7 @@ class MapSettings:
 
 @dataclass(frozen=True)
 class IntegrationReport:
-    """What one frame did to the map.
+    """Changes that one frame made to the map; counts.
 
     Attributes:
         points_used: points averaged into voxels.
@@ -215,12 +215,12 @@ class VoxelMap:
         return make_scene(keys, means, grid=grid, stamp_ns=stamp_ns, ball=ball)
 
     def contains(self, keys: Int64) -> Bool:
-        """Which of (N,) voxel keys are in the map."""
+        """(N,) bool, whether each of (N,) voxel keys is in the map."""
         with self._lock:
             return np.asarray(find_rows(self._table.index, keys) >= 0)
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Everything in the map as named arrays, for a file."""
+        """Copy of the map as named arrays, for a file."""
         with self._lock:
             return arrays_of_rows(self._table.used(), self.grid, self._newest_stamp_ns)
 

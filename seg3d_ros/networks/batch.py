@@ -1,4 +1,4 @@
-"""What networks are trained on: a few labelled scenes at once."""
+"""Batches of labelled scenes for training."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class SceneBatch:
         return len(self.sizes)
 
     def to(self, device: torch.device | str) -> SceneBatch:
-        """The same on another device; from pinned memory the copy runs beside the host."""
+        """Copy on another device; from pinned memory it runs beside the host."""
         return self._with_tensors(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> SceneBatch:
-        """The same in pinned memory; `DataLoader` calls it."""
+        """Copy in pinned memory; `DataLoader` calls it."""
         return self._with_tensors(Tensor.pin_memory)
 
     def _with_tensors(self, change: Callable[[Tensor], Tensor]) -> SceneBatch:

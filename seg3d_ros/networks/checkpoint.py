@@ -20,7 +20,7 @@ class CheckpointError(InputError):
 
 
 def read_checkpoint(path: str | Path) -> Mapping[str, Any]:
-    """Everything in a checkpoint, tensors on the CPU.
+    """Read a checkpoint, tensors on the CPU.
 
     Only tensors and plain values are unpickled, so a file cannot run code.
 

@@ -181,7 +181,7 @@ def _farthest_compiled(x, y, z, count):  # type: ignore[no-untyped-def]
 # The flags let the maximum be computed in vectors; points are finite, so nothing else changes.
 @numba.njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})
 def _approach(x, y, z, center, nearest):  # type: ignore[no-untyped-def]
-    """Lower the square distances to a new centre; return the largest that is left."""
+    """Lower the square distances to a new center; return the largest that is left."""
     cx, cy, cz = center
     peak = np.float32(0)
     for i in range(x.size):

@@ -70,7 +70,7 @@ def load_trained(path: str | Path) -> Trained:
 
 
 def build(config: Any) -> Any:
-    """What a configuration describes, as `hydra.utils.instantiate` builds it.
+    """Build the object that a configuration describes, as `hydra.utils.instantiate` does.
 
     Args:
         config: mappings with the key `_target_` become calls of that class; it has to be one of

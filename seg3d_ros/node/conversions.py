@@ -1,4 +1,4 @@
-"""Messages ↔ arrays: the only place that knows how ROS lays data out."""
+"""Messages to arrays and back: the only place that knows how ROS lays data out."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def point_msg(xyz: Any) -> Point:
 
 
 def box_pose_msg(box: Box) -> Pose:
-    """Centre and yaw of an upright box."""
+    """Center and yaw of an upright box."""
     half = 0.5 * box.yaw
     return Pose(
         position=point_msg(box.center),

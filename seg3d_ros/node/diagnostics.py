@@ -1,4 +1,4 @@
-"""/diagnostics: what comes in, what is waited for, how long things take, how much is stored.
+"""Diagnostics: rates, missing inputs, durations of stages, sizes of the map.
 
 Levels: OK: frames of a source reach the map. WARN: frames are dropped, or a source that was
 there is silent. ERROR: segmentation fails. STALE: nothing has come in yet.
@@ -143,7 +143,7 @@ def _key_values(items: Iterable[tuple[str, object]]) -> Iterable[KeyValue]:
 
 
 def _gpu_memory() -> dict[str, object]:
-    """What PyTorch holds on its current GPU; empty where none is in use."""
+    """Memory that PyTorch holds on its current GPU; empty where none is in use."""
     torch = sys.modules.get("torch")  # importing it here would cost a second and 300 MB
     if torch is None or not torch.cuda.is_initialized():
         return {}

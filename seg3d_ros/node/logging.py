@@ -1,4 +1,4 @@
-"""The library logs, ROS listens: records of `logging` go to the node's logger."""
+"""Forwarding of the library's log records to the node's logger."""
 
 from __future__ import annotations
 

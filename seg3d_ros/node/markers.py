@@ -14,7 +14,7 @@ LINE_WIDTH_M = 0.01
 TEXT_HEIGHT_M = 0.10
 BOXES, CAPTIONS = "boxes", "captions"
 
-# The twelve edges of a unit cube around its centre, as pairs of corners.
+# The twelve edges of a unit cube around its center, as pairs of corners.
 _CORNERS = [(x, y, z) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)]
 _EDGES = [
     (a, b)

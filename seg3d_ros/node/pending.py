@@ -1,4 +1,4 @@
-"""What arrives from a sensor, before it is decoded, and what became of it."""
+"""Pending measurements of a sensor, and counters of what became of them."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class SourceRecord:
 
     @property
     def waiting(self) -> str:
-        """What the source waits for and since when, empty when for nothing."""
+        """Missing input and the seconds it has been waited for; empty where none misses."""
         with self._lock:
             seconds = time.monotonic() - self._missing_since_s
             return f"{self._missing} for {seconds:.0f} s" if self._missing else ""

@@ -235,7 +235,7 @@ class Seg3dNode(LifecycleNode):
 
 
 class _Running:
-    """What exists only while the node is active: sensors, threads, timers."""
+    """Parts that exist only while the node is active: sensors, threads, timers."""
 
     def __init__(
         self,

@@ -49,7 +49,7 @@ class RequestError(Exception):
 
 @dataclass(frozen=True)
 class Handler:
-    """What answers the requests of one service, and the lane they wait in."""
+    """Handler of the requests of one service, and the lane they wait in."""
 
     handle: Handle
     lane: RequestLane

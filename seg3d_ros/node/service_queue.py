@@ -1,4 +1,4 @@
-"""Where service requests wait for their turn, beside the executor."""
+"""Queue of service requests, served beside the executor."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from seg3d_ros.settings import check_settings, setting
 
 @dataclass(frozen=True)
 class NodeSettings:
-    """Where input comes from, how often the map is segmented, what happens at start."""
+    """Settings of the node: inputs, period of segmentation, start."""
 
     point_cloud_topics: tuple[str, ...] = setting(
         ("points",), "Topics with sensor_msgs/PointCloud2; relative names can be remapped."

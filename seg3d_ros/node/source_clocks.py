@@ -12,7 +12,7 @@ ALIVE_S = 2.0  # a source that was silent for longer has no say in whether time 
 
 
 class Verdict(NamedTuple):
-    """What an arrival's stamp says.
+    """Verdict on an arrival's stamp.
 
     Attributes:
         source_went_back: the clock of its source was set back.

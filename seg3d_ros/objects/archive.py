@@ -1,4 +1,4 @@
-"""Objects as flat arrays and back: what a map file holds about them.
+"""Objects as the flat arrays of a map file, and back.
 
 Lists of different lengths lie end to end with their lengths beside them. What can be computed
 from the rest (boxes, centroids, labels of the vocabulary) is not stored.

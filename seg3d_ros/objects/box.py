@@ -63,7 +63,7 @@ def upright_box(points: Float32 | Float64, *, margin: float = 0.0) -> Box:
 
 
 def voxel_box(keys: Int64, grid: MapGrid) -> tuple[Box, Float64]:
-    """Box around the voxels of (N,) sorted keys, N >= 1, and the mean (3,) of their centres."""
+    """Box around the voxels of (N,) sorted keys, N >= 1, and the mean (3,) of their centers."""
     voxel_size = grid.voxel_size
     x, y, low, high, mean = _footprint(np.ascontiguousarray(keys))
     half = voxel_size / 2
@@ -131,7 +131,7 @@ def _half_hull(x, y, order, hull):  # type: ignore[no-untyped-def]
 
 @numba.njit(nogil=True, cache=True)
 def _smallest_rectangle(x, y):  # type: ignore[no-untyped-def]
-    """Centre x, y, extents and yaw in [-pi/4, pi/4) around points in order of (x, y)."""
+    """Center x, y, extents and yaw in [-pi/4, pi/4) around points in order of (x, y)."""
     hull = np.empty(2 * x.size, np.int64)
     lower = _half_hull(x, y, np.arange(x.size), hull)
     upper = _half_hull(x, y, np.arange(x.size - 1, -1, -1), hull[lower - 1 :])

@@ -1,4 +1,4 @@
-"""MapObject: one thing in the map, as everybody outside the tracker sees it."""
+"""Object in the map, as the outside of the tracker sees it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class MapObject:
         id: 1 to 2**32 - 1, never reused; 0 while the object is not confirmed.
         voxel_keys: (K,) sorted int64, K >= 1. No voxel belongs to two confirmed objects.
         box: upright box around the voxels, map frame.
-        centroid: (3,) float64 mean of the voxel centres, map frame, metres.
+        centroid: (3,) float64 mean of the voxel centers, map frame, metres.
         score: the segmenter's confidence that this is one whole object, in [0, 1].
         first_seen_ns: stamp of the map when the object was first segmented.
         last_seen_ns: the same, last time.
@@ -59,13 +59,13 @@ class MapObject:
 
 
 def with_voxels(known: MapObject, keys: Int64, grid: MapGrid) -> MapObject:
-    """The same object with other (K,) sorted voxel keys, its box and centroid computed anew."""
+    """Copy with other (K,) sorted voxel keys, its box and centroid computed anew."""
     box, centroid = voxel_box(keys, grid)
     return dataclasses.replace(known, voxel_keys=keys, box=box, centroid=centroid)
 
 
 def with_candidates(known: MapObject, candidates: tuple[Candidate, ...]) -> MapObject:
-    """The same object with other labels."""
+    """Copy with other labels."""
     # dataclasses.replace takes three times as long, and a new vocabulary renames everything.
     return MapObject(**(vars(known) | {"candidates": candidates}))
 

@@ -1,4 +1,4 @@
-"""Who owns each voxel after a segmentation: the rules by which objects give and take.
+"""Voxel ownership after a segmentation: the rules by which objects give and take.
 
 Rows of all arrays over tracks end with one more entry for NOBODY (-1), so that an array over
 points can index them directly.
@@ -20,7 +20,7 @@ COVERED_SHARE = 0.5  # of an object's voxels in the scene, inside another object
 
 @dataclass(frozen=True, eq=False)
 class Roles:
-    """What each of T tracks, old and new, is in this segmentation; all (T + 1,) bool.
+    """Roles of T tracks, old and new, in this segmentation; all (T + 1,) bool.
 
     Attributes:
         matched: a segment was found for it.

@@ -1,4 +1,4 @@
-"""Queries: which known objects fit a description?"""
+"""Queries: ranking of the known objects against a description."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from seg3d_ros.settings import check_settings, setting
 
 @dataclass(frozen=True)
 class TrackingSettings:
-    """When segments become objects, and when objects end."""
+    """Settings of tracking: the start, match and end of objects."""
 
     confirm_views: int = setting(
         2, "Segmentations that must show an object before it is known.", low=1, high=100, live=True

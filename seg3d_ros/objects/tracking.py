@@ -53,7 +53,7 @@ class Track:
 
 @dataclass(frozen=True, eq=False)
 class Owners:
-    """Which of T tracks each of a scene's N points belongs to.
+    """Owner of each of a scene's N points among T tracks.
 
     Attributes:
         owner: (N,) int32 confirmed track, NOBODY where there is none.

@@ -36,7 +36,7 @@ _MEMORY_VIEWS = 10  # views that the running means of score and embedding reach 
 
 @dataclass(frozen=True)
 class TrackingReport:
-    """What one segmentation did to the objects; counts.
+    """Changes that one segmentation made to the objects; counts.
 
     Attributes:
         segments: usable, disjoint segments.
@@ -76,7 +76,7 @@ class Observation:
 
 @dataclass(frozen=True, eq=False)
 class _Step:
-    """Who is who in this segmentation.
+    """Assignment of tracks and segments in this segmentation.
 
     Arrays over tracks have a row for each old track, one for the track that each segment could
     start, and one for NOBODY, so that -1 finds it.
@@ -221,7 +221,7 @@ def _count_misses(tracks: list[Track], step: _Step, elapsed_ns: int) -> None:
 def _ends(
     tracks: list[Track], keys: dict[int, Int64], step: _Step, settings: TrackingSettings
 ) -> dict[int, str]:
-    """Why tracks end, by row: "merged", "forgotten", "retired"; "waiting" if never known."""
+    """Reasons of ends by row: "merged", "forgotten", "retired"; "waiting" if never known."""
     forget_ns = settings.forget_after * 1e9
     ends: dict[int, str] = {}
     for row, track in enumerate(tracks):

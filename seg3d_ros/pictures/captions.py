@@ -22,7 +22,7 @@ _BEHIND_M = 0.03
 _FONT_PX = 15
 _PADDING_PX = 3
 _TITLE_COLOR = (205, 210, 216)
-# Corners differ from the box's centre by these halves of its size; edges join two of them.
+# Corners differ from the box's center by these halves of its size; edges join two of them.
 _CORNERS = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) / 2
 _EDGES = [
     (a, b) for a in range(8) for b in range(a + 1, 8) if (_CORNERS[a] != _CORNERS[b]).sum() == 1

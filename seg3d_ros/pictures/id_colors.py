@@ -1,4 +1,4 @@
-"""Which object each point of a scene belongs to, and the colour that says so."""
+"""Object ids of the points of a scene, and their colours."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class View:
     camera_from_map: Float64
 
     def enlarged(self, factor: int) -> View:
-        """The same view with `factor` times the pixels on each side."""
+        """View with `factor` times the pixels on each side."""
         u, v = self.center
         return View(
             self.width * factor,
@@ -50,7 +50,7 @@ class View:
         )
 
     def of_map_frame(self, origin: Float64) -> View:
-        """The same camera for points in the map frame, where it was made for local ones.
+        """View of points in the map frame, from one that was made for local coordinates.
 
         Args:
             origin: (3,) of the local coordinates, map frame, metres.
@@ -70,7 +70,7 @@ class View:
 
 @dataclass(frozen=True, eq=False)
 class Splatted:
-    """What each pixel shows.
+    """Nearest point of each pixel.
 
     Attributes:
         rows: (H, W) int32 row of the point, -1 where there is none.

@@ -24,13 +24,13 @@ FILES = {
     "instances.ply": "the points, each object in its own colour",
     "timings.json": "how long each step took, and what became of each frame",
 }
-_HEADINGS = ("id", "label", "score", "centre x, y, z [m]", "size x, y, z [m]", "points")
+_HEADINGS = ("id", "label", "score", "center x, y, z [m]", "size x, y, z [m]", "points")
 _LEFT = {"label"}  # columns of text; numbers stand to the right
 
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """What a run has found.
+    """Results of a run.
 
     Attributes:
         scene: the map at the end.

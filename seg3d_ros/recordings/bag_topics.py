@@ -1,4 +1,4 @@
-"""Which topics of a bag are read: a cloud, or the three topics of a depth camera."""
+"""Choice of a bag's topics: a cloud, or the three topics of a depth camera."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def choose_topics(types: Mapping[str, str], wanted: str) -> CloudTopic | CameraT
 
 
 def _sources(types: Mapping[str, str]) -> dict[str, CloudTopic | CameraTopics]:
-    """Everything that can be read, by its main topic."""
+    """Readable sources of a bag, by their main topic."""
     sources: dict[str, CloudTopic | CameraTopics] = {
         topic: CloudTopic(topic) for topic, kind in sorted(types.items()) if kind == CLOUD
     }

@@ -155,5 +155,5 @@ def _from_matrix(matrix: Any, width: int, height: int) -> Camera:
 
 
 def y_down(camera: Camera) -> Camera:
-    """The same camera with its y axis down, as an optical frame has it."""
+    """Camera with its y axis down, as an optical frame has it."""
     return replace(camera, fy=abs(camera.fy))

@@ -29,7 +29,7 @@ _MIRROR_Y = np.diag([1.0, -1.0, 1.0, 1.0])
 
 @dataclass(frozen=True, eq=False)
 class FrameFiles:
-    """Where one frame lies, and where the camera stood: (4, 4) float64, in the file's world."""
+    """Files of one frame, and its camera pose: (4, 4) float64, in the file's world."""
 
     stamp_ns: int
     color: Path

@@ -1,4 +1,4 @@
-"""What every recording offers: measured frames with their poses, in the order of their stamps."""
+"""Interface of recordings: measured frames with their poses, in the order of their stamps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Points as lines of text: XYZ, XYZRGB, PTS, TXT, ASC and CSV, in the columns people write."""
+"""Points as lines of text: XYZ, XYZRGB, PTS, TXT, ASC and CSV, in the usual columns."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def read_text_points(path: Path) -> FilePoints:
 
 @dataclass(frozen=True)
 class _Head:
-    """What comes before the points.
+    """Header lines before the points.
 
     Attributes:
         names: of the columns, where the file names them.

@@ -1,4 +1,4 @@
-"""Write frames as a folder in the style of the TUM RGB-D benchmark, which `read_tum` opens."""
+"""Writer of folders in the style of the TUM RGB-D benchmark, which `read_tum` opens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which way is up: turning the world of a recording so that z points up (REP-103)."""
+"""Up axis of a recording: its world is turned so that z points up (REP-103)."""
 
 from __future__ import annotations
 

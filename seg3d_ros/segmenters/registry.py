@@ -1,4 +1,4 @@
-"""The systems that can be loaded by name."""
+"""Registry of segmenters by name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """One system.
+    """Entry of the registry.
 
     Attributes:
         name: what users type.

@@ -1,4 +1,4 @@
-"""What the rest of the package knows of a segmenter: protocols, a result, errors."""
+"""Interface of segmenters: protocols, a result, errors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Segmenter(Protocol):
 
     @property
     def device(self) -> str:
-        """Where it computes: "cpu", "cuda:0"."""
+        """Device it computes on: "cpu", "cuda:0"."""
         ...
 
     def segment(self, scene: Scene) -> Instances:
@@ -34,7 +34,7 @@ class Segmenter(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class PromptResult:
-    """What is at the clicked points.
+    """Object at the clicked points.
 
     Attributes:
         mask: (N,) bool over the scene's points, in its order.

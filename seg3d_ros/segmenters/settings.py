@@ -10,7 +10,7 @@ from seg3d_ros.settings import check_settings, setting
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """Where a network comes from, where and how it runs."""
+    """Settings of a network: weights, device, precision."""
 
     checkpoint: str = setting(
         "",
@@ -61,7 +61,7 @@ class NetworkSettings:
 
 @dataclass(frozen=True)
 class PostprocessSettings:
-    """Which of a network's raw masks become instances."""
+    """Settings of the way from a network's raw masks to instances."""
 
     min_score: float = setting(
         0.25, "Instances of learned models with a lower score are dropped.", low=0.0, high=1.0

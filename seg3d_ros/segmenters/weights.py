@@ -1,4 +1,4 @@
-"""Weights that are fetched on the user's machine: where they lie, how they get there."""
+"""Weights that are downloaded to the user's machine, and their paths."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Weights:
 
     @property
     def path(self) -> Path:
-        """Where the file is, or would be, on this machine."""
+        """Path of the file on this machine, whether it is there or not."""
         return weights_folder() / self.model / self.file
 
     def find(self, given: str = "") -> Path:

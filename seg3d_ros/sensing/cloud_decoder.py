@@ -49,7 +49,7 @@ class CloudField:
 
 @dataclass(frozen=True)
 class CloudLayout:
-    """How the bytes of a cloud are arranged (sensor_msgs/PointCloud2 without its data)."""
+    """Byte layout of a cloud (sensor_msgs/PointCloud2 without its data)."""
 
     height: int
     width: int

@@ -1,4 +1,4 @@
-"""The pinhole camera behind an organised cloud that comes without one."""
+"""Estimate of pinhole intrinsics from an organised cloud."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def is_image(points: Float32, grid: tuple[int, int]) -> bool:
 
 
 Axes = tuple[tuple[int, int, int], tuple[int, int, int]]  # column of the points, and its sign
-Line = tuple[float, float]  # focal length and centre, pixels
+Line = tuple[float, float]  # focal length and center, pixels
 
 
 def _fit_image(
     points: Float32, grid: tuple[int, int], axes: Axes, most: tuple[float, float]
 ) -> tuple[Line, Line] | None:
-    """Focal length and centre across and down; None where pixels deviate by more than `most`."""
+    """Focal length and center across and down; None where pixels deviate by more than `most`."""
     height, width = grid
     v_step, u_step = (max(1, min(_LARGEST_STEP, side // _SAMPLES)) for side in grid)
     with np.errstate(invalid="ignore"):  # bytes that are no numbers
@@ -69,7 +69,7 @@ def _fit_image(
 
 
 def _fit(pixels: Float64, slopes: Float64, most: float) -> Line | None:
-    """Focal length and centre with slope = (pixel - centre) / focal, None for a bad fit."""
+    """Focal length and center with slope = (pixel - center) / focal, None for a bad fit."""
     offsets = pixels - pixels.mean()
     spread = float(offsets @ offsets)
     if spread == 0:

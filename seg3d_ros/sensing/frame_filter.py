@@ -1,4 +1,4 @@
-"""Which points of a frame are worth keeping, and the range image that decides it."""
+"""Filter of a frame's points, and the range image that it works on."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class FrameFilter:
 
 
 class RangeLimits(NamedTuple):
-    """What `keep_row` compares squared ranges with.
+    """Bounds of squared ranges for `keep_row`.
 
     Attributes:
         near: smallest, m².

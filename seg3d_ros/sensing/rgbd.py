@@ -50,7 +50,7 @@ class RgbdMessages:
     depth_rectified: bool = False
 
     def with_own_calibrations(self) -> RgbdMessages:
-        """The same with each calibration at the image whose frame_id it bears.
+        """Copy with each calibration at the image whose frame_id it bears.
 
         A calibration that stands at both images, or at the wrong one, leaves the other None.
         Registered depth has the calibration of colour, whatever that of unregistered depth is.
@@ -93,7 +93,7 @@ def unregistered_text(color_frame: str, depth_frame: str) -> str:
 
 
 class RgbdReader:
-    """Decodes what one camera sends; warns once of frames that differ."""
+    """Decoder of one camera's messages; warns once of frames that differ."""
 
     def __init__(self) -> None:
         self._has_warned = False

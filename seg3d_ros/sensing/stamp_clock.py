@@ -8,7 +8,7 @@ JUMP_NS = 1_000_000_000  # stamps may lie this far before or after those around 
 
 
 class Change(enum.Enum):
-    """What a stamp says about the clock of its source."""
+    """Change of a source's clock, as its newest stamp tells."""
 
     NONE = enum.auto()
     WENT_BACK = enum.auto()  # the clock was set back, as when a recording starts again
@@ -16,7 +16,7 @@ class Change(enum.Enum):
 
 
 class StampClock:
-    """Tells a clock that was set from a single wrong stamp: the next stamp has to confirm a jump.
+    """Clock followed by stamps: a jump holds only when the next stamp confirms it.
 
     Attributes:
         newest_ns: newest stamp that is no unconfirmed jump.

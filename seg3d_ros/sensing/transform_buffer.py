@@ -1,4 +1,4 @@
-"""Coordinate frames over time: what /tf and /tf_static say, looked up at a stamp."""
+"""Buffer of coordinate transforms over time, looked up at a stamp."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CONFIRM_BEHIND = 3
 
 
 class TransformError(Exception):
-    """A transform is not known; the message says which, when, and what is known instead."""
+    """Unknown transform; the message says which, when, and what is known instead."""
 
 
 class UnknownFrameError(TransformError):
@@ -107,7 +107,7 @@ class _Samples:
 
 @dataclass
 class _History(_Samples):
-    """What is known of one child frame; a static one has a single sample.
+    """Samples of one child frame; a static one has a single sample.
 
     `outliers` are the newest samples in a row that lie beyond the cache's reach. One wrong stamp
     must not cost the history, and a clock that was set must not be refused for ever: they hold at

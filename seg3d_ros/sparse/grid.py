@@ -1,4 +1,4 @@
-"""Where the voxels are: integer coordinates of a batch of scenes, and what follows from them.
+"""Coordinates of the voxels of a batch of scenes, and the tables that follow from them.
 
 Everything that depends on the coordinates alone (sorted keys, kernel maps, coarser grids,
 attention groups) is made once per grid and kept on it, so that all layers of a level share it.
@@ -66,7 +66,7 @@ class VoxelGrid:
         return len(self.coordinates)
 
     def cached(self, key: Hashable, build: Callable[[], T]) -> T:
-        """What `build` returned the first time it was asked for under `key`."""
+        """Result of `build`, kept under `key` from the first time on."""
         if key not in self._cache:
             self._cache[key] = build()
         return self._cache[key]

@@ -1,4 +1,4 @@
-"""Which voxels attend to each other: windows in space, patches along a curve, whole scenes."""
+"""Groups of voxels that attend to each other: windows, patches along a curve, whole scenes."""
 
 from __future__ import annotations
 

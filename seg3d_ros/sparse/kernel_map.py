@@ -1,4 +1,4 @@
-"""Kernel maps: which input voxel each tap of a convolution kernel meets at each output voxel.
+"""Kernel maps: for each tap of a convolution kernel, the input voxel at each output voxel.
 
 A map is a table (K, N_out) of input rows, -1 where the neighbour is empty; K runs over the taps
 with x slowest and z fastest. Both grids' keys are sorted, and moving or scaling all voxels alike
@@ -56,7 +56,7 @@ class KernelMap:
 
 
 def kernel_offsets(size: int) -> list[tuple[int, int, int]]:
-    """Steps of the K = size³ taps: centred for odd sizes, from 0 upwards for even ones."""
+    """Steps of the K = size³ taps: centerd for odd sizes, from 0 upwards for even ones."""
     start = -(size // 2) if size % 2 else 0
     steps = range(start, start + size)
     return [(x, y, z) for x in steps for y in steps for z in steps]
@@ -132,5 +132,5 @@ def _scaled_keys(coordinates: Tensor, stride: int) -> Tensor:
 
 
 def pack_step(x: int, y: int, z: int) -> int:
-    """What to add to a key to reach the voxel at (x, y, z) steps."""
+    """Difference of two keys that lie (x, y, z) steps apart."""
     return (x << (2 * AXIS_BITS)) + (y << AXIS_BITS) + z

@@ -37,7 +37,7 @@ def unpack(key):  # type: ignore[no-untyped-def]
 
 
 def key_step(dx: int, dy: int, dz: int) -> int:
-    """What to add to a key to reach the neighbour at (dx, dy, dz) voxels."""
+    """Difference of two keys that lie (dx, dy, dz) voxels apart."""
     return (dx << (2 * AXIS_BITS)) + (dy << AXIS_BITS) + dz
 
 

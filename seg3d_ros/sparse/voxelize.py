@@ -1,4 +1,4 @@
-"""From points to voxels and back."""
+"""Voxelization of points, and values of voxels back at the points."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from seg3d_ros.synthesis.poses import Array, Poses, Size, turned
 
 @dataclass(frozen=True)
 class Company:
-    """What comes with a piece of furniture, the host.
+    """Companions of a piece of furniture, the host.
 
     Attributes:
         names: one of these.

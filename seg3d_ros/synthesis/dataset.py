@@ -41,7 +41,7 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class RoomMaker(Protocol):
-    """Makes rooms; is sent to worker processes, so it has to be picklable.
+    """Maker of rooms; is sent to worker processes, so it has to be picklable.
 
     Attributes:
         seed: of all its rooms.

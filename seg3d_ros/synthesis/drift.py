@@ -1,4 +1,4 @@
-"""Errors of the poses that a robot believes in: drift and jumps, which double surfaces."""
+"""Errors of estimated poses: drift and jumps, which double surfaces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Putting one piece of furniture after the other into a room, none into another."""
+"""Furnishing of a room: one piece after the other, none inside another."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class Furnisher:
         return self.put_at(item, poses, shape=shape, carrier=number)
 
     def _carries(self, number: int) -> float:
-        """How likely what was placed as this number is to carry something."""
+        """Weight of a placed piece in the draw of carriers."""
         item = self._items[number]
         if item.place == "top" and self.placed[number].tip_deg == Shape.tip_deg:
             return self._style.stacked * _area_root(item) if item.model.surface else 0.0
@@ -171,7 +171,7 @@ class Furnisher:
 
 
 def _carries(item: Furnishing) -> float:
-    """How likely a piece of furniture is to carry something."""
+    """Weight of a piece of furniture in the draw of carriers."""
     if item.model.surface is None or item.place in ("top", "rug", "ceiling", "window"):
         return 0.0
     seat_or_bed = item.place == "floor" or item.name.endswith(("bed", "sofa", "chair", "bench"))

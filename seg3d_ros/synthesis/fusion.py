@@ -21,7 +21,7 @@ NONE = -1
 
 @dataclass(frozen=True, eq=False)
 class LabelledScene:
-    """A map and the truth about it.
+    """Map with its ground truth.
 
     Attributes:
         scene: N voxels, with normals (zero where there is no surface) towards the camera.

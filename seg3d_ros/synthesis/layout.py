@@ -1,4 +1,4 @@
-"""Rooms with plausible furniture: what is in them, and where it stands."""
+"""Choice and placement of plausible furniture."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def weights_of(furnishings: Sequence[Furnishing], theme: str | None) -> NDArray[
 
 
 def in_order(rng: np.random.Generator, items: Sequence[Furnishing]) -> list[Furnishing]:
-    """What carries before what is carried; the large before the small, roughly."""
+    """Order of placement: carriers before the carried; the large before the small, roughly."""
 
     def turn_and_size(item: Furnishing) -> tuple[int, float]:
         area = item.model.width * item.model.depth

@@ -1,4 +1,4 @@
-"""Cheap light for rooms, and the colour camera that sees it.
+"""Light of rooms at low cost, and the colour camera that sees it.
 
 Nothing is baked and nothing casts a shadow: light from everywhere, darker towards the corners of
 the room, and lamps that fall off softly. Training needs variety more than it needs physics.
@@ -24,7 +24,7 @@ _WANTED_MEAN = 0.2  # of the linear image, which is 0.48 of the encoded one
 
 @dataclass(frozen=True, eq=False)
 class Light:
-    """What lights a room.
+    """Light of a room.
 
     Attributes:
         size: (3,) float32 extents of the room, metres.
@@ -146,7 +146,7 @@ def _shade(points, normals, colors, size, ambient, from_below, corner, lamps, po
 
 @dataclass(frozen=True, eq=False)
 class ColorCamera:
-    """How a colour camera turns light to numbers.
+    """Response of a colour camera: light to numbers.
 
     Attributes:
         balance: (3,) float32 error of its white balance.

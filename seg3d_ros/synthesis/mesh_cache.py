@@ -35,7 +35,7 @@ def load_model(folder: Path, model: FurnitureModel, *, texture_size: int = _TEXT
         texture_size: larger textures are reduced to so many texels a side.
 
     Returns:
-        Its mesh with z up and the front towards -y, standing on z = 0, centred in x and y.
+        Its mesh with z up and the front towards -y, standing on z = 0, centerd in x and y.
 
     Raises:
         LibraryError: the file holds no surface.
@@ -53,7 +53,7 @@ def load_model(folder: Path, model: FurnitureModel, *, texture_size: int = _TEXT
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """What a model has of one material."""
+    """Faces of a model that share one material."""
 
     mesh: Mesh
     opacity: float
@@ -64,7 +64,7 @@ class _Part:
 
 
 def _measurable(parts: list[_Part]) -> list[_Part]:
-    """What a depth camera sees: no panes, but things that are mostly glass stay whole."""
+    """Parts that a depth camera sees: no panes, but things that are mostly glass stay whole."""
     opaque = [part for part in parts if part.opacity >= _SEE_THROUGH]
     mostly_glass = sum(map(_Part.area, opaque)) < sum(map(_Part.area, parts)) / 2
     return parts if mostly_glass else opaque
@@ -165,7 +165,7 @@ class BakedModels:
         return load_mesh(self._existing(key))
 
     def supports(self, key: str) -> tuple[Support, ...]:
-        """Where a model can carry things; kept in memory from the first time on.
+        """Supports of a model; kept in memory from the first time on.
 
         Raises:
             LibraryError: it was never baked.

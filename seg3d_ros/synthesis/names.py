@@ -1,4 +1,4 @@
-"""What things are called: canonical names of the furniture, their synonyms, where they go.
+"""Names of the furniture: canonical names, their synonyms, their places in a room.
 
 names.tsv lists the names, models.tsv which models of the libraries carry them. Models that no
 person would look for indoors, composites of several things, and what is too small to show in

@@ -124,7 +124,7 @@ def before_windows(
 def on_support(
     rng: np.random.Generator, carrier: Placed, level: Support, extent: Size, *, turn_deg: float
 ) -> Poses:
-    """Where a thing, turned so far against its carrier, stands on one of the carrier's levels."""
+    """Pose of a thing, turned so far against its carrier, on one of the carrier's levels."""
     box = Boxes.of_one_size(np.zeros((1, 2)), np.radians([turn_deg]), np.zeros(1), size=extent)
     width, depth = 2 * box.reach()[0]
     x, y, z = carrier.stretch

@@ -22,7 +22,7 @@ _LIFT = 1e-4  # part of the distance by which a ray starts behind the surface it
 
 @dataclass(frozen=True, eq=False)
 class Hits:
-    """Where (N,) rays met the scene; rows of rays that met nothing have mesh -1.
+    """First hits of (N,) rays in the scene; rows of rays that met nothing have mesh -1.
 
     Attributes:
         distance: (N,) float32 in lengths of the ray's direction, infinite for a miss.

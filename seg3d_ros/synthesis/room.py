@@ -1,4 +1,4 @@
-"""Description of a made room: its size, its doors and windows, what stands where."""
+"""Description of a made room: size, doors, windows, furniture."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ _TYPICAL_STEP = 7  # every seventh ray of a view is enough to know how bright th
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """What a camera has seen of a room.
+    """Frames of a room, as a camera saw them.
 
     Attributes:
         frames: measured, with the poses that the robot believes in.
@@ -178,7 +178,7 @@ class _Rig:
     gloss: Array | None
 
     def look(self, pose: Float64, rng: np.random.Generator) -> tuple[DepthImage, Int32]:
-        """What both see from a pose, and the instances in it (H * W,)."""
+        """Depth image from a pose, and the instances in it (H * W,)."""
         origins, directions = pixel_rays(self.camera, pose)
         hits = self.scene.cast(origins, directions)
         bright = hits.mesh == self.panes

@@ -1,4 +1,4 @@
-"""What a depth camera of today reports about a true depth image."""
+"""Noise and gaps of today's depth cameras, applied to a true depth image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The room itself: floor, ceiling, walls with doors and windows in them."""
+"""Shell of a room: floor, ceiling, walls with doors and windows in them."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ def _picture(span: Span, rng: np.random.Generator) -> Mesh:
 
 
 def _sky(rng: np.random.Generator) -> Material:
-    """What is outside: light sky above something darker."""
+    """View outside: light sky above something darker."""
     top = random_color(rng, hue=(0.52, 0.64), saturation=(0.0, 0.4), value=(0.8, 1.0))
     ground = random_color(rng, hue=(0.1, 0.4), saturation=(0.1, 0.4), value=(0.3, 0.7))
     height = np.linspace(1, 0, 32)[:, None, None]

@@ -1,4 +1,4 @@
-"""Which furniture a split's rooms may use: fixed by the tables and the models' keys alone.
+"""Splits of the furniture: fixed by the tables and the models' keys alone.
 
 - Held-out names: those that names.tsv marks; each has a relative among the seen names (kettle
   beside teapot), has at most eight models, and no two come from one family.

@@ -1,4 +1,4 @@
-"""Where things can be put down on a piece of furniture."""
+"""Supporting surfaces of furniture, on which things can be put down."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _normals(mesh: Mesh) -> NDArray[np.float32]:
 
 
 def _reachable(caster: Any, hits: _Hits, x: Array, y: Array) -> NDArray[np.bool_]:
-    """What is under something must be open towards the front, or things there are never seen."""
+    """(N,) bool, whether levels are open towards the front; things on others are never seen."""
     rays = np.zeros((len(hits.cell), 6), np.float32)
     rays[:, 0], rays[:, 1] = x[hits.cell], y[hits.cell]
     rays[:, 2] = hits.height + np.minimum(hits.clearance, 0.2) / 2

@@ -1,4 +1,4 @@
-"""What rooms are for, and what that says about what stands in them."""
+"""Themes of rooms, and the furniture that goes with each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a camera goes in a room, and where it looks."""
+"""Camera paths through a room."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def gaze(towards: Float64) -> tuple[float, float]:
 
 
 def with_tracking_errors(poses: list[Float64], rng: np.random.Generator) -> list[Float64]:
-    """What a robot believes its poses were: in half of the rooms some millimetres off.
+    """Poses with the errors of tracking: in half of the rooms some millimetres off.
 
     Errors wander slowly, and jump a little from view to view.
     """

@@ -1,4 +1,4 @@
-"""One vector for several texts that mean the same.
+"""Prompt ensembles: one vector for several texts of one meaning.
 
 The mean of the unit vectors of all texts, brought to unit length again: "prompt ensembling" of
 Radford et al., "Learning Transferable Visual Models From Natural Language Supervision" (2021),
@@ -16,7 +16,7 @@ from seg3d_ros.text.encoder import TextEncoder
 
 
 def all_texts(words: Sequence[str], templates: Sequence[str]) -> list[str]:
-    """Every word in every template, where "{}" stands for it."""
+    """Texts of each word in each template, whose "{}" it takes the place of."""
     # str.format would give "{0}" and "{x.y}" in somebody's template a meaning.
     return [template.replace("{}", word) for word in words for template in templates]
 

@@ -94,7 +94,7 @@ class MiniLM:
 
 
 def _weights_folder() -> Path:
-    """Where the weights lie; found without importing their package, which brings much along."""
+    """Folder of the weights; found without importing their package, which brings much along."""
     spec = importlib.util.find_spec(WEIGHTS_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise ImportError(f"{WEIGHTS_PACKAGE} is gone since the encoder was made; install it")

@@ -1,4 +1,4 @@
-"""The text tower of SigLIP 2, whose space SpaCeFormer's embeddings live in.
+"""Text tower of SigLIP 2, in whose space SpaCeFormer's embeddings lie.
 
 Tschannen et al., "SigLIP 2: Multilingual Vision-Language Encoders with Improved Semantic
 Understanding, Localization, and Dense Features", 2025. The vision tower stays on the disk.

@@ -1,4 +1,4 @@
-"""Random changes of scenes, so that a network sees more than was recorded.
+"""Random augmentation of scenes.
 
 Each is called with a sample and a random generator and gives a new sample. Lengths are metres,
 colours lie in [0, 1], z is up.
@@ -27,7 +27,7 @@ _TRIES = 8  # cubes
 
 @dataclass(frozen=True)
 class Chain:
-    """One after the other."""
+    """Transforms one after the other."""
 
     transforms: Sequence[Transform]
 
@@ -40,7 +40,7 @@ class Chain:
 
 @dataclass(frozen=True)
 class Sometimes:
-    """With a probability in [0, 1], else nothing."""
+    """Transform with a probability in [0, 1], else none."""
 
     probability: float
     transform: Transform
@@ -52,7 +52,7 @@ class Sometimes:
 
 @dataclass(frozen=True)
 class Rotation:
-    """About the middle of the scene: x, then y, then z, each by up to an angle, radians."""
+    """Rotation about the center of the scene: x, then y, then z, each up to an angle, radians."""
 
     x: float = np.pi / 64
     y: float = np.pi / 64
@@ -72,7 +72,7 @@ class Rotation:
 
 @dataclass(frozen=True)
 class Scaling:
-    """Larger or smaller in all directions alike."""
+    """Uniform scaling."""
 
     low: float = 0.9
     high: float = 1.1
@@ -84,7 +84,7 @@ class Scaling:
 
 @dataclass(frozen=True)
 class HorizontalFlip:
-    """Mirrored in x, in y, in both or in neither, each as likely."""
+    """Mirroring in x, in y, in both or in neither, each as likely."""
 
     def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
         """Count coordinates down from the largest, and turn normals over."""
@@ -99,7 +99,7 @@ class HorizontalFlip:
 
 @dataclass(frozen=True)
 class Translation:
-    """Along x and y by up to a share of the scene's extent."""
+    """Shift along x and y by up to a share of the scene's extent."""
 
     share: float = 0.2
 

@@ -1,4 +1,4 @@
-"""What is on disk while a network is trained."""
+"""Checkpoints of a training: writing, finding, averaging of weights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def find_checkpoint(resume: str | None, folder: Path) -> Path | None:
-    """What to go on from.
+    """Path of the checkpoint to resume from; None for a new start.
 
     Args:
         resume: a file; "auto" for that in `folder`, if there is one; None for a new start.

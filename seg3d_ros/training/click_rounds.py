@@ -31,7 +31,7 @@ class ClickRounds:
         targets: (M, N) bool, the objects, as far as they are in the crop.
         missing: (M,) how many points of them the crop would hold besides if it were larger.
         tokens: (1, G, C) of the patches.
-        patch_instance: (G,) int64 object that the centre of each patch is on, -1 for none.
+        patch_instance: (G,) int64 object that the center of each patch is on, -1 for none.
     """
 
     answers: tuple[Candidates, ...]

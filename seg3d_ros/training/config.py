@@ -1,4 +1,4 @@
-"""Configurations of trainings: YAML files in `configs/`, put together by Hydra."""
+"""Configuration of trainings: YAML files in `configs/`, put together by Hydra."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ending in order when somebody asks for it."""
+"""Interruption by signals, at the end of a step."""
 
 from __future__ import annotations
 

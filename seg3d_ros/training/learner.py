@@ -1,4 +1,4 @@
-"""One training step: losses, gradients, weights."""
+"""Learner: one training step of losses, gradients, weights."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class DivergedError(InputError):
 
 @dataclass(frozen=True)
 class LearnerSettings:
-    """How weights change; the defaults and what they mean are in configs/train.yaml."""
+    """Settings of the learner; the defaults and what they mean are in configs/train.yaml."""
 
     optimizer: OptimizerName
     weight_decay: float
@@ -47,7 +47,7 @@ class LearnerSettings:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """What a step came to.
+    """Result of a step.
 
     Attributes:
         losses: the objective's, by name, scalars without gradient.
@@ -63,7 +63,7 @@ class Step:
 
 
 class Learner:
-    """A network, what it is trained for, and the state of what changes it.
+    """Network, objective, optimizer and their state.
 
     With several processes the gradients are the mean over them. Losses that are not finite in
     any process are skipped in all.
@@ -207,7 +207,7 @@ class Learner:
         return torch.autocast(self.processes.device.type, dtype)
 
     def _seed(self, step: int) -> None:
-        """The same chance in each step, resumed or not, and another in each process."""
+        """Seed the step: the same numbers when resumed, others in each process."""
         sequence = np.random.SeedSequence((self.settings.seed, self.processes.rank, step))
         torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0]))
 
@@ -226,7 +226,7 @@ class _Task(nn.Module):
 
 
 class _WholeTask(nn.Module):
-    """The same, with a gradient for every weight.
+    """Task with a gradient for every weight.
 
     In a scene without objects some have none, and other processes would wait for it.
     """

@@ -1,4 +1,4 @@
-"""Faults of robots' maps as random changes of scenes: thin, noisy, doubled, seen from one side.
+"""Faults of robots' maps as augmentation: thin, noisy, doubled, seen from one side.
 
 Lengths are metres. Each is called with a sample and a random generator and gives a new sample;
 see `augmentation.py`.

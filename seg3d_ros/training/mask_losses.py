@@ -1,4 +1,4 @@
-"""Losses of masks that know which instance they are to become."""
+"""Losses of masks that are matched to instances."""
 
 from __future__ import annotations
 

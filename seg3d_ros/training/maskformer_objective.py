@@ -1,4 +1,4 @@
-"""What MaskFormer is trained for: the right class and mask at the query of each instance."""
+"""Losses of MaskFormer: the class and mask of the query matched to each instance."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class MaskFormerObjective(nn.Module):
         return {**parts, "total": total}
 
     def targets(self, batch: SceneBatch) -> list[Targets]:
-        """What is to be found in each scene."""
+        """Targets of each scene."""
         labels = (torch.split(part, list(batch.sizes)) for part in (batch.segment, batch.instance))
         return [
             build_targets(*scene, num_classes=self.num_classes)

@@ -1,4 +1,4 @@
-"""Which query is to become which instance: the assignment of least cost.
+"""Assignment of queries to instances at the least cost.
 
 Carion et al., "End-to-End Object Detection with Transformers" (2020), section 3.1, with the mask
 costs of Cheng et al., "Masked-attention Mask Transformer for Universal Image Segmentation"
@@ -20,7 +20,7 @@ from seg3d_ros.training.targets import Targets
 
 @dataclass(frozen=True)
 class MaskWeights:
-    """How much classes and masks count, in the assignment as in the loss.
+    """Weights of classes and masks, in the assignment as in the loss.
 
     Attributes:
         cls: probability of the class in the assignment, cross entropy in the loss.

@@ -1,4 +1,4 @@
-"""What training tells while it goes on: TensorBoard, log lines and a progress bar."""
+"""Progress of a training: TensorBoard, log lines and a progress bar."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class Journal:
-    """Writes down how training goes until the end of its `with` block.
+    """Logger of a training's metrics until the end of its `with` block.
 
     Args:
         folder: for the files of TensorBoard.

@@ -23,7 +23,7 @@ _LEAST_RADIUS_M = 0.05  # likewise for radii
 
 @dataclass(frozen=True)
 class MiniLossWeights:
-    """How much each part counts in the total."""
+    """Weights of the parts in the total."""
 
     bce: float = 1.0
     dice: float = 2.0
@@ -219,7 +219,7 @@ def structure_loss(logits: Tensor, kinds: Tensor) -> Tensor:
 
 
 def vote_losses(scene: SceneFeatures, instance: Tensor) -> tuple[Tensor, Tensor]:
-    """How far off the votes are: in shares of the object's radius, and in the radius' logarithm.
+    """Errors of the votes: in shares of the object's radius, and in the radius' logarithm.
 
     Every object counts the same, however large it is.
     """

@@ -1,4 +1,4 @@
-"""The texts that stand for a dataset's names while an open vocabulary is learned."""
+"""Text embeddings of a dataset's names, for training with an open vocabulary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random changes of single objects of a scene: their shape, their colour, their company.
+"""Random augmentation of single objects: shape, colour, clutter.
 
 Furniture models are few. Stretched, painted and set down elsewhere, they cannot be learned by
 heart, and what usually stands together tells less than what is there to see.
@@ -140,7 +140,7 @@ def _set_down(copy: SceneSample, place: Float32, rng: Generator) -> SceneSample:
 
 
 def _is_free(points: Float32, copy: Float32, *, above: float = 0.04, share: float = 0.1) -> bool:
-    """Whether hardly anything is where a copy comes to stand."""
+    """Whether the place of a copy is nearly empty."""
     low, high = copy.min(axis=0), copy.max(axis=0)
     low[2] += above
     hits: Bool = ((points > low) & (points < high)).all(axis=1)

@@ -1,4 +1,4 @@
-"""What the three panels of the training viewer show: input, ground truth and prediction."""
+"""Panels of the training viewer: input, ground truth and prediction."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NO_INSTANCE = np.array((170, 170, 170), np.uint8)
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """What sets one of the three clouds apart.
+    """Colours and captions of one of the three clouds.
 
     Attributes:
         colors: (N, 3) uint8 RGB.

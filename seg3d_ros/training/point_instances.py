@@ -1,4 +1,4 @@
-"""The one instance that each point belongs to, from whatever a network puts out."""
+"""Instance of each point, from the output of any network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several processes that train one network, as torchrun starts them; or just one."""
+"""Distributed processes of one training, as torchrun starts them; or just one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seg3d_ros.compute import pick_device
 
 @dataclass(frozen=True)
 class Processes:
-    """This process and how many there are.
+    """Rank of this process, world size and device.
 
     Attributes:
         rank: number of this process, from 0.

@@ -1,4 +1,4 @@
-"""What Point-SAM is trained for: masks that fit, and knowing how well they do."""
+"""Losses of Point-SAM: masks, and the estimate of their IoU."""
 
 from __future__ import annotations
 

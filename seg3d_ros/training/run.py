@@ -1,4 +1,4 @@
-"""From a configuration to a training."""
+"""Training from a configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which scenes are seen when."""
+"""Sampler of scenes: order and share of each process."""
 
 from __future__ import annotations
 

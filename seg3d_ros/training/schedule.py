@@ -1,4 +1,4 @@
-"""How the learning rate changes: a factor, given how far training has come.
+"""Learning rate schedule: a factor, given how far training has come.
 
 Schedules have no state: a resumed training needs to know nothing but its step.
 """
@@ -11,7 +11,7 @@ from typing import Protocol
 
 
 class Schedule(Protocol):
-    """Says what the learning rate is multiplied by."""
+    """Factor of the learning rate over the course of training."""
 
     def __call__(self, epoch: float, epochs: float) -> float:
         """Factor after `epoch` of `epochs` epochs, both with fractions."""

@@ -1,4 +1,4 @@
-"""What MaskFormer is to find in a scene, from its labels."""
+"""Targets of MaskFormer in a scene, from its labels."""
 
 from __future__ import annotations
 

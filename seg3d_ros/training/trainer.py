@@ -1,4 +1,4 @@
-"""The loop that trains any network of scenes, on one process or many."""
+"""Trainer: the loop over epochs of any network of scenes, on one process or many."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainerSettings:
-    """How long to train; the defaults and what they mean are in configs/train.yaml."""
+    """Settings of the training; the defaults and what they mean are in configs/train.yaml."""
 
     batch_size: int
     lr: float
@@ -41,7 +41,7 @@ class TrainerSettings:
 
 
 class Listener(Protocol):
-    """Is told how training goes. Training waits meanwhile."""
+    """Listener to the progress of a training, which waits meanwhile."""
 
     def after_step(self, steps: int, batch: SceneBatch, result: Step) -> None:
         """Look at the last of `steps` steps."""
@@ -186,7 +186,7 @@ class Trainer:
 
 
 class _Clock:
-    """Tells when to write a checkpoint, and when the time is over."""
+    """Clock of checkpoints and of the time limit."""
 
     def __init__(self, settings: TrainerSettings) -> None:
         self._started = self._saved = time.monotonic()

@@ -28,7 +28,7 @@ _TITLE_SCALE, _CAPTION_SCALE = 1.6, 1.0
 
 @dataclass(frozen=True)
 class VizSettings:
-    """What, where and how often to draw; configs/viz/viewer.yaml explains it."""
+    """Settings of the training viewer; configs/viz/viewer.yaml explains them."""
 
     enabled: bool
     port: int

@@ -29,7 +29,7 @@ def hub():
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """Where the file belongs."""
+    """Destination of the file."""
     monkeypatch.setenv("SEG3D_WEIGHTS", str(tmp_path))
     return SPACEFORMER.path
 

@@ -48,7 +48,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def predictions(root, tmp_path_factory):
-    """What the geometric segmenter finds, as files; the largest of its masks are called crate."""
+    """Masks of the geometric segmenter as files; the largest of them are called crate."""
     found = SegmenterSource(load_segmenter("geometric")).predict(
         load_scene(ScanNetDataset(root, "val"), 0)
     )

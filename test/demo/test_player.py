@@ -68,7 +68,7 @@ def stamps(messages: list[Any]) -> list[int]:
 
 
 def map_from_sensor(robot: Robot, frame_id: str, at_ns: int) -> np.ndarray:
-    """What a listener to /tf and /tf_static concludes."""
+    """Pose of the sensor that a listener to /tf and /tf_static concludes."""
     buffer = TransformBuffer()
     for topic in ("/tf", "/tf_static"):
         for item in (item for message in robot.received[topic] for item in message.transforms):

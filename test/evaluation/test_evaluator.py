@@ -1,4 +1,4 @@
-"""Whole evaluations on rooms whose outcome is known."""
+"""Evaluations of rooms whose outcome is known."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def mapped(frames, *, carve):
 
 @pytest.mark.parametrize("name", ["tum_fr1_rpy_14", "tum_fr3_cabinet_10", "redwood_livingroom_5"])
 def test_surfaces_survive_carving(name):
-    """What goes is noise beside a surface that stays; holes in surfaces stay below 0.3 %."""
+    """Carving removes noise beside a surface that stays; holes stay below 0.3 %."""
     frames = frames_of(name)
     carved, whole = mapped(frames, carve=True), mapped(frames, carve=False)
     lost = whole.points[~np.isin(whole.voxel_keys, carved.voxel_keys)]

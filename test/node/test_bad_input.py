@@ -39,7 +39,7 @@ def send_images(robot: Robot, messages: tuple[Any, ...], stamp_ns: int) -> None:
 
 
 def storm(robot: Robot) -> int:
-    """Everything malformed, again and again, and one good view a round; returns the rounds."""
+    """Every malformed message, again and again, and one good view a round; returns the rounds."""
     end, poses = time.monotonic() + STORM_S, itertools.cycle(toy_room.views(4))
     for rounds in itertools.count(1):
         stamp = robot.show([next(poses)])[0]

@@ -1,4 +1,4 @@
-"""Who answers clicks where nothing was chosen and nothing downloaded."""
+"""Default prompt segmenter: nothing was chosen and nothing downloaded."""
 
 from __future__ import annotations
 

@@ -13,11 +13,11 @@ from seg3d_ros.msg import Vocabulary as VocabularyMsg
 from seg3d_ros.node.conversions import cloud_from_msg
 from seg3d_ros.node.qos import LATCHED, STREAM
 
-TOLERANCE_M = 0.08  # the sides that no camera sees leave a box's centre this uncertain
+TOLERANCE_M = 0.08  # the sides that no camera sees leave a box's center this uncertain
 
 
 def matches(instances, box) -> list:
-    """Instances whose box is centred on a toy box."""
+    """Instances whose box is centerd on a toy box."""
     return [
         item
         for item in instances

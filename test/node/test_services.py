@@ -24,7 +24,7 @@ RED, GREEN, BLUE = toy_room.BOXES
 
 
 def top_of(box: toy_room.ToyBox) -> np.ndarray:
-    """Centre of the face that every camera sees, map frame."""
+    """Center of the face that every camera sees, map frame."""
     return np.array([box.center[0], box.center[1], box.high[2]])
 
 

@@ -32,7 +32,7 @@ def robot(start_node, make_robot) -> Robot:
 
 
 def elsewhere(pose: np.ndarray, lap: int) -> np.ndarray:
-    """The same view from a toy room of its own, so that each lap brings new voxels."""
+    """View of a toy room of its own, so that each lap brings new voxels."""
     moved = pose.copy()
     moved[0, 3] += 10.0 * lap
     return moved

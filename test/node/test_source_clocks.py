@@ -18,7 +18,7 @@ def read() -> Any:
 
 
 def world_jumps(arrivals: list[tuple[str, float, float]]) -> list[float]:
-    """When time went back for all; arrivals are (source, seconds of the stamp, of the arrival)."""
+    """Times at which all clocks went back, of (source, seconds of stamp, of arrival) triples."""
     clocks = SourceClocks()
     jumps = []
     for source, stamp, received in sorted(arrivals, key=lambda arrival: arrival[2]):

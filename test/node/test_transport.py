@@ -1,4 +1,4 @@
-"""Whole frames arrive between processes with the project's own settings."""
+"""Transport of large frames between processes with the project's own settings."""
 
 from __future__ import annotations
 

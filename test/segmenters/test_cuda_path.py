@@ -1,4 +1,4 @@
-"""What runs on a GPU, on a pretend one: nothing is left on the CPU, and the host rarely waits."""
+"""GPU path on a pretend device: nothing is left on the CPU, and the host rarely waits."""
 
 from __future__ import annotations
 

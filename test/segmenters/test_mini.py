@@ -34,7 +34,7 @@ def mini():
 
 @pytest.fixture(scope="module")
 def room():
-    """What the node makes of the bundled recording with its default settings."""
+    """Map of the bundled recording, made with the node's default settings."""
     perception = Perception(PerceptionSettings(network=NetworkSettings(device="cpu")))
     perception.set_vocabulary(load_vocabulary_file("household"))
     return replay(open_recording(DEMO_ROOM), perception, segment_period=3600.0)

@@ -9,7 +9,7 @@ HOUR = 3600
 
 
 def follow(*seconds):
-    """What each stamp after the first one says."""
+    """Changes that each stamp after the first one tells."""
     clock = StampClock(seconds[0] * SECOND)
     return clock, [clock.follow(round(second * SECOND)) for second in seconds[1:]]
 

@@ -1,4 +1,4 @@
-"""What tf2 promises: interpolation, trees, and errors instead of guesses."""
+"""Transform buffer as tf2 has it: interpolation, trees, and errors instead of guesses."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""The same convolutions in spconv, a library for the same purpose."""
+"""Convolutions equal those of spconv, a library for the same purpose."""
 
 import pytest
 import torch

@@ -14,7 +14,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @dataclass
 class FakeHub:
-    """What the server holds and what it was asked for.
+    """Files of the server, and the requests it had.
 
     Attributes:
         path: "owner/name/file".

@@ -89,7 +89,7 @@ class NodeProcess:
 
     @property
     def output(self) -> str:
-        """Everything it has logged so far."""
+        """Text that it has logged so far."""
         return self.log.read_text()
 
     def wait_for(self, text: str) -> None:

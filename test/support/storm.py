@@ -1,4 +1,4 @@
-"""Everything that can go wrong at once: frames, transforms, requests, parameters, transitions.
+"""Storm of faults: frames, transforms, requests, parameters, transitions.
 
 Bounded and local: about ten messages a second on the topics of one node in its own DDS domain,
 two clients that wait for each answer, files in one folder, and an end.
@@ -50,7 +50,7 @@ _REQUEST_WEIGHTS = [_SERVICE_WEIGHTS.get(name, 1) for name in SERVICES]
 
 @dataclass
 class StormReport:
-    """What a storm has seen.
+    """Counts of a storm.
 
     Attributes:
         sent: messages by kind.

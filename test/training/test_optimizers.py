@@ -1,4 +1,4 @@
-"""Which optimizer changes which weights, and how."""
+"""Optimizers and their parameter groups."""
 
 from __future__ import annotations
 

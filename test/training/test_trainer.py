@@ -23,7 +23,7 @@ ROOMS, BATCH = 6, 2
 
 
 class Notes:
-    """What happened, and perhaps a signal after some step."""
+    """Events of a training, and perhaps a signal after some step."""
 
     def __init__(self, stop_after: int = 0, number: int = signal.SIGTERM) -> None:
         self.steps: list[int] = []

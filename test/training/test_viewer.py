@@ -66,7 +66,7 @@ def look(viewer: TrainingViewer, steps: int, output: object = None) -> None:
 
 
 def state(port: int) -> list[dict]:
-    """What a browser is told that opens the page now, in viser's wire format."""
+    """State sent to a browser that opens the page now, in viser's wire format."""
     client = pytest.importorskip("websockets.sync.client")
     import msgspec
     import zstandard

@@ -26,7 +26,7 @@ class Library:
         }
 
     def load(self, name: str) -> Mesh:
-        """Read a model at its real size: z up, front towards -y, standing on z = 0, centred."""
+        """Read a model at its real size: z up, front towards -y, standing on z = 0, centerd."""
         folder = Path(self._directory.name)
         return load_model(folder, self.models[name], texture_size=_TEXTURE_SIZE)
 

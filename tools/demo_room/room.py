@@ -1,4 +1,4 @@
-"""What the demo room looks like: walls, window, floor, and what stands where."""
+"""Demo room: walls, window, floor, and furniture."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ SMALL_THINGS = (
 
 @dataclass(frozen=True, eq=False)
 class Room:
-    """Everything that is in the room.
+    """Surfaces and furniture of the room.
 
     Attributes:
         meshes: shell first, then one a placed model, in the order of `placed`.

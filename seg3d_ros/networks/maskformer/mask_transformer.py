@@ -14,7 +14,7 @@ _FREQUENCIES = 16  # of the position encoding; 1, 2, 4, … waves to the metre
 
 @dataclass(frozen=True, eq=False)
 class SceneMemory:
-    """What the queries of a scene look at.
+    """Keys and values that the queries of a scene attend to.
 
     Attributes:
         features: (V, C) of its voxels.
@@ -47,7 +47,7 @@ class FourierEncoding(nn.Module):
 
 
 class KeyPositions(nn.Module):
-    """What a point's place adds to its key, the same in all heads."""
+    """Positional encoding of keys, shared by all heads."""
 
     def __init__(self, head_dim: int) -> None:
         super().__init__()

@@ -37,7 +37,7 @@ class MaskFormerOutput:
 
 
 class PointToVoxel(nn.Module):
-    """A backbone of voxels, given points.
+    """Backbone of voxels, given points.
 
     Args:
         inner_module: `SparseTensor` -> `SparseTensor` on the same voxels.
@@ -64,7 +64,7 @@ class PointToVoxel(nn.Module):
 
 
 class MaskFormer(nn.Module):
-    """The network.
+    """MaskFormer: backbone and mask transformer.
 
     Args:
         backbone: features of voxels from colours, `hidden_dim` of them for each: a `MinkUNet`, or

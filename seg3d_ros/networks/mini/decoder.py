@@ -21,7 +21,7 @@ _BIAS = 2.0  # initial logit of a voxel whose vote is exact
 
 @dataclass(frozen=True, eq=False)
 class Votes:
-    """What N voxels take their objects to be.
+    """Object centers that N voxels vote for.
 
     Attributes:
         middles: (N, 3) where the middle of the object is, metres.
@@ -61,13 +61,13 @@ class SceneFeatures:
 
     @cached_property
     def coarse(self) -> CoarseScene:
-        """The same in less detail."""
+        """Scene at half the resolution."""
         return CoarseScene(self)
 
 
 @dataclass(frozen=True, eq=False)
 class Queries:
-    """What Q queries have found.
+    """State and masks of Q queries.
 
     Attributes:
         states: (Q, C) features.
@@ -84,7 +84,7 @@ class Queries:
     quality: Tensor
 
     def take(self, rows: Tensor) -> Queries:
-        """Those of the queries, in this order; what they said early is left out."""
+        """Selection of queries, in this order; their early masks are left out."""
         return Queries(
             self.states[rows], self.places[rows], (), self.coarse[rows], self.quality[rows]
         )
@@ -111,7 +111,7 @@ class QueryDecoder(nn.Module):
         self.quality = nn.Linear(width, 1)
 
     def forward(self, scene: SceneFeatures, seeds: Tensor) -> Queries:
-        """What queries on (Q,) int64 seed rows find."""
+        """Decode queries placed on (Q,) int64 seed rows."""
         coarse = scene.coarse
         described = coarse.described[scene.parents[0][seeds]]
         q = self.start(torch.cat([scene.fine[seeds], described], dim=1))

@@ -1,4 +1,4 @@
-"""Quality and meaning of masks, whoever made them.
+"""Heads for the quality and the text embedding of masks of any source.
 
 Masks of the query decoder and segments found by geometry are read by the same head, from what lies
 inside them and what touches them outside, so that their scores can be compared.

@@ -48,7 +48,7 @@ _PAINT = 0.02  # colours of a scene that differ less are one
 
 @dataclass(frozen=True, eq=False)
 class MiniOutput:
-    """What training needs of a batch.
+    """Outputs of a training batch.
 
     Attributes:
         rows: (P,) int64, the voxel of each point, counted over the whole batch.
@@ -164,7 +164,7 @@ class Mini(nn.Module):
     def encode(
         self, points: Tensor, colors: Tensor, *, sizes: tuple[int, ...] | None = None
     ) -> tuple[Tensor, list[SceneFeatures]]:
-        """Everything that doesn't depend on the queries.
+        """Encode a batch: all features that don't depend on the queries.
 
         Args:
             points: (P, 3) float32 metres, the scenes of the batch one after another.
@@ -236,7 +236,7 @@ def _one_hot(ids: Tensor) -> Tensor:
 
 
 def _inside(grid: VoxelGrid, points: Tensor, edge: float) -> Tensor:
-    """(N, 3) places of points in their voxels, in edges from the middle."""
+    """(N, 3) offsets of points from the center of their voxel, in edges."""
     return points / edge - grid.coordinates[:, 1:] - 0.5
 
 

@@ -1,4 +1,4 @@
-"""Where the queries of a scene are placed."""
+"""Seeds of queries in a scene."""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ class PointSamConfig:
 
     Attributes:
         transformer: see `TransformerConfig`.
-        tokenizer: "knn" makes patches of the nearest points of each centre, "voronoi" of the
-            points whose nearest centre it is.
+        tokenizer: "knn" makes patches of the nearest points of each center, "voronoi" of the
+            points whose nearest center it is.
         patch_widths: hidden widths of what encodes the points of a patch.
         patch_channels: features of a patch before the transformer.
         voronoi_width: hidden width of the Voronoi tokenizer.

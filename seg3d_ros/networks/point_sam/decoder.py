@@ -165,7 +165,7 @@ class MaskDecoder(nn.Module):
 
         Args:
             cloud: (S, G, C) features of the patches, with the mask prompt added.
-            cloud_code: (S, G, C) code of their centres.
+            cloud_code: (S, G, C) code of their centers.
             clicks: (S, P, C) tokens of the clicks.
             to_points: from patches to the points of the S clouds, or of fewer that have several
                 sets each.

@@ -43,12 +43,12 @@ _SLACK = 1e-6  # by which positions may lie outside of [-1, 1]
 
 @dataclass(frozen=True, eq=False)
 class EncodedClouds:
-    """B clouds of N points behind the encoder: all that clicks need.
+    """Encoder output for B clouds of N points: all that clicks need.
 
     Attributes:
         patches: how the points are divided into G patches.
         tokens: (B, G, C) features of the patches.
-        code: (B, G, C) Fourier code of their centres.
+        code: (B, G, C) Fourier code of their centers.
         to_points: from patches to points.
     """
 
@@ -142,7 +142,7 @@ class CloudEncoder(nn.Module):
 
 
 class PointSam(nn.Module):
-    """The network: `encode` a cloud once, then `predict` for any number of clicks."""
+    """Point-SAM: `encode` a cloud once, then `predict` for any number of clicks."""
 
     def __init__(self, config: PointSamConfig = LARGE) -> None:
         super().__init__()

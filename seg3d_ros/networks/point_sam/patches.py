@@ -1,4 +1,4 @@
-"""Patches of Point-SAM: how a cloud is divided, and what encodes points, or a mask, in them."""
+"""Patches of Point-SAM: partition of a cloud, encoders of points and masks in them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _RESIDUAL_BLOCKS = 3
 
 @dataclass(frozen=True, eq=False)
 class Patches:
-    """How B clouds of N points are divided into G patches; depends on positions only.
+    """Partition of B clouds of N points into G patches; depends on positions only.
 
     Attributes:
         centers: (B, G, 3) positions.
         members: (B, G, K) int64 points of each patch; or, of Voronoi cells, (B, N) the cell of
             each point.
-        offsets: (B, G, K, 3) or (B, N, 3) positions of these points relative to their centre.
+        offsets: (B, G, K, 3) or (B, N, 3) positions of these points relative to their center.
     """
 
     centers: Tensor
@@ -36,7 +36,7 @@ class Patches:
     offsets: Tensor
 
     def repeated(self, times: int) -> Patches:
-        """The same for (B * times) sets of prompts, those of a cloud together."""
+        """Copies for (B * times) sets of prompts, those of a cloud together."""
         if times == 1:
             return self
         parts = (self.centers, self.members, self.offsets)
@@ -44,7 +44,7 @@ class Patches:
 
 
 def knn_patches(points: Tensor, patches: int, size: int) -> Patches:
-    """The nearest points of centres that are far apart; patches overlap.
+    """The nearest points of centers that are far apart; patches overlap.
 
     Args:
         points: (B, N, 3) float32.
@@ -57,7 +57,7 @@ def knn_patches(points: Tensor, patches: int, size: int) -> Patches:
 
 
 def voronoi_patches(points: Tensor, patches: int) -> Patches:
-    """Each of (B, N, 3) points goes to the nearest of G centres."""
+    """Each of (B, N, 3) points goes to the nearest of G centers."""
     centers = gather(points, sample_farthest(points, patches))
     cells = find_nearest(centers, points, 1)[..., 0]
     return Patches(centers, cells, points - gather(centers, cells))

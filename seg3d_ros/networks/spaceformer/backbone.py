@@ -22,7 +22,7 @@ STEM_KERNEL = 5
 
 
 class UpStep(nn.Sequential):
-    """Back to the finer level: project, copy to the children, merge with the skip."""
+    """Step to the finer level: project, copy to the children, merge with the skip."""
 
     def __init__(self, in_channels: int, skip_channels: int, out_channels: int) -> None:
         super().__init__(

@@ -20,7 +20,7 @@ from seg3d_ros.sparse.tensor import SparseTensor
 
 @dataclass(frozen=True)
 class BlockConfig:
-    """One block.
+    """Sizes of one block.
 
     Attributes:
         channels: width.

@@ -63,7 +63,7 @@ class FeedForward(nn.Module):
 
 
 class QueryProjection(nn.Module):
-    """What makes the position part of a query; both layers end in a ReLU."""
+    """Projection of positions to queries; both layers end in a ReLU."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -33,7 +33,7 @@ CHECKPOINT_PREFIX = "net."  # what is not below it belongs to the training
 
 @dataclass(frozen=True, eq=False)
 class RawInstances:
-    """What the network says about a batch of B scenes with Q queries each.
+    """Raw output for a batch of B scenes with Q queries each.
 
     Attributes:
         logits: (B, Q, 2) object or not.
@@ -60,7 +60,7 @@ class RawInstances:
 
 @dataclass(frozen=True, eq=False)
 class _SceneKeys:
-    """What the queries of one scene look at.
+    """Keys and values that the queries of one scene attend to.
 
     Attributes:
         mask_features: (V, C) rows that masks are made from.
@@ -90,7 +90,7 @@ class PointBackbone(nn.Module):
 
 
 class Spaceformer(nn.Module):
-    """The network.
+    """SpaCeFormer: backbone and query decoder.
 
     Scenes of one batch share the origin of windows, curves and rotations, as they did when the
     released weights were evaluated; give one scene at a time if that is not wanted.

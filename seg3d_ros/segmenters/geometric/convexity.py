@@ -24,7 +24,7 @@ CREASE_WEIGHT = 0.05  # of a contact in a crease, against a smooth or convex one
 
 @dataclass(frozen=True, eq=False)
 class Contacts:
-    """Which labels touch.
+    """Pairs of labels that touch.
 
     Attributes:
         first: (E,) int64 smaller label of each pair; pairs are unique and ascending.
@@ -91,7 +91,7 @@ def _contract(count: int, first: Int64, second: Int64, weight: Float64) -> Int32
 
 
 def is_convex(patches: Patches, contacts: Contacts, *, tolerance: float) -> Bool:
-    """Which contacts lie inside one object, (E,) bool.
+    """(E,) bool, whether each contact lies inside one object.
 
     A contact does when the surface is smooth there (its normals differ by less than `tolerance`,
     radians) or convex, and the two patches meet along an edge rather than in a point (the sanity

@@ -1,4 +1,4 @@
-"""The layout of a scene: which voxels lie on planes of the room, and which form one part."""
+"""Decomposition of a scene into planes of the room and parts of objects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATCH_RADIUS = 2.0  # voxels
 
 @dataclass(frozen=True)
 class GeometricSettings:
-    """What the geometric segmenter takes for a plane and for an object."""
+    """Thresholds of planes and objects in the geometric segmenter."""
 
     plane_area: float = setting(
         0.5, "Smallest flat surface that is removed as floor, wall or table top, m².", low=0.01

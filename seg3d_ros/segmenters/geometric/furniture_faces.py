@@ -1,4 +1,4 @@
-"""Tell the faces of closed furniture from floors, walls and table tops.
+"""Faces of closed furniture, told from floors, walls and table tops.
 
 A cabinet's front is as large and flat as a piece of wall. But a good share of its rim bends
 backwards into other surfaces of the same body, while a floor, a wall or a table top ends in the

@@ -1,4 +1,4 @@
-"""Give normals a side: out of the objects, towards where the sensor was.
+"""Orientation of normals: out of the objects, towards the sensor.
 
 A scene does not say from where its points were seen. The sign is carried from voxel to voxel in
 the order of how well their normals agree (Hoppe et al., "Surface reconstruction from unorganized
@@ -57,7 +57,7 @@ def _carry_everywhere(
     )
     normals = np.where(flipped[:, None], -surface.normals, surface.normals)
     votes = _outwardness(surface, normals, part)
-    # A voxel of a plane outweighs "away from the centre", which is wrong inside a room.
+    # A voxel of a plane outweighs "away from the center", which is wrong inside a room.
     along = np.sign(_dot(normals[on_plane], planes.normals[planes.plane_of[on_plane]]))
     weight = fronts[planes.plane_of[on_plane]] * along
     votes += np.bincount(part[on_plane], weight, minlength=len(votes))
@@ -100,7 +100,7 @@ def _turn_bodies(surface: Surface, normals: Float64, first: Int32, second: Int32
 
 
 def _outwardness(surface: Surface, normals: Float64, part: Int32) -> Float64:
-    """How far the normals of each part point away from its centre, in [-1, 1], (N,) by part."""
+    """Mean cosine of normals with the way out of their part's center, in [-1, 1], (N,) by part."""
     count = len(surface.points)
     size = np.bincount(part, minlength=count)[part]
     center = np.stack(

@@ -19,7 +19,7 @@ class PointBlocks:
     Attributes:
         order: (N,) rows of the points, those of a cube one after the other.
         starts: (B + 1,) where each cube begins in `order`.
-        centers: (B, 3) centres of the cubes.
+        centers: (B, 3) centers of the cubes.
         edge: length of their edges, in the unit of the points.
     """
 

@@ -1,4 +1,4 @@
-"""Floor, walls and ceiling: what a network says voxel by voxel, agreed on plane by plane."""
+"""Floor, walls and ceiling: a network's output by voxel, made consistent by plane."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _top_of_floor(scene: Scene, plane: Int64, at_bottom: Bool) -> float:
 
 
 def _is_at_bottom(surface: Surface, planes: Planes) -> Bool:
-    """Whether each plane is large, level and at the bottom of the scene, (P,) bool.
+    """(P,) bool, whether each plane is large, level and at the bottom of the scene.
 
     A floor seen without walls and furniture looks like any table top to a network, and pose errors
     make several sheets of it.

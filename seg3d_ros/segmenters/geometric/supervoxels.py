@@ -1,4 +1,4 @@
-"""Small smooth patches of surface: the units that convexity is judged on.
+"""Supervoxels: small smooth patches of surface, the units that convexity is judged on.
 
 A voxel's normal is noisy and blurred at edges; the mean over a patch of about 4x4 voxels is
 neither. Patches follow the supervoxels of Papon et al., "Voxel cloud connectivity segmentation"

@@ -1,4 +1,4 @@
-"""The surface behind a scene: which voxels touch, and the normal at each of them.
+"""Surface of a scene: neighbours of voxels, and the normal at each.
 
 All arrays are in the order of the voxel keys, whatever the order of the scene's points. That
 makes every later stage independent of the order of the points, and lets the neighbours be found

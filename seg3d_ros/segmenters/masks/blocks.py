@@ -1,4 +1,4 @@
-"""Scenes too large for a network: cut into overlapping blocks, put together by their masks."""
+"""Blocks of scenes too large for a network: overlapping cuts, joined by their masks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the raw queries of a mask network to instances; shared by all learned segmenters.
+"""Post-processing of a mask network's queries to instances; shared by all learned segmenters.
 
 `propose` scores the queries on the device and brings the masks worth a look to the CPU; `finish`
 takes masks apart, drops duplicates and ranks the rest. Between the two, proposals of several
@@ -42,7 +42,7 @@ _HALF_OF_NEIGHBORS = [
 
 @dataclass(frozen=True, eq=False)
 class Queries:
-    """What a network says about N points, on its device.
+    """Output of a mask network for N points, on its device.
 
     Attributes:
         logits: (Q, 2) object or not, see `OBJECT_COLUMN`.
@@ -57,7 +57,7 @@ class Queries:
 
 @dataclass(frozen=True, eq=False)
 class QueryScores:
-    """How good each of Q queries is.
+    """Scores of Q queries.
 
     Attributes:
         objectness: (Q,) probability that it is an object.
@@ -159,7 +159,7 @@ class BlockwiseSegmenter(ABC):
 
     @property
     def device(self) -> str:
-        """Where the network runs."""
+        """Device of the network."""
         return str(self._device)
 
     def segment(self, scene: Scene) -> Instances:

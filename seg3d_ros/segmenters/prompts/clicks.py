@@ -1,4 +1,4 @@
-"""Clicks: are they any good, and which voxels do they hit?"""
+"""Clicks: checks of their positions, and the voxels they hit."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ class PromptSession:
         return crop.source[place[inside]], self._foreground[inside]
 
     def _averaged(self, answers: dict[int, Answer]) -> PromptResult:
-        """What the crops say together; for clicked voxels the clicks have the last word."""
+        """Mean of the crops' logits; for clicked voxels the clicks have the last word."""
         predicted = np.array([answer.predicted_iou for answer in answers.values()])
         weights = softmax(predicted / _SURENESS)
         probability = np.zeros(len(self._crops.scene), np.float32)

@@ -23,7 +23,7 @@ def assert_close(ours, theirs, what, *, tolerance=FEATURES):
 
 
 class Stages:
-    """What passes through the parts of a network, by the names in the recordings."""
+    """Tensors that pass through the parts of a network, by the names in the recordings."""
 
     def __init__(self, network):
         self.seen = {}

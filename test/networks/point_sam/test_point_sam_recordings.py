@@ -32,7 +32,7 @@ def prompt_sets(recording):
 
 
 class Stages:
-    """What modules returned, by name, the last call of each."""
+    """Outputs of modules by name, the last call of each."""
 
     def __init__(self, network):
         self.outputs = {}
@@ -83,7 +83,7 @@ def test_the_encoder_agrees_with_the_reference(recording, device):
     for theirs, ours in names.items():
         agrees(stages[f"pc_encoder.{ours}"], expected[theirs], theirs)
     agrees(clouds.tokens, expected["pc_embeddings"], "tokens")
-    agrees(clouds.code, recording.arrays["dec/pc_pe"], "code of the centres")
+    agrees(clouds.code, recording.arrays["dec/pc_pe"], "code of the centers")
     assert torch.equal(clouds.patches.centers.cpu(), expected["centers"])
     assert_same_members(clouds, expected)
     assert_same_interpolation(clouds.to_points, recording.below("dec/"))

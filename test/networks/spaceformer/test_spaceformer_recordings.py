@@ -56,7 +56,7 @@ def made_up_weights(recording, network):
 
 
 class Stages:
-    """What passes through the stages of a network, by the names in the recordings."""
+    """Tensors that pass through the stages of a network, by the names in the recordings."""
 
     def __init__(self, network):
         backbone = network.backbone.inner_module
