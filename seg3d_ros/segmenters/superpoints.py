@@ -15,8 +15,8 @@ from scipy.spatial import cKDTree
 
 from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Float32, Float64, Int64
-from seg3d_ros.segmenters.orientation import carry_signs
-from seg3d_ros.segmenters.surface import flattest_direction
+from seg3d_ros.segmenters.geometric.orientation import carry_signs
+from seg3d_ros.segmenters.geometric.surface import flattest_direction
 
 THRESHOLD = 0.01  # scale of observation; larger values give larger superpoints
 SMALLEST = 20  # points; smaller pieces join the neighbour that resembles them most
