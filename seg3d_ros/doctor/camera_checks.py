@@ -26,7 +26,7 @@ _ALIGN += "   # Orbbec: depth_registration:=true"
 
 
 def check_camera(evidence: Evidence, topics: CameraTopics) -> Findings:
-    """What the topics of a camera have to do with each other."""
+    """Checks that involve several topics of a camera."""
     missing = False
     for name, topic in (("colour image", topics.color), ("camera_info", topics.info)):
         if not topic:

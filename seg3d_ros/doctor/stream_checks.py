@@ -20,7 +20,7 @@ _WITHOUT_TYPE = ("compressed", "compressedDepth", "theora", "zstd", "ffmpeg")
 
 
 def check_stream(evidence: Evidence, stream: Stream, *, is_stamped: bool = True) -> Findings:
-    """Everything about one topic that an input reads."""
+    """All checks of one topic that an input reads."""
     if not len(stream):
         yield from _check_silence(evidence, stream)
         return
