@@ -32,7 +32,7 @@ class Link:
 
 
 class TransformRecord:
-    """Everything that came on /tf and /tf_static.
+    """Transforms received on /tf and /tf_static.
 
     Attributes:
         links: by child frame.
@@ -99,7 +99,7 @@ class TransformRecord:
         return [name for name in lower + upper if name in chain and self.links[name].moving]
 
     def waits_s(self, child: str, stamps_ns: Int64, arrivals_ns: Int64) -> Float64:
-        """How long after a message the first sample of a moving frame as late as it came.
+        """Delays until a moving frame is known at the times of messages.
 
         Args:
             child: moving frame.
