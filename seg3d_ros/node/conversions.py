@@ -105,7 +105,7 @@ def instance_msg(item: MapObject) -> Instance:
         pose=box_pose_msg(item.box),
         size=vector_msg(item.box.size),
         centroid=point_msg(item.centroid),
-        point_count=len(item.voxel_keys),
+        point_count=len(item.element_ids),
         first_seen=time_msg(item.first_seen_ns),
         last_seen=time_msg(item.last_seen_ns),
     )
