@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.torch_version import TorchVersion
 
 from seg3d_ros.errors import InputError
 
@@ -19,17 +21,23 @@ class CheckpointError(InputError):
     """A file does not hold the weights of the network it was given for."""
 
 
-def read_checkpoint(path: str | Path) -> Mapping[str, Any]:
+def read_checkpoint(path: str | Path, *, allowed: Sequence[Any] = ()) -> Mapping[str, Any]:
     """Read a checkpoint, tensors on the CPU.
 
     Only tensors and plain values are unpickled, so a file cannot run code.
+
+    Args:
+        path: of the file.
+        allowed: harmless functions and types that the file may name besides, as
+            `torch.serialization.safe_globals` takes them.
 
     Raises:
         FileNotFoundError: there is no such file.
         CheckpointError: it is damaged, or holds something else.
     """
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with _allowed(allowed):
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         # The error of torch is left out: it advises to read the file unsafely.
         raise CheckpointError(
@@ -38,6 +46,16 @@ def read_checkpoint(path: str | Path) -> Mapping[str, Any]:
     if not isinstance(loaded, Mapping):
         raise CheckpointError(f"{path} holds a {type(loaded).__name__}, not a dictionary")
     return loaded
+
+
+def _allowed(names: Sequence[Any]) -> AbstractContextManager[Any]:
+    if not names:
+        return nullcontext()
+    if torch.__version__ < TorchVersion("2.6"):
+        raise CheckpointError(
+            f"this checkpoint needs PyTorch 2.6 or later, here is {torch.__version__}"
+        )
+    return torch.serialization.safe_globals(list(names))
 
 
 def read_state_dict(path: str | Path, *, prefix: str = "") -> dict[str, Tensor]:

@@ -66,16 +66,29 @@ def submanifold_map(grid: VoxelGrid, size: int) -> KernelMap:
     """Map of an odd kernel whose output voxels are its input voxels; kept on the grid."""
     if size % 2 == 0:
         raise ValueError(f"a kernel of size {size} has no center; use an odd size at stride 1")
-    return grid.cached(("submanifold", size), lambda: _search(grid, grid, size, 1))
+    return grid.cached(("submanifold", size), lambda: map_between(grid, grid, size=size, stride=1))
 
 
 def strided_map(grid: VoxelGrid, size: int, stride: int) -> KernelMap:
     """Map of a kernel from a grid to the grid `stride` times coarser; kept on the fine grid."""
     coarse, _ = grid.coarser(stride)
-    return grid.cached(("strided", size, stride), lambda: _search(grid, coarse, size, stride))
+    return grid.cached(
+        ("strided", size, stride), lambda: map_between(grid, coarse, size=size, stride=stride)
+    )
 
 
-def _search(fine: VoxelGrid, coarse: VoxelGrid, size: int, stride: int) -> KernelMap:
+def map_between(fine: VoxelGrid, coarse: VoxelGrid, *, size: int, stride: int) -> KernelMap:
+    """Map of a kernel from the voxels of one grid to those of another.
+
+    Args:
+        fine: input voxels.
+        coarse: output voxels; the first tap of one lies `stride` times as far from the origin.
+        size: edge of the kernel.
+        stride: edge of a coarse voxel in fine ones.
+
+    Raises:
+        ValueError: the kernel is larger than keys have room for.
+    """
     if size > 2 * MARGIN + 1:
         raise ValueError(f"kernel size {size}; the largest possible is {2 * MARGIN + 1}")
     center = size**3 // 2 if coarse is fine else None

@@ -1,1 +1,0 @@
-"""Diagnosis of what a robot publishes, live or recorded; knows no ROS."""

@@ -1,0 +1,1 @@
+"""LaSSM: instances of superpoints by a query decoder with state-space layers."""

@@ -1,0 +1,119 @@
+"""The released LaSSM models: sizes, classes, and files as their trainer writes them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seg3d_ros.networks.checkpoint import (
+    CheckpointError,
+    load_strictly,
+    read_checkpoint,
+    tensors_in,
+)
+from seg3d_ros.networks.lassm.decoder import LassmDecoder
+from seg3d_ros.networks.lassm.inputs import InputConfig
+from seg3d_ros.networks.lassm.minkunet34c import MinkUNet34C
+from seg3d_ros.networks.lassm.network import Backbone, LaSSM
+from seg3d_ros.networks.lassm.spunet import SpUNet
+from seg3d_ros.text.vocabulary_files import load_vocabulary_file
+
+_PREFIX = "module."  # of every name where several GPUs trained
+# A mean of scores stands beside the weights, as NumPy 1 pickled it.
+_SCALAR = (
+    (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"), np.dtype,
+    np.dtypes.Float64DType,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Release:
+    """One of the released models.
+
+    Attributes:
+        backbone: builds it.
+        num_classes: without "no object".
+        top_k: pairs of query and class that its results were published with.
+        inputs: what it was trained to see.
+        vocabulary: bundled list whose labels are its classes, background ones left out.
+        width: channels of the queries.
+    """
+
+    backbone: Callable[[], Backbone]
+    num_classes: int
+    top_k: int
+    inputs: InputConfig
+    vocabulary: str
+    width: int = 256
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes, in their order."""
+        labels = load_vocabulary_file(self.vocabulary)
+        return [label for label in labels if not label.startswith("-")]
+
+    def build(self) -> LaSSM:
+        """The network with random weights."""
+        backbone = self.backbone()
+        decoder = LassmDecoder(backbone.out_channels, self.num_classes, width=self.width)
+        return LaSSM(backbone, decoder, self.inputs)
+
+
+RELEASES = {
+    "scannet": Release(SpUNet, 18, 200, InputConfig(turn=0.35 * math.pi), "scannet20"),
+    "scannet200": Release(
+        MinkUNet34C, 198, 600, InputConfig(grid_from="origin", with_positions=False), "scannet200"
+    ),
+    "scannetpp": Release(SpUNet, 84, 300, InputConfig(), "scannetpp"),
+}
+
+
+def load_released(path: str | Path) -> tuple[LaSSM, Release]:
+    """A released network, ready for inference on the CPU.
+
+    Args:
+        path: a checkpoint of the reference's trainer.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CheckpointError: it is damaged, or holds another network; names what is missing, extra or
+            of another shape.
+    """
+    state = read_released(path)
+    release = _release_of(state, path)
+    with torch.device("meta"):
+        network = release.build()
+    load_strictly(network, state, source=str(path))
+    return network.eval(), release
+
+
+def read_released(path: str | Path) -> dict[str, Tensor]:
+    """Weights in a checkpoint of the reference's trainer, by the names of `LaSSM`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CheckpointError: it is damaged, or holds more than weights.
+    """
+    loaded = read_checkpoint(path, allowed=_SCALAR)
+    state = tensors_in(loaded.get("state_dict", loaded), source=path)
+    return {name.removeprefix(_PREFIX): tensor for name, tensor in state.items()}
+
+
+def _release_of(state: Mapping[str, Tensor], path: str | Path) -> Release:
+    """The release with as many classes."""
+    head = state.get("decoder.out_cls.2.weight")
+    classes = None if head is None else len(head) - 1
+    for release in RELEASES.values():
+        if release.num_classes == classes:
+            return release
+    raise CheckpointError(
+        f"{path} holds none of the released LaSSM models, which have "
+        f"{', '.join(str(release.num_classes) for release in RELEASES.values())} classes; "
+        + ("it has no LaSSM decoder" if classes is None else f"it has {classes}")
+    )
