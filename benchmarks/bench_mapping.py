@@ -98,7 +98,7 @@ def _snapshot_row(frames: list[Frame]) -> Row:
     for frame in frames:
         voxel_map.integrate(frame)
     scene = voxel_map.snapshot()
-    arrays = (scene.points, scene.colors, scene.voxel_keys)
+    arrays = (scene.points, scene.colors, scene.element_ids)
     return Row(
         f"snapshot of {len(scene)} voxels",
         measure(voxel_map.snapshot, repeats=20),

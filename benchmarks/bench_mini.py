@@ -78,7 +78,7 @@ def part_of_the_room() -> Scene:
     _, first = np.unique(coarse, axis=0, return_index=True)
     rows = order[: np.sort(first)[min(NETWORK_VOXELS, len(first) - 1)]]
     points, colors = whole.points[rows], whole.colors[rows]
-    return Scene(points, colors, whole.voxel_keys[rows], whole.voxel_size)
+    return Scene(points, colors, whole.element_ids[rows], whole.voxel_size)
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ class Scene:
     Attributes:
         points: (N, 3) float32, local coordinates, metres.
         colors: (N, 3) float32 RGB in [0, 1].
-        voxel_keys: (N,) int64, unique; the same voxel keeps its key between snapshots.
+        element_ids: (N,) int64, unique and opaque; a map element keeps its id for life.
         voxel_size: edge of a voxel, metres.
         stamp_ns: stamp of the newest frame in it.
         normals: (N, 3) float32 unit vectors, or None where nobody has computed them.
@@ -157,7 +157,7 @@ class Scene:
 
     points: Float32
     colors: Float32
-    voxel_keys: Int64
+    element_ids: Int64
     voxel_size: float
     stamp_ns: int = 0
     normals: Float32 | None = None
@@ -182,7 +182,7 @@ class Scene:
             self,
             points=self.points[rows],
             colors=self.colors[rows],
-            voxel_keys=self.voxel_keys[rows],
+            element_ids=self.element_ids[rows],
             normals=None if self.normals is None else self.normals[rows],
         )
 

@@ -8,6 +8,7 @@ import click
 
 from seg3d_ros import __version__
 from seg3d_ros.cli.click_object import click_object
+from seg3d_ros.cli.doctor import doctor
 from seg3d_ros.cli.evaluate import evaluate
 from seg3d_ros.cli.models import download, models
 from seg3d_ros.cli.replay import replay
@@ -23,7 +24,17 @@ def cli() -> None:
     """Open-vocabulary 3D instance segmentation without ROS."""
 
 
-for command in (segment, click_object, replay, models, download, synthesize, train, evaluate):
+for command in (
+    segment,
+    click_object,
+    replay,
+    models,
+    download,
+    synthesize,
+    train,
+    evaluate,
+    doctor,
+):
     cli.add_command(command)
 
 
@@ -31,11 +42,11 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code of the process: 2 for bad input."""
     configure_openmp()
     try:
-        cli.main(args, prog_name="seg3d", standalone_mode=False)
+        code = cli.main(args, prog_name="seg3d", standalone_mode=False)
     except click.ClickException as error:
         click.echo(f"seg3d: {error.format_message()}", err=True)
         return 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("seg3d: interrupted", err=True)
         return 130
-    return 0
+    return code if isinstance(code, int) else 0

@@ -103,7 +103,7 @@ def _scene(msg: PointCloud2, voxel_size: float) -> Scene:
     return Scene(
         points=cloud.points,
         colors=np.divide(cloud.colors, 255, dtype=np.float32),
-        voxel_keys=np.arange(len(cloud.points)),
+        element_ids=np.arange(len(cloud.points)),
         voxel_size=voxel_size,
         stamp_ns=stamp_ns(msg.header.stamp),
     )
@@ -116,7 +116,7 @@ def _map_object(item: Instance, scene: Scene, ids: Any) -> MapObject:
     ranked = zip(item.candidate_labels, item.candidate_scores, strict=True)
     return MapObject(
         id=item.id,
-        voxel_keys=scene.voxel_keys[ids == item.id],
+        element_ids=scene.element_ids[ids == item.id],
         box=box,
         centroid=np.array([c.x, c.y, c.z]),
         score=item.score,

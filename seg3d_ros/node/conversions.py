@@ -16,7 +16,7 @@ from seg3d_ros.msg import Instance
 from seg3d_ros.objects.box import Box
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.scene import Float32, Float64
-from seg3d_ros.sensing.cloud_decoder import Cloud, CloudField, CloudLayout, decode_cloud
+from seg3d_ros.sensing.cloud_decoder import Cloud, decode_cloud_message
 from seg3d_ros.sensing.transforms import matrix_from_pose
 
 NO_INSTANCE = 0  # instance_id of points that belong to no object
@@ -62,16 +62,7 @@ def cloud_from_msg(msg: PointCloud2) -> Cloud:
     Raises:
         CloudError: see `decode_cloud`.
     """
-    fields = tuple(CloudField(f.name, f.offset, f.datatype, f.count) for f in msg.fields)
-    layout = CloudLayout(
-        height=msg.height,
-        width=msg.width,
-        point_step=msg.point_step,
-        row_step=msg.row_step,
-        fields=fields,
-        is_bigendian=msg.is_bigendian,
-    )
-    return decode_cloud(layout, msg.data)
+    return decode_cloud_message(msg)
 
 
 def matrix_from_transform(transform: Any) -> Float64:
@@ -114,7 +105,7 @@ def instance_msg(item: MapObject) -> Instance:
         pose=box_pose_msg(item.box),
         size=vector_msg(item.box.size),
         centroid=point_msg(item.centroid),
-        point_count=len(item.voxel_keys),
+        point_count=len(item.element_ids),
         first_seen=time_msg(item.first_seen_ns),
         last_seen=time_msg(item.last_seen_ns),
     )

@@ -110,7 +110,7 @@ class Services:
         )
         response.message = (
             f"object {found.object.id} ({found.object.label}) with "
-            f"{len(found.object.voxel_keys)} voxels, by {found.method}"
+            f"{len(found.object.element_ids)} voxels, by {found.method}"
         )
 
     def _query_objects(self, request: Any, response: Any) -> None:

@@ -62,7 +62,7 @@ def pack_objects(
     arrays["embeddings"] = np.concatenate([np.empty(0, np.float32), *embeddings])
     arrays["embedding_length"] = np.array([len(e) for e in embeddings], np.int64)
     arrays["voxel_keys"] = np.concatenate(
-        [np.empty(0, np.int64), *(known.voxel_keys for known in objects)]
+        [np.empty(0, np.int64), *(known.element_ids for known in objects)]
     )
     arrays["voxel_size"] = np.array(voxel_size)
     arrays["next_id"] = np.array(next_id, np.int64)
@@ -105,7 +105,7 @@ def unpack_objects(arrays: Arrays, origin: Float64) -> LoadedObjects:
         objects.append(
             MapObject(
                 id=int(ids[row]),
-                voxel_keys=keys[row],
+                element_ids=keys[row],
                 box=box,
                 centroid=centroid,
                 score=float(columns["score"][row]),

@@ -21,7 +21,7 @@ class MapObject:
 
     Attributes:
         id: 1 to 2**32 - 1, never reused; 0 while the object is not confirmed.
-        voxel_keys: (K,) sorted int64, K >= 1. No voxel belongs to two confirmed objects.
+        element_ids: (K,) sorted int64, K >= 1. No element belongs to two confirmed objects.
         box: upright box around the voxels, map frame.
         centroid: (3,) float64 mean of the voxel centers, map frame, metres.
         score: the segmenter's confidence that this is one whole object, in [0, 1].
@@ -35,7 +35,7 @@ class MapObject:
     """
 
     id: int
-    voxel_keys: Int64
+    element_ids: Int64
     box: Box
     centroid: Float64
     score: float
@@ -55,13 +55,13 @@ class MapObject:
         return self.candidates[0].label if self.candidates else UNLABELLED
 
     def __len__(self) -> int:
-        return len(self.voxel_keys)
+        return len(self.element_ids)
 
 
 def with_voxels(known: MapObject, keys: Int64, grid: MapGrid) -> MapObject:
     """Copy with other (K,) sorted voxel keys, its box and centroid computed anew."""
     box, centroid = voxel_box(keys, grid)
-    return dataclasses.replace(known, voxel_keys=keys, box=box, centroid=centroid)
+    return dataclasses.replace(known, element_ids=keys, box=box, centroid=centroid)
 
 
 def with_candidates(known: MapObject, candidates: tuple[Candidate, ...]) -> MapObject:
@@ -86,13 +86,13 @@ def rows_of_objects(scene: Scene, objects: Sequence[MapObject]) -> tuple[Int64, 
         (rows, owners): (K,) rows of the scene's points that belong to an object, and the index
         in `objects` of that object; in the order of the objects.
     """
-    scene_keys, order = scene.voxel_keys, None
+    scene_keys, order = scene.element_ids, None
     if np.any(scene_keys[1:] < scene_keys[:-1]):  # those of the map are sorted, of files may not
         order = np.argsort(scene_keys)
         scene_keys = scene_keys[order]
     if not len(scene_keys) or not objects:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    keys = np.concatenate([known.voxel_keys for known in objects])
+    keys = np.concatenate([known.element_ids for known in objects])
     owners = np.repeat(np.arange(len(objects)), [len(known) for known in objects])
     rows = np.searchsorted(scene_keys, keys)
     rows[rows == len(scene_keys)] = 0

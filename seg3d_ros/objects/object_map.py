@@ -89,7 +89,7 @@ class ObjectMap:
         with self._lock:
             # A bag that starts over brings older stamps: no time has passed then.
             elapsed_ns = max(0, scene.stamp_ns - self._stamp_ns)
-            index = build_index(scene.voxel_keys)
+            index = build_index(scene.element_ids)
             new = Observation(scene, instances, index, self._last_index, elapsed_ns)
             self._tracks, report = take_in(self._tracks, new, self.settings, self._new_id)
             self._last_index, self._stamp_ns = index, scene.stamp_ns
@@ -143,14 +143,14 @@ class ObjectMap:
             )
         label = check_text(name, "the object's name") if name else None
         stamp_ns, grid = scene.stamp_ns, scene.grid
-        keys = np.sort(scene.voxel_keys[mask])
+        keys = np.sort(scene.element_ids[mask])
         index = build_index(keys)
         with self._lock:
             if refine_id:
                 old = self.get(refine_id)
                 self._tracks = [t for t in self._tracks if t.known.id != refine_id]
-                outside = find_rows(build_index(scene.voxel_keys), old.voxel_keys) < 0
-                made = with_voxels(old, np.union1d(keys, old.voxel_keys[outside]), grid)
+                outside = find_rows(build_index(scene.element_ids), old.element_ids) < 0
+                made = with_voxels(old, np.union1d(keys, old.element_ids[outside]), grid)
             else:
                 box, centroid = voxel_box(keys, grid)
                 made = MapObject(self._new_id(), keys, box, centroid, score, stamp_ns, stamp_ns)
@@ -211,7 +211,7 @@ class ObjectMap:
         if not self._tracks:
             return 0
         ends = np.cumsum([len(track.known) for track in self._tracks])
-        keys = np.concatenate([track.known.voxel_keys for track in self._tracks])
+        keys = np.concatenate([track.known.element_ids for track in self._tracks])
         stays = np.split(np.asarray(kept(keys), bool), ends[:-1])
         left, ended = [], 0
         for track, mask in zip(self._tracks, stays, strict=True):
@@ -220,7 +220,7 @@ class ObjectMap:
                 ended += track.confirmed
                 continue
             if size < len(mask):
-                keys = track.known.voxel_keys[mask]
+                keys = track.known.element_ids[mask]
                 track.known = with_voxels(track.known, keys, self._grid)
             left.append(track)
         self._tracks = left

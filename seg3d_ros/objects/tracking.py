@@ -75,7 +75,7 @@ def find_owners(index: HashIndex, point_count: int, tracks: list[Track]) -> Owne
     in_scene = np.zeros(len(tracks), np.int64)
     outside = []
     for number, track in enumerate(tracks):
-        keys = track.known.voxel_keys
+        keys = track.known.element_ids
         rows = find_rows(index, keys)
         found = rows >= 0
         in_scene[number] = np.count_nonzero(found)
@@ -105,7 +105,7 @@ def count_seen_before(scene: Scene, segments: Segments, owners: Owners, last: Ha
     """(S,) points of each segment that have an owner or were in the last segmented scene."""
     held = (owners.owner >= 0) | (owners.claimant >= 0)
     asked = np.flatnonzero((segments.of_point >= 0) & ~held)
-    held[asked] = find_rows(last, scene.voxel_keys[asked]) >= 0
+    held[asked] = find_rows(last, scene.element_ids[asked]) >= 0
     known = segments.of_point[held & (segments.of_point >= 0)]
     return np.bincount(known, minlength=len(segments.masks))
 

@@ -198,7 +198,7 @@ def _new_voxels(tracks: list[Track], scene: Scene, step: _Step) -> dict[int, Int
     """Sorted keys of each track whose voxels change; they may be empty."""
     segment = step.segments.of_point
     owner, claimant, changed = hand_over(step.owners, segment, step.track_of_segment, step.roles)
-    grouped, starts = keys_of_tracks(scene.voxel_keys, owner, claimant, changed)
+    grouped, starts = keys_of_tracks(scene.element_ids, owner, claimant, changed)
     rows = np.flatnonzero(changed).tolist()
     keys = {row: grouped[starts[row] : starts[row + 1]].copy() for row in rows}
     for row in rows:

@@ -116,7 +116,7 @@ def _described(item: MapObject) -> dict[str, Any]:
             "size": _rounded(item.box.size),
             "yaw": round(float(item.box.yaw), 4),
         },
-        "voxels": len(item.voxel_keys),
+        "voxels": len(item.element_ids),
         "first_seen": int(item.first_seen_ns),
         "last_seen": int(item.last_seen_ns),
     }

@@ -20,13 +20,7 @@ from seg3d_ros.recordings.bag_transforms import BagTransforms, stamp_of
 from seg3d_ros.recordings.recording import RecordedFrame, RecordingError
 from seg3d_ros.recordings.up_axis import find_up, map_from_world_for
 from seg3d_ros.scene import Float64
-from seg3d_ros.sensing.cloud_decoder import (
-    NO_COLORS,
-    Cloud,
-    CloudField,
-    CloudLayout,
-    decode_cloud,
-)
+from seg3d_ros.sensing.cloud_decoder import NO_COLORS, Cloud, decode_cloud_message
 from seg3d_ros.sensing.depth_image import DepthImage
 from seg3d_ros.sensing.transform_buffer import TransformError
 
@@ -117,7 +111,8 @@ class Bag:
         stamp_ns = stamp_of(main.header)
         try:
             if not companions:
-                return RecordedFrame(stamp_ns, map_from_frame, self._colored(_cloud(main)))
+                cloud = self._colored(decode_cloud_message(main))
+                return RecordedFrame(stamp_ns, map_from_frame, cloud)
             camera, color = companions
             image: DepthImage = camera.decode(main, color, lookup)
         except ValueError as error:
@@ -164,16 +159,3 @@ def _with_nearest(depth: Read, colors: deque[Any]) -> Iterator[tuple[Read, Any]]
     gaps = [abs(stamp_of(color.header) - stamp_ns) for color in colors]
     if gaps and min(gaps) <= MAX_PAIR_GAP_NS:
         yield depth, colors[gaps.index(min(gaps))]
-
-
-def _cloud(message: Any) -> Cloud:
-    fields = tuple(CloudField(f.name, f.offset, f.datatype, f.count) for f in message.fields)
-    layout = CloudLayout(
-        message.height,
-        message.width,
-        message.point_step,
-        message.row_step,
-        fields,
-        bool(message.is_bigendian),
-    )
-    return decode_cloud(layout, message.data)

@@ -23,15 +23,34 @@ class CloudTopic:
 
     main: str
 
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topic."""
+        return (self.main,)
+
 
 @dataclass(frozen=True)
 class CameraTopics:
-    """Topics of depth (`main`) and colour, and of the intrinsics that lie nearest to each."""
+    """Topics of depth (`main`) and colour, and of the intrinsics that lie nearest to each.
+
+    A topic that is missing is empty.
+    """
 
     main: str
     color: str
     info: str
     color_info: str
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Topics that are there, each once, the main one first."""
+        names = (self.main, self.color, self.info, self.color_info)
+        return tuple(dict.fromkeys(name for name in names if name))
+
+    @property
+    def is_complete(self) -> bool:
+        """True when nothing is missing."""
+        return bool(self.color and self.info and self.color_info)
 
 
 def choose_topics(types: Mapping[str, str], wanted: str) -> CloudTopic | CameraTopics:
@@ -44,7 +63,11 @@ def choose_topics(types: Mapping[str, str], wanted: str) -> CloudTopic | CameraT
     Raises:
         RecordingError: nothing fits, or several do; the message lists them.
     """
-    sources = _sources(types)
+    sources = {
+        topic: source
+        for topic, source in find_sources(types).items()
+        if isinstance(source, CloudTopic) or source.is_complete
+    }
     listed = ", ".join(sources) or "none"
     if wanted and wanted not in sources:
         raise RecordingError(f"topic {wanted!r} is no cloud or depth camera; there are: {listed}")
@@ -61,8 +84,12 @@ def choose_topics(types: Mapping[str, str], wanted: str) -> CloudTopic | CameraT
     return next(iter(sources.values()))
 
 
-def _sources(types: Mapping[str, str]) -> dict[str, CloudTopic | CameraTopics]:
-    """Readable sources of a bag, by their main topic."""
+def find_sources(types: Mapping[str, str]) -> dict[str, CloudTopic | CameraTopics]:
+    """Clouds and depth cameras by their main topic; what a camera lacks is empty.
+
+    Args:
+        types: message type of each topic.
+    """
     sources: dict[str, CloudTopic | CameraTopics] = {
         topic: CloudTopic(topic) for topic, kind in sorted(types.items()) if kind == CLOUD
     }
@@ -75,9 +102,11 @@ def _sources(types: Mapping[str, str]) -> dict[str, CloudTopic | CameraTopics]:
         and posixpath.basename(topic) not in _NO_COLOR
     ]
     infos = [topic for topic, kind in types.items() if kind == CAMERA_INFO]
-    for topic in _best_transports(depths) if colors and infos else ():
+    for topic in _best_transports(depths):
         color = _nearest(topic, colors)
-        sources[topic] = CameraTopics(topic, color, _nearest(topic, infos), _nearest(color, infos))
+        sources[topic] = CameraTopics(
+            topic, color, _nearest(topic, infos), _nearest(color or topic, infos)
+        )
     return dict(sorted(sources.items()))
 
 
@@ -100,7 +129,9 @@ def _rank(topic: str) -> int:
 
 
 def _nearest(topic: str, candidates: list[str]) -> str:
-    """The topic that shares the longest beginning, the shorter one of equals."""
+    """The topic that shares the longest beginning, the shorter one of equals; "" of none."""
     return max(
-        sorted(candidates, key=len), key=lambda other: len(posixpath.commonpath([topic, other]))
+        sorted(candidates, key=len),
+        key=lambda other: len(posixpath.commonpath([topic, other])),
+        default="",
     )

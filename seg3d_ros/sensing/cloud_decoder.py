@@ -76,6 +76,22 @@ class Cloud:
     has_colors: bool = True
 
 
+def decode_cloud_message(message: Any) -> Cloud:
+    """Read an object with the fields of sensor_msgs/PointCloud2; see `decode_cloud`."""
+    layout = CloudLayout(
+        height=message.height,
+        width=message.width,
+        point_step=message.point_step,
+        row_step=message.row_step,
+        fields=tuple(
+            CloudField(field.name, field.offset, field.datatype, field.count)
+            for field in message.fields
+        ),
+        is_bigendian=bool(message.is_bigendian),
+    )
+    return decode_cloud(layout, message.data)
+
+
 def decode_cloud(layout: CloudLayout, data: Any) -> Cloud:
     """Read positions (x, y, z) and colours (rgb, rgba, or r, g, b) of a cloud.
 

@@ -58,7 +58,7 @@ class LabelledMap:
             min_voxels: instances with fewer become NONE: nobody could recognise them.
         """
         scene = self._map.snapshot()
-        rows = find_rows(build_index(scene.voxel_keys), np.concatenate(self._keys))
+        rows = find_rows(build_index(scene.element_ids), np.concatenate(self._keys))
         kept = rows >= 0  # the others were carved away or never came into the map
         instance = majority(rows[kept], np.concatenate(self._instances)[kept], count=len(scene))
         sizes = np.bincount(instance[instance != NONE], minlength=1)

@@ -58,7 +58,7 @@ def test_segmenters_see_voxels_and_colours_of_the_points(tmp_path):
     near = np.abs(scene.voxels.points[scene.voxel_of_point] - scene.sample.points)
     assert near.max() < scene.voxels.voxel_size == 0.02
     assert 0.1 < scene.voxels.colors.mean() < 0.9
-    assert len(np.unique(scene.voxels.voxel_keys)) == len(scene.voxels)
+    assert len(np.unique(scene.voxels.element_ids)) == len(scene.voxels)
 
 
 def test_a_scene_without_points_is_refused(tmp_path):

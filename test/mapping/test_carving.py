@@ -87,7 +87,7 @@ def test_a_room_that_stands_still_keeps_its_voxels():
         for voxel_map in maps:
             voxel_map.integrate(frame)
     carved, kept = (voxel_map.snapshot() for voxel_map in maps)
-    lost = np.setdiff1d(kept.voxel_keys, carved.voxel_keys)
+    lost = np.setdiff1d(kept.element_ids, carved.element_ids)
     assert len(lost) < 0.005 * len(kept)
     pole_voxels = [voxels_in(voxel_map, POLE, margin=0.02) for voxel_map in maps]
     assert pole_voxels[0] >= 0.95 * pole_voxels[1] > 50

@@ -32,7 +32,7 @@ def test_surfaces_survive_carving(name):
     """Carving removes noise beside a surface that stays; holes stay below 0.3 %."""
     frames = frames_of(name)
     carved, whole = mapped(frames, carve=True), mapped(frames, carve=False)
-    lost = whole.points[~np.isin(whole.voxel_keys, carved.voxel_keys)]
+    lost = whole.points[~np.isin(whole.element_ids, carved.element_ids)]
     assert len(lost) < 0.03 * len(whole)
     distances, _ = cKDTree(carved.points).query(lost)
     assert (distances > 0.05).sum() < 0.003 * len(whole)

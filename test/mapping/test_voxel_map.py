@@ -49,7 +49,7 @@ def slow_map(frames):
 
 def assert_is_slow_map(scene, frames, *, atol=1e-5):
     keys, points, colors = slow_map(frames)
-    np.testing.assert_array_equal(scene.voxel_keys, keys)
+    np.testing.assert_array_equal(scene.element_ids, keys)
     np.testing.assert_allclose(scene.points, points, atol=atol)
     np.testing.assert_allclose(scene.colors, colors, atol=1e-4)
 
@@ -104,8 +104,8 @@ def test_twenty_kilometres_from_the_origin_positions_are_as_exact():
     far.integrate(frame_of(points, pose=at(*shift)))
     steps = np.rint(shift / SIZE).astype(np.int64)
     scene = far.snapshot(center=shift, radius=10.0)
-    moved = unpack_keys(scene.voxel_keys) - steps
-    np.testing.assert_array_equal(moved, unpack_keys(here.snapshot().voxel_keys))
+    moved = unpack_keys(scene.element_ids) - steps
+    np.testing.assert_array_equal(moved, unpack_keys(here.snapshot().element_ids))
     begun = far.to_arrays()["keys"] != keys_of_points(np.array([[0, 0, 1]]), SIZE)
     arrays = far.to_arrays()
     order = np.argsort(arrays["keys"][begun])
@@ -133,7 +133,7 @@ def test_a_map_in_utm_coordinates_counts_from_where_it_begins():
     here, far = map_at([0.25, 0.5, 0]).snapshot(), map_at(UTM).snapshot()
     np.testing.assert_array_equal(far.origin, np.rint(UTM))
     np.testing.assert_array_equal(here.origin, 0)
-    np.testing.assert_array_equal(far.voxel_keys, here.voxel_keys)
+    np.testing.assert_array_equal(far.element_ids, here.element_ids)
     moved = far.grid.map_from_local(far.points) - far.origin
     np.testing.assert_allclose(moved, here.points, atol=1e-6)
 
@@ -142,7 +142,7 @@ def test_a_ball_is_around_a_point_of_the_map_frame():
     voxel_map = map_at(UTM)
     whole, ball = voxel_map.snapshot(), voxel_map.snapshot(center=UTM, radius=0.2)
     inside = np.linalg.norm(whole.grid.map_from_local(whole.points) - UTM, axis=1) <= 0.2
-    np.testing.assert_array_equal(ball.voxel_keys, whole.voxel_keys[inside])
+    np.testing.assert_array_equal(ball.element_ids, whole.element_ids[inside])
     assert 0 < len(ball) < len(whole)
 
 
@@ -288,7 +288,7 @@ def test_a_ball_is_the_part_of_the_map_within_it():
     whole, ball = voxel_map.snapshot(), voxel_map.snapshot(center=center, radius=0.5)
     near = np.linalg.norm(whole.points - center, axis=1) <= 0.5
     assert 0 < near.sum() < len(whole)
-    np.testing.assert_array_equal(ball.voxel_keys, whole.voxel_keys[near])
+    np.testing.assert_array_equal(ball.element_ids, whole.element_ids[near])
     np.testing.assert_array_equal(ball.points, whole.points[near])
     with pytest.raises(ValueError, match="both"):
         voxel_map.snapshot(radius=1.0)
@@ -302,13 +302,13 @@ def test_a_snapshot_stays_as_it_was():
     voxel_map.integrate(frame_of(random_points(5_000, seed=1), stamp_ns=8))
     np.testing.assert_array_equal(scene.points, points)
     assert scene.stamp_ns == 7
-    assert voxel_map.contains(scene.voxel_keys).all()
+    assert voxel_map.contains(scene.element_ids).all()
 
 
 def test_clear_forgets_everything():
     voxel_map = VoxelMap(frame_filter=EVERYTHING)
     voxel_map.integrate(frame_of(random_points(1_000), stamp_ns=7))
-    keys = voxel_map.snapshot().voxel_keys
+    keys = voxel_map.snapshot().element_ids
     voxel_map.clear()
     assert len(voxel_map) == len(voxel_map.snapshot()) == voxel_map.newest_stamp_ns == 0
     assert not voxel_map.contains(keys).any()
@@ -328,7 +328,7 @@ def test_the_way_the_sensor_stands_does_not_change_the_voxels(seed, shift):
     voxel_map = VoxelMap(frame_filter=EVERYTHING)
     voxel_map.integrate(frame_of(in_sensor, pose=pose))
     expected = np.unique(keys_of_points(voxel_map.grid.local_from_map(in_map), SIZE))
-    np.testing.assert_array_equal(voxel_map.snapshot().voxel_keys, expected)
+    np.testing.assert_array_equal(voxel_map.snapshot().element_ids, expected)
 
 
 @pytest.mark.parametrize(
@@ -415,7 +415,7 @@ def test_damaged_arrays_leave_the_map_as_it_was(name, change, complaint):
     before = voxel_map.snapshot()
     with pytest.raises(ValueError, match=complaint):
         voxel_map.load_arrays(damaged(name, change))
-    np.testing.assert_array_equal(voxel_map.snapshot().voxel_keys, before.voxel_keys)
+    np.testing.assert_array_equal(voxel_map.snapshot().element_ids, before.element_ids)
 
 
 def test_missing_arrays_and_too_many_voxels_are_refused():
@@ -445,7 +445,7 @@ def test_snapshots_taken_meanwhile_are_whole():
         scene = voxel_map.snapshot()
         snapshots += 1
         assert len(scene) <= 20_000
-        assert (np.diff(scene.voxel_keys) > 0).all()
-        centers = (unpack_keys(scene.voxel_keys) + 0.5) * SIZE
+        assert (np.diff(scene.element_ids) > 0).all()
+        centers = (unpack_keys(scene.element_ids) + 0.5) * SIZE
         assert (np.abs(scene.points - centers) <= SIZE / 2 + 1e-5).all()
     writer.join()

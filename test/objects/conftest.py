@@ -41,7 +41,7 @@ class World:
         """One mask for each part, over the scene's points."""
         masks = np.zeros((len(parts), len(scene)), bool)
         for mask, part in zip(masks, parts, strict=True):
-            mask[:] = np.isin(scene.voxel_keys, part)
+            mask[:] = np.isin(scene.element_ids, part)
         chosen = np.array(scores if scores is not None else [0.8] * len(parts), np.float32)
         return Instances(masks, chosen, embeddings)
 

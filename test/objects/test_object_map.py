@@ -17,7 +17,7 @@ AT_ONCE = TrackingSettings(confirm_views=1, merge_views=2, forget_after=5.0)
 
 
 def keys_by_id(objects: ObjectMap) -> dict[int, set[int]]:
-    return {known.id: set(known.voxel_keys.tolist()) for known in objects.confirmed()}
+    return {known.id: set(known.element_ids.tolist()) for known in objects.confirmed()}
 
 
 def show(objects, world, parts, masks=None, *, times=1, stamp_s=1.0, **options):
@@ -40,7 +40,7 @@ def test_an_object_is_known_after_confirm_views_segmentations(world) -> None:
     first, second = objects.confirmed()
     assert (first.id, second.id) == (1, 2)
     assert (first.views, first.first_seen_ns, first.last_seen_ns) == (3, 10**9, 7 * 10**9)
-    assert {tuple(first.voxel_keys), tuple(second.voxel_keys)} == {tuple(mug), tuple(box)}
+    assert {tuple(first.element_ids), tuple(second.element_ids)} == {tuple(mug), tuple(box)}
     assert first.label == "object"
 
 
@@ -52,7 +52,7 @@ def test_an_object_seen_once_never_gets_an_id(world) -> None:
     show(objects, world, [ghost, box], [ghost, box], stamp_s=12)
     (known,) = objects.confirmed()
     assert known.id == 1
-    assert set(known.voxel_keys) == set(box)
+    assert set(known.element_ids) == set(box)
 
 
 def test_ids_stay_while_the_map_grows_from_a_glimpse(world) -> None:
@@ -266,7 +266,7 @@ def test_max_objects_drops_the_longest_unseen(world) -> None:
     for number, part in enumerate(blocks[1:]):
         show(objects, world, [part], stamp_s=2 + number)
     assert pinned.id in keys_by_id(objects)
-    assert sorted(map(tuple, (k.voxel_keys for k in objects.confirmed()))) == sorted(
+    assert sorted(map(tuple, (k.element_ids for k in objects.confirmed()))) == sorted(
         map(tuple, (blocks[0], blocks[3], blocks[4]))
     )
 
@@ -277,7 +277,7 @@ def test_a_prompted_object_keeps_its_voxels_and_its_name(world, union) -> None:
     sofa = union(seat, back)
     show(objects, world, [sofa])
     scene = world.scene(sofa, stamp_s=2)
-    made = objects.add_prompted(scene, np.isin(scene.voxel_keys, back), name=" headrest ")
+    made = objects.add_prompted(scene, np.isin(scene.element_ids, back), name=" headrest ")
     assert (made.id, made.label, made.prompted) == (2, "headrest", True)
     assert keys_by_id(objects) == {1: set(seat), 2: set(back)}
     show(objects, world, [sofa], times=20, stamp_s=3)
@@ -306,11 +306,11 @@ def test_refining_replaces_what_is_in_the_scene_and_keeps_id_and_name(world, uni
     scene = world.scene(whole)
     first = objects.add_prompted(scene, np.ones(len(scene), bool), name="bench")
     near = world.scene(part, world.block(0, 5, size=(2, 2, 2)), stamp_s=2)
-    chosen = np.isin(near.voxel_keys, world.block(0, size=(3, 5, 5)))
+    chosen = np.isin(near.element_ids, world.block(0, size=(3, 5, 5)))
     refined = objects.add_prompted(near, chosen, refine_id=first.id, score=0.5)
     hidden = set(whole.tolist()) - set(part.tolist())
     assert (refined.id, refined.label, refined.score) == (first.id, "bench", 0.5)
-    assert set(refined.voxel_keys) == hidden | set(world.block(0, size=(3, 5, 5)).tolist())
+    assert set(refined.element_ids) == hidden | set(world.block(0, size=(3, 5, 5)).tolist())
 
 
 def test_bad_prompts_are_refused_and_change_nothing(world) -> None:
@@ -340,7 +340,7 @@ def test_a_vocabulary_names_known_and_future_objects(world, encoder) -> None:
     vectors = encoder.encode(["mug", "lamp"])
     show(objects, world, [mug, lamp], embeddings=vectors)
     objects.relabel(Vocabulary(["lamp|light", "mug"], templates=["{}"], encoder=encoder))
-    labels = {tuple(known.voxel_keys): known.label for known in objects.confirmed()}
+    labels = {tuple(known.element_ids): known.label for known in objects.confirmed()}
     assert labels == {tuple(mug): "mug", tuple(lamp): "lamp"}
     show(objects, world, [thing], embeddings=encoder.encode(["light"]), stamp_s=2)
     assert objects.get(3).label == "lamp"
@@ -363,7 +363,7 @@ def test_object_rows_are_its_points_in_any_scene(world) -> None:
     for parts in ([mug, box], [mug[:7], box], [box], [np.empty(0, np.int64)]):
         scene = world.scene(*parts, seed=3)
         for known in objects.confirmed():
-            expected = np.flatnonzero(np.isin(scene.voxel_keys, known.voxel_keys))
+            expected = np.flatnonzero(np.isin(scene.element_ids, known.element_ids))
             np.testing.assert_array_equal(object_rows(scene, known), expected)
 
 
@@ -391,7 +391,7 @@ def test_whatever_comes_no_voxel_has_two_objects_and_ids_only_grow(data) -> None
             gone = data.draw(st.integers(0, 39))
             objects.retire_carved(lambda keys, gone=gone: keys != strip[gone])
 
-        held = [known.voxel_keys for known in objects.confirmed()]
+        held = [known.element_ids for known in objects.confirmed()]
         for one, other in itertools.combinations(held, 2):
             assert not np.intersect1d(one, other).size
         assert all(len(keys) and np.all(np.diff(keys) > 0) for keys in held)

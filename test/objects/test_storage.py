@@ -25,7 +25,7 @@ def objects(world, encoder) -> ObjectMap:
     objects.update(scene, world.instances(scene, world.block(0), embeddings=vector))
     later = world.scene(world.block(0), world.block(20), world.block(40), stamp_s=9)
     objects.update(later, world.instances(later, world.block(20)))
-    mask = np.isin(later.voxel_keys, world.block(40))
+    mask = np.isin(later.element_ids, world.block(40))
     objects.add_prompted(later, mask, name="Grüße 猫")
     return objects
 
@@ -35,7 +35,7 @@ def assert_same(one: ObjectMap, other: ObjectMap) -> None:
     for a, b in zip(one.confirmed(), other.confirmed(), strict=True):
         plain = ("id", "score", "first_seen_ns", "last_seen_ns", "views", "prompted", "label")
         assert [getattr(a, name) for name in plain] == [getattr(b, name) for name in plain]
-        np.testing.assert_array_equal(a.voxel_keys, b.voxel_keys)
+        np.testing.assert_array_equal(a.element_ids, b.element_ids)
         np.testing.assert_array_equal(a.box.center, b.box.center)
         np.testing.assert_array_equal(a.box.size, b.box.size)
         np.testing.assert_array_equal(a.centroid, b.centroid)
@@ -268,7 +268,7 @@ def test_ids_stay_in_their_range_when_the_counter_of_a_file_is_at_its_end(world,
     known = {item.id for item in restored.confirmed()}
     scene = world.scene(world.block(100), world.block(120))
     made = [
-        restored.add_prompted(scene, scene.voxel_keys == key).id for key in scene.voxel_keys[:5]
+        restored.add_prompted(scene, scene.element_ids == key).id for key in scene.element_ids[:5]
     ]
     assert len(set(made)) == 5 and not known & set(made)
     assert all(1 <= new < 2**32 for new in made)

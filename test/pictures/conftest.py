@@ -41,7 +41,7 @@ def in_block() -> Callable[[np.ndarray], np.ndarray]:
 @pytest.fixture
 def make_object(room) -> Callable[..., MapObject]:
     def make(mask: np.ndarray, *, object_id: int = 1) -> MapObject:
-        keys = np.sort(room.voxel_keys[mask])
+        keys = np.sort(room.element_ids[mask])
         box, centroid = voxel_box(keys, MapGrid(VOXEL))
         return MapObject(object_id, keys, box, centroid, 0.75, 10, 20, views=3)
 

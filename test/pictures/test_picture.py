@@ -37,7 +37,7 @@ def test_an_object_hidden_by_the_lid_or_gone_from_the_map_is_not_drawn(
     tmp_path, room, in_block, make_object
 ):
     item = make_object(in_block(room.points))
-    gone = dataclasses.replace(item, id=2, voxel_keys=item.voxel_keys + (1 << 50))
+    gone = dataclasses.replace(item, id=2, element_ids=item.element_ids + (1 << 50))
     render_view(tmp_path / "one.png", room, [item], size=(400, 200))
     render_view(tmp_path / "two.png", room, [item, gone], size=(400, 200))
     one, two = (halves(tmp_path / name)[1][40:] for name in ("one.png", "two.png"))
@@ -46,7 +46,7 @@ def test_an_object_hidden_by_the_lid_or_gone_from_the_map_is_not_drawn(
 
 def test_an_empty_map_gives_an_empty_picture(tmp_path, room):
     nothing = dataclasses.replace(
-        room, points=room.points[:0], colors=room.colors[:0], voxel_keys=room.voxel_keys[:0]
+        room, points=room.points[:0], colors=room.colors[:0], element_ids=room.element_ids[:0]
     )
     render_view(tmp_path / "view.png", nothing, [])
     left, right = halves(tmp_path / "view.png")
@@ -68,7 +68,7 @@ def test_maps_of_a_few_points_are_drawn(tmp_path, room, count):
         room,
         points=room.points[:count],
         colors=room.colors[:count],
-        voxel_keys=room.voxel_keys[:count],
+        element_ids=room.element_ids[:count],
     )
     render_view(tmp_path / "view.png", few, [], size=(200, 100))
     left, _ = halves(tmp_path / "view.png")
@@ -117,7 +117,7 @@ def test_a_flat_thing_that_fills_a_small_scene_has_a_box(
         room,
         points=room.points[flat],
         colors=room.colors[flat],
-        voxel_keys=room.voxel_keys[flat],
+        element_ids=room.element_ids[flat],
     )
     item = make_object(flat)
     render_view(tmp_path / "view.png", small, [item], size=(400, 200))

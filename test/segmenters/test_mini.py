@@ -65,10 +65,10 @@ def test_what_a_person_would_name_is_found_and_named(room):
 
 
 def test_the_floor_is_one_object_called_floor(room):
-    lowest = room.scene.voxel_keys[room.scene.points[:, 2] < 0.03]
+    lowest = room.scene.element_ids[room.scene.points[:, 2] < 0.03]
     floors = [item for item in room.objects if item.label == "floor"]
     assert len(floors) == 1
-    assert np.isin(lowest, floors[0].voxel_keys).mean() > 0.97
+    assert np.isin(lowest, floors[0].element_ids).mean() > 0.97
 
 
 def names(item, made):

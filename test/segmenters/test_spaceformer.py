@@ -71,7 +71,7 @@ def test_the_seed_draws_only_curves_that_are_the_same_everywhere():
 
 def reordered(scene, order):
     return Scene(
-        scene.points[order], scene.colors[order], scene.voxel_keys[order], scene.voxel_size
+        scene.points[order], scene.colors[order], scene.element_ids[order], scene.voxel_size
     )
 
 

@@ -56,8 +56,8 @@ class Surface(NamedTuple):
 
 def build_surface(scene: Scene) -> Surface:
     """Find neighbours and normals of every voxel (PCA of its 5x5x5 surroundings)."""
-    order = np.argsort(scene.voxel_keys)
-    keys = scene.voxel_keys[order]
+    order = np.argsort(scene.element_ids)
+    keys = scene.element_ids[order]
     points = scene.points[order].astype(np.float64)
     points -= points.min(axis=0) if len(points) else 0.0  # small numbers keep moments exact
     starts = np.zeros(len(keys) + 1, np.int64)

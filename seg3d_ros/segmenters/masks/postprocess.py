@@ -132,7 +132,7 @@ def finish(proposals: Instances, scene: Scene, settings: PostprocessSettings) ->
     cell = round(settings.split_gap / scene.voxel_size)
     least = settings.min_mask_points
     if settings.split_gap:
-        proposals = split_parts(proposals, scene.voxel_keys, cell=max(1, cell), min_points=least)
+        proposals = split_parts(proposals, scene.element_ids, cell=max(1, cell), min_points=least)
     else:
         proposals = take(proposals, np.flatnonzero(proposals.masks.sum(axis=1) >= least))
     best = distinct(proposals.masks, proposals.scores, iou=settings.nms_iou)

@@ -57,7 +57,7 @@ def test_permuted_points_give_permuted_masks(segmenter, room):
         scene,
         points=scene.points[order],
         colors=scene.colors[order],
-        voxel_keys=scene.voxel_keys[order],
+        element_ids=scene.element_ids[order],
     )
     here, there = segmenter.segment(scene), segmenter.segment(shuffled)
     np.testing.assert_array_equal(here.masks[:, order], there.masks)

@@ -30,7 +30,7 @@ def test_neighbors_and_normals_equal_brute_force(seed, count, shift):
     rng.shuffle(coordinates)
     scene = scene_of(coordinates, rng)
     surface = build_surface(scene)
-    cells = unpack_keys(scene.voxel_keys)[surface.order]
+    cells = unpack_keys(scene.element_ids)[surface.order]
     for i in range(len(cells)):
         apart = np.abs(cells - cells[i]).max(axis=1)
         expected = np.flatnonzero((apart <= REACH) & (apart > 0))

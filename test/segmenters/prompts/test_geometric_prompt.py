@@ -88,7 +88,7 @@ def test_a_click_into_the_air_says_how_far_it_missed(prompt, room):
 
 def test_an_empty_scene(prompt, builder):
     scene, _ = builder().rectangle((0, 0, 0), (1, 0, 0), (0, 1, 0)).build()
-    empty = type(scene)(scene.points[:0], scene.colors[:0], scene.voxel_keys[:0], 0.02)
+    empty = type(scene)(scene.points[:0], scene.colors[:0], scene.element_ids[:0], 0.02)
     with pytest.raises(NothingThereError, match="empty"):
         click(prompt, empty, (0, 0, 0))
 

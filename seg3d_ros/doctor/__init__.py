@@ -1,0 +1,1 @@
+"""Diagnosis of what a robot publishes, live or recorded; knows no ROS."""
