@@ -9,11 +9,11 @@ import numpy as np
 from benchmarks.table import Row, measure, print_table
 from seg3d_ros.scene import Float64, Scene
 from seg3d_ros.segmenters.geometric.convexity import find_contacts, join_convex
-from seg3d_ros.segmenters.geometric.decomposition import MAX_PLANE_ANGLE, PATCH_RADIUS
+from seg3d_ros.segmenters.geometric.decomposition import MAX_PLANE_ANGLE, SUPERVOXEL_RADIUS
 from seg3d_ros.segmenters.geometric.orientation import orient_normals
 from seg3d_ros.segmenters.geometric.planes import find_planes
 from seg3d_ros.segmenters.geometric.segmenter import GeometricSegmenter
-from seg3d_ros.segmenters.geometric.supervoxels import cut_patches
+from seg3d_ros.segmenters.geometric.supervoxels import cut_supervoxels
 from seg3d_ros.segmenters.geometric.surface import build_surface
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 
@@ -40,11 +40,11 @@ def run() -> list[Row]:
     planes = planes_of()
     normals, planes = orient_normals(surface, planes)
 
-    def join_patches() -> object:
-        free = planes.plane_of < 0
-        patches = cut_patches(surface, normals, free, radius=PATCH_RADIUS * VOXEL_SIZE)
-        contacts = find_contacts(surface, patches.patch_of)
-        return join_convex(patches, contacts, tolerance=np.radians(settings.concavity))
+    def join_supervoxels() -> object:
+        free, radius = planes.plane_of < 0, SUPERVOXEL_RADIUS * VOXEL_SIZE
+        supervoxels = cut_supervoxels(surface, normals, free, radius=radius)
+        contacts = find_contacts(surface, supervoxels.supervoxel_of)
+        return join_convex(supervoxels, contacts, tolerance=np.radians(settings.concavity))
 
     yard = _open3d_yardsticks(scene)
     note = f"{len(scene)} voxels, {len(segmenter.segment(scene))} instances"
@@ -55,7 +55,7 @@ def run() -> list[Row]:
         ),
         Row("geometric: planes", _time(planes_of), *yard["planes"]),
         Row("geometric: orientation", _time(lambda: orient_normals(surface, planes))),
-        Row("geometric: patches, convexity", _time(join_patches), *yard["clusters"]),
+        Row("geometric: supervoxels, convexity", _time(join_supervoxels), *yard["clusters"]),
     ]
 
 

@@ -91,7 +91,7 @@ def _fusion_row(scan: Scan) -> Row:
         fused = LabelledMap()
         for frame, instances in zip(frames, scan.instances, strict=True):
             fused.add(frame, instances)
-        fused.finish(min_voxels=1)
+        fused.to_scene(min_voxels=1)
 
     def unlabelled() -> None:
         fused = VoxelMap()

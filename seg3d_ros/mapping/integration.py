@@ -36,7 +36,7 @@ class Measured(NamedTuple):
     ranges: Float32
 
 
-class Observation(NamedTuple):
+class PassParameters(NamedTuple):
     """Parameters of the pass over a frame. Tuples, because compiled code keeps them in registers.
 
     Attributes:
@@ -78,14 +78,14 @@ class Pending(NamedTuple):
         return Pending(np.full(size, EMPTY, np.int64), np.zeros((size, 8), np.float32))
 
 
-def observe(
+def pass_parameters(
     frame: Frame,
     frame_filter: FrameFilter,
     grid: MapGrid,
     *,
     max_weight: float,
     organised: bool,
-) -> Observation:
+) -> PassParameters:
     """Prepare a frame for `integrate_points`.
 
     Args:
@@ -97,7 +97,7 @@ def observe(
     """
     grid_from_sensor = grid.local_from_sensor(frame.map_from_sensor)[:3] / grid.voxel_size
     low, high = grid.local_from_map(frame_filter.crop_box()) / grid.voxel_size
-    return Observation(
+    return PassParameters(
         tuple(grid_from_sensor.ravel().tolist()),
         tuple(low.tolist()),
         tuple(high.tolist()),
@@ -136,7 +136,7 @@ def _slot_of(key):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(inline="always", cache=True)
-def _fold(pending, slot, observation, rows, index, count):  # type: ignore[no-untyped-def]
+def _fold(pending, slot, parameters, rows, index, count):  # type: ignore[no-untyped-def]
     """Average a slot into its voxel and free it.
 
     Returns:
@@ -163,14 +163,14 @@ def _fold(pending, slot, observation, rows, index, count):  # type: ignore[no-un
     part = np.float32(1) / weight
     for k in range(_COUNT):
         rows.means[row, k] += part * (pending.sums[slot, k] - number * rows.means[row, k])
-    rows.weights[row] = min(weight, observation.max_weight)
-    rows.last_seen[row] = observation.stamp_ns
+    rows.weights[row] = min(weight, parameters.max_weight)
+    rows.last_seen[row] = parameters.stamp_ns
     pending.keys[slot] = EMPTY
     return count
 
 
 @numba.njit(nogil=True, cache=True)
-def fold_all(pending, observation, rows, index, count):  # type: ignore[no-untyped-def]
+def fold_all(pending, parameters, rows, index, count):  # type: ignore[no-untyped-def]
     """Average every slot into its voxel.
 
     Returns:
@@ -178,7 +178,7 @@ def fold_all(pending, observation, rows, index, count):  # type: ignore[no-untyp
         and the number of voxels afterwards.
     """
     for slot in range(pending.keys.size):
-        after = _fold(pending, slot, observation, rows, index, count)
+        after = _fold(pending, slot, parameters, rows, index, count)
         if after < 0:
             return False, count
         count = after
@@ -194,7 +194,7 @@ def _collect(pending, slot, offset, colors, i):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def integrate_points(measured, observation, pending, rows, index, count, start):  # type: ignore[no-untyped-def]
+def integrate_points(measured, parameters, pending, rows, index, count, start):  # type: ignore[no-untyped-def]
     """Take the points of a frame in, from point `start` on; the last ones stay in `pending`.
 
     Returns:
@@ -208,14 +208,14 @@ def integrate_points(measured, observation, pending, rows, index, count, start):
     used = 0
     outside = 0
     for v in range(start // width, number // width):
-        keep_row(measured.ranges, v, observation.limits, keep)
+        keep_row(measured.ranges, v, parameters.limits, keep)
         row_points = measured.points[v * width : (v + 1) * width]
         row_colors = measured.colors[v * width : (v + 1) * width]
         for u in range(max(start - v * width, 0), width):
             if not keep[u]:
                 continue
-            x, y, z = _to_grid(row_points, u, observation.grid_from_sensor)
-            if not _in_box(x, y, z, observation.crop_low, observation.crop_high):
+            x, y, z = _to_grid(row_points, u, parameters.grid_from_sensor)
+            if not _in_box(x, y, z, parameters.crop_low, parameters.crop_high):
                 continue
             vx, vy, vz = np.floor(x), np.floor(y), np.floor(z)
             if not (min(vx, vy, vz) >= -AXIS_LIMIT and max(vx, vy, vz) < AXIS_LIMIT):
@@ -224,7 +224,7 @@ def integrate_points(measured, observation, pending, rows, index, count, start):
             key = pack(np.int64(vx), np.int64(vy), np.int64(vz))
             slot = _slot_of(key)
             if pending.keys[slot] != key:
-                after = _fold(pending, slot, observation, rows, index, count)
+                after = _fold(pending, slot, parameters, rows, index, count)
                 if after < 0:
                     return v * width + u, count, used, outside
                 count = after

@@ -16,7 +16,7 @@ from seg3d_ros.mapping.integration import (
     Pending,
     fold_all,
     integrate_points,
-    observe,
+    pass_parameters,
 )
 from seg3d_ros.mapping.snapshot import make_scene
 from seg3d_ros.mapping.voxel_arrays import arrays_of_rows, rows_of_arrays
@@ -269,7 +269,7 @@ class VoxelMap:
         """Integrate the points; returns points used, points outside and voxels evicted."""
         table, settings = self._table, self._settings
         measured = Measured(_read_only(frame.points), _read_only(frame.colors), ranges)
-        observation = observe(
+        parameters = pass_parameters(
             frame,
             self.frame_filter,
             grid,
@@ -280,16 +280,14 @@ class VoxelMap:
         used = outside = evicted = start = 0
         while start < len(frame.points):
             start, table.count, now_used, now_outside = integrate_points(
-                measured, observation, pending, table.rows, table.index, table.count, start
+                measured, parameters, pending, table.rows, table.index, table.count, start
             )
             used, outside = used + now_used, outside + now_outside
             if start < len(frame.points):
                 evicted += table.make_room()
         done = False
         while not done:
-            done, table.count = fold_all(
-                pending, observation, table.rows, table.index, table.count
-            )
+            done, table.count = fold_all(pending, parameters, table.rows, table.index, table.count)
             if not done:
                 evicted += table.make_room()
         return used, outside, evicted

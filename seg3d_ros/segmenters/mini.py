@@ -25,8 +25,8 @@ from seg3d_ros.segmenters.geometric.structure import Structure, agree_on_structu
 from seg3d_ros.segmenters.masks.postprocess import (
     BlockwiseSegmenter,
     best_overlaps,
-    distinct,
     joined,
+    mask_nms,
 )
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.weights import MINI
@@ -96,7 +96,7 @@ class MiniSegmenter(BlockwiseSegmenter):
         seeds = seeds_for_all(features, count=SEEDS, least_object=_LEAST_OBJECT)
         queries = self._model.decoder(features, seeds)
         coarse = (queries.coarse > self._mask_logit).cpu().numpy()
-        kept = distinct(coarse, queries.quality.cpu().numpy(), iou=_SAME)[:_MOST_MASKS]
+        kept = mask_nms(coarse, queries.quality.cpu().numpy(), iou=_SAME)[:_MOST_MASKS]
         queries = queries.take(torch.from_numpy(kept).to(self._device))
         masks = self._model.decoder.masks(features, queries) > self._mask_logit
         return np.asarray(masks.cpu().numpy())

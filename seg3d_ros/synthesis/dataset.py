@@ -31,7 +31,7 @@ from seg3d_ros.errors import InputError
 from seg3d_ros.files import replacing
 from seg3d_ros.recordings.recording import to_frame
 from seg3d_ros.recordings.tum_writer import write_tum
-from seg3d_ros.synthesis.fusion import NONE, LabelledMap, LabelledScene
+from seg3d_ros.synthesis.fusion import NONE, FusedScene, LabelledMap
 from seg3d_ros.synthesis.room import Room
 from seg3d_ros.synthesis.scan import Scan
 
@@ -97,7 +97,7 @@ class DatasetWriter:
         labelled_map = LabelledMap()
         for recorded, instances in zip(scan.frames, scan.instances, strict=True):
             labelled_map.add(to_frame(recorded), instances)
-        labelled = labelled_map.finish(min_voxels=MIN_VOXELS)
+        labelled = labelled_map.to_scene(min_voxels=MIN_VOXELS)
         if self.recordings:
             with _complete_folder(self._recording(split, number)) as folder:
                 write_tum(folder, scan.frames)
@@ -116,7 +116,7 @@ class DatasetWriter:
         recorded = not self.recordings or self._recording(split, number).is_dir()
         return recorded and self._scene(split, number).is_dir()
 
-    def _arrays(self, labelled: LabelledScene, instance_names: Sequence[str]) -> dict[str, Any]:
+    def _arrays(self, labelled: FusedScene, instance_names: Sequence[str]) -> dict[str, Any]:
         numbers = {name: number for number, name in enumerate(self.maker.names())}
         segment_of = np.array([*(numbers[name] for name in instance_names), NONE], np.int32)
         scene = labelled.scene
@@ -173,7 +173,7 @@ def _write_room(split: str, number: int) -> None:
     _writers[0].write_room(split, number)
 
 
-def _facts(rooms: Sequence[Room], scan: Scan, labelled: LabelledScene) -> dict[str, Any]:
+def _facts(rooms: Sequence[Room], scan: Scan, labelled: FusedScene) -> dict[str, Any]:
     known = labelled.instance[labelled.instance != NONE]
     voxels = np.bincount(known, minlength=len(scan.names)).tolist()
     return {

@@ -20,7 +20,7 @@ NONE = -1
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledScene:
+class FusedScene:
     """Map with its ground truth.
 
     Attributes:
@@ -51,7 +51,7 @@ class LabelledMap:
         self._instances.append(instances[measured])
         self._eyes.append(pose[:3, 3].astype(np.float32))
 
-    def finish(self, *, min_voxels: int) -> LabelledScene:
+    def to_scene(self, *, min_voxels: int) -> FusedScene:
         """Label each voxel with what most of its points belong to.
 
         Args:
@@ -67,7 +67,7 @@ class LabelledMap:
         last_seen = np.full(len(scene), -1)  # the origin, for voxels without points
         last_seen[rows[kept]] = frames[kept]
         eyes = np.stack([*self._eyes, np.zeros(3, np.float32)])[last_seen]
-        return LabelledScene(replace(scene, normals=_normals(scene, eyes)), instance)
+        return FusedScene(replace(scene, normals=_normals(scene, eyes)), instance)
 
 
 def majority(voxels: Int32, labels: Int32, *, count: int) -> Int32:

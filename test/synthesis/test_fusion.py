@@ -40,7 +40,7 @@ def test_voxels_get_the_labels_of_their_points_and_normals_towards_the_camera():
     labels = (frame.points[:, 0] > 0).astype(np.int32)  # right in the image is -y in the map
     labelled_map = LabelledMap()
     labelled_map.add(frame, labels)
-    labelled = labelled_map.finish(min_voxels=20)
+    labelled = labelled_map.to_scene(min_voxels=20)
     scene = labelled.scene
     clear = np.abs(scene.points[:, 1]) > 0.02  # but for the voxels on the border of both
     np.testing.assert_array_equal(labelled.instance[clear], scene.points[clear, 1] < 0)
@@ -53,7 +53,7 @@ def test_later_frames_outvote_earlier_ones_by_number_only():
     for stamp, label in enumerate((3, 8, 8)):
         frame = wall_frame(stamp)
         labelled_map.add(frame, np.full(len(frame.points), label, np.int32))
-    assert set(labelled_map.finish(min_voxels=20).instance) == {8}
+    assert set(labelled_map.to_scene(min_voxels=20).instance) == {8}
 
 
 def test_small_instances_and_unmeasured_points_are_none():
@@ -66,6 +66,6 @@ def test_small_instances_and_unmeasured_points_are_none():
     points[hole], labels[hole] = np.nan, 2
     labelled_map = LabelledMap()
     labelled_map.add(Frame(points, frame.colors, 1, frame.map_from_sensor, frame.grid), labels)
-    labelled = labelled_map.finish(min_voxels=20)
+    labelled = labelled_map.to_scene(min_voxels=20)
     assert set(labelled.instance) == {NONE, 0}
     assert 0 < (labelled.instance == NONE).sum() <= 20

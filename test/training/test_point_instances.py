@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from seg3d_ros.networks.maskformer.network import MaskFormerOutput
-from seg3d_ros.networks.mini.decoder import Queries
+from seg3d_ros.networks.mini.decoder import DecodedQueries
 from seg3d_ros.networks.mini.network import MiniOutput
 from seg3d_ros.training.point_instances import point_instances
 
@@ -39,7 +39,7 @@ def test_points_of_mini_have_the_query_of_their_voxel():
     masks = torch.tensor([[3.0, -1.0], [2.0, 2.0], [9.0, 9.0]])
     quality = torch.tensor([2.0, 1.0, -1.0])  # the last is too bad
     nothing = torch.zeros(0)
-    queries = Queries(nothing, nothing, (), nothing, quality)
+    queries = DecodedQueries(nothing, nothing, (), nothing, quality)
     rows = torch.tensor([1, 0, 0, 2, 3])  # two points are of a second scene
     output = MiniOutput(rows, [], [], [], [queries] * 2, [masks] * 2, [], [], nothing)
     assert point_instances(output, **THRESHOLDS).ids.tolist() == [1, 0, 0]

@@ -66,7 +66,7 @@ class SceneFeatures:
 
 
 @dataclass(frozen=True, eq=False)
-class Queries:
+class DecodedQueries:
     """State and masks of Q queries.
 
     Attributes:
@@ -83,9 +83,9 @@ class Queries:
     coarse: Tensor
     quality: Tensor
 
-    def take(self, rows: Tensor) -> Queries:
+    def take(self, rows: Tensor) -> DecodedQueries:
         """Selection of queries, in this order; their early masks are left out."""
-        return Queries(
+        return DecodedQueries(
             self.states[rows], self.places[rows], (), self.coarse[rows], self.quality[rows]
         )
 
@@ -110,7 +110,7 @@ class QueryDecoder(nn.Module):
         self.mask_head = MaskHead(width, mask_channels)
         self.quality = nn.Linear(width, 1)
 
-    def forward(self, scene: SceneFeatures, seeds: Tensor) -> Queries:
+    def forward(self, scene: SceneFeatures, seeds: Tensor) -> DecodedQueries:
         """Decode queries placed on (Q,) int64 seed rows."""
         coarse = scene.coarse
         described = coarse.described[scene.parents[0][seeds]]
@@ -121,9 +121,9 @@ class QueryDecoder(nn.Module):
             early.append(self.mask_head(q, places, coarse.masks, coarse.votes.middles))
             q = layer(q, places, memory, coarse.memory_points, coarse.pool(early[-1]))
         masks = self.mask_head(q, places, coarse.masks, coarse.votes.middles)
-        return Queries(q, places, tuple(early), masks, self.quality(q)[:, 0])
+        return DecodedQueries(q, places, tuple(early), masks, self.quality(q)[:, 0])
 
-    def masks(self, scene: SceneFeatures, queries: Queries) -> Tensor:
+    def masks(self, scene: SceneFeatures, queries: DecodedQueries) -> Tensor:
         """(Q, N) mask logits over the finest voxels."""
         return self.mask_head(queries.states, queries.places, scene.masks, scene.votes.middles)
 

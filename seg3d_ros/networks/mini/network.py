@@ -19,7 +19,7 @@ from torch.nn.functional import normalize
 
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.networks.kinds import OBJECT, STRUCTURE
-from seg3d_ros.networks.mini.decoder import Queries, QueryDecoder, SceneFeatures, Votes
+from seg3d_ros.networks.mini.decoder import DecodedQueries, QueryDecoder, SceneFeatures, Votes
 from seg3d_ros.networks.mini.local_shape import (
     HEIGHT_CHANNELS,
     SHAPE_CHANNELS,
@@ -68,7 +68,7 @@ class MiniOutput:
     points: list[Tensor]
     scenes: list[SceneFeatures]
     seeds: list[Tensor]
-    queries: list[Queries]
+    queries: list[DecodedQueries]
     masks: list[Tensor]
     candidates: list[Tensor]
     readings: list[Readings]

@@ -41,7 +41,8 @@ def seeds_for_all(scene: SceneFeatures, *, count: int, least_object: float = 0.0
     if not len(allowed):
         return allowed
     middles, radii = coarse.votes.middles[allowed], coarse.votes.log_radii[allowed].exp()
-    different = settle(farthest_seeds(middles, radii, count=count * 3 // 4), middles, radii)
+    farthest = farthest_seeds(middles, radii, count=count * 3 // 4)
+    different = mean_shift_step(farthest, middles, radii)
     even = torch.linspace(0, len(middles) - 1, count // 4, device=middles.device).long()
     rows = torch.unique(torch.cat([different, even]))
     child = rows.new_empty(len(coarse.objectness))
@@ -72,7 +73,7 @@ def farthest_seeds(middles: Tensor, radii: Tensor, *, count: int) -> Tensor:
     return rows
 
 
-def settle(rows: Tensor, middles: Tensor, radii: Tensor) -> Tensor:
+def mean_shift_step(rows: Tensor, middles: Tensor, radii: Tensor) -> Tensor:
     """For each row the voxel that votes most like those that vote much like it, (Q,) int64.
 
     Farthest points are extremes by nature; this is one step of mean shift (Comaniciu and Meer,

@@ -99,7 +99,7 @@ class TwoWayTransformer(nn.Module):
         self.final_attn_token_to_image = Attention(config.width, config.decoder_heads, _COARSE)
         self.norm_final_attn = nn.LayerNorm(config.width)
 
-    def look_clicks_up(self) -> None:
+    def initialize_lookup(self) -> None:
         """Make tokens attend to the patches around their clicks, and these to the tokens."""
         for layer in self.layers:
             assert isinstance(layer, TwoWayLayer)

@@ -232,7 +232,7 @@ def _tell_positions_apart(network: PointSam) -> None:
     weights["pc_encoder.pos_embed.0.weight"] *= 6
     weights["pc_encoder.pos_embed.2.weight"] *= 2
     weights["pc_encoder.patch_embed.patch_encoder.conv1.0.weight"][:, :3] *= 5
-    network.mask_decoder.transformer.look_clicks_up()
+    network.mask_decoder.transformer.initialize_lookup()
 
 
 def _check_range(points: Tensor, what: str) -> None:

@@ -1,4 +1,4 @@
-"""Join patches into parts: across smooth and convex borders, not across creases.
+"""Join supervoxels into parts: across smooth and convex borders, not across creases.
 
 After Stein et al., "Object partitioning using local convexity" (CVPR 2014): most objects are
 convex or nearly so, and where two of them touch the surface folds inwards.
@@ -15,7 +15,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from seg3d_ros.scene import Bool, Float64, Int64
-from seg3d_ros.segmenters.geometric.supervoxels import Patches
+from seg3d_ros.segmenters.geometric.supervoxels import Supervoxels
 from seg3d_ros.segmenters.geometric.surface import Int32, Surface, square_distance
 
 CONTACT_DISTANCE = 2.0  # voxels between two voxels that touch
@@ -46,20 +46,20 @@ def find_contacts(surface: Surface, label_of: Int32) -> Contacts:
     return Contacts(first, second, count)
 
 
-def join_convex(patches: Patches, contacts: Contacts, *, tolerance: float) -> Int32:
-    """Part of each patch, (P,) int32; `tolerance` as in `is_convex`.
+def join_convex(supervoxels: Supervoxels, contacts: Contacts, *, tolerance: float) -> Int32:
+    """Part of each supervoxel, (P,) int32; `tolerance` as in `is_convex`.
 
     A border between two parts is cut when most of it is a crease, so that a few misjudged
     contacts neither tear an object nor glue two: the contacts are the weights of a multicut
     problem, solved by greedy additive edge contraction (Keuper et al., "Efficient decomposition
     of image and mesh graphs by lifted multicuts", ICCV 2015).
     """
-    together = is_convex(patches, contacts, tolerance=tolerance)
+    together = is_convex(supervoxels, contacts, tolerance=tolerance)
     weight = np.where(together, contacts.count, -CREASE_WEIGHT * contacts.count)
     # What is too bent for a normal says nothing; small pieces of it are absorbed later.
-    known = (patches.normals != 0.0).any(axis=1)
+    known = (supervoxels.normals != 0.0).any(axis=1)
     weight[~(known[contacts.first] & known[contacts.second])] = 0.0
-    return _contract(len(patches), contacts.first, contacts.second, weight)
+    return _contract(len(supervoxels), contacts.first, contacts.second, weight)
 
 
 def _contract(count: int, first: Int64, second: Int64, weight: Float64) -> Int32:
@@ -90,15 +90,15 @@ def _contract(count: int, first: Int64, second: Int64, weight: Float64) -> Int32
     return join(count, merged, np.array(parent, np.int64)[merged])
 
 
-def is_convex(patches: Patches, contacts: Contacts, *, tolerance: float) -> Bool:
+def is_convex(supervoxels: Supervoxels, contacts: Contacts, *, tolerance: float) -> Bool:
     """(E,) bool, whether each contact lies inside one object.
 
     A contact does when the surface is smooth there (its normals differ by less than `tolerance`,
-    radians) or convex, and the two patches meet along an edge rather than in a point (the sanity
-    criterion of the paper, its equation 5).
+    radians) or convex, and the two supervoxels meet along an edge rather than in a point (the
+    sanity criterion of the paper, its equation 5).
     """
-    normal_1, normal_2 = patches.normals[contacts.first], patches.normals[contacts.second]
-    step = _unit(patches.centers[contacts.first] - patches.centers[contacts.second])
+    normal_1, normal_2 = supervoxels.normals[contacts.first], supervoxels.normals[contacts.second]
+    step = _unit(supervoxels.centers[contacts.first] - supervoxels.centers[contacts.second])
     angle = np.arccos(np.clip(_dot(normal_1, normal_2), -1.0, 1.0))
     convex = _dot(normal_1 - normal_2, step) > 0.0
     along_edge = np.abs(_dot(step, _unit(np.cross(normal_1, normal_2))))

@@ -12,13 +12,13 @@ from seg3d_ros.segmenters.geometric.convexity import absorb_fragments, find_cont
 from seg3d_ros.segmenters.geometric.furniture_faces import give_faces_to_bodies
 from seg3d_ros.segmenters.geometric.orientation import orient_normals
 from seg3d_ros.segmenters.geometric.planes import Planes, find_planes
-from seg3d_ros.segmenters.geometric.supervoxels import compact, cut_patches
+from seg3d_ros.segmenters.geometric.supervoxels import compact, cut_supervoxels
 from seg3d_ros.segmenters.geometric.surface import Int32, Surface, build_surface
 from seg3d_ros.settings import check_settings, setting
 from seg3d_ros.sparse.scene_voxels import supported_voxel_size, voxelize_points
 
 MAX_PLANE_ANGLE = np.radians(30.0)  # of a voxel's normal: noise and the blur near edges
-PATCH_RADIUS = 2.0  # voxels
+SUPERVOXEL_RADIUS = 2.0  # voxels
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class GeometricSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
+class Decomposition:
     """A scene taken apart; arrays over voxels are in key order, as in `Surface`.
 
     Attributes:
@@ -62,7 +62,7 @@ class Layout:
     row_of: Int64
 
 
-def take_apart(scene: Scene, settings: GeometricSettings) -> Layout:
+def decompose(scene: Scene, settings: GeometricSettings) -> Decomposition:
     """Find planes and parts of a scene; see the modules of the single steps.
 
     All scales are in voxels. Where the points are too far apart for those of the scene, coarser
@@ -70,16 +70,16 @@ def take_apart(scene: Scene, settings: GeometricSettings) -> Layout:
     """
     size = supported_voxel_size(scene)
     if size == scene.voxel_size:
-        return take_apart_at(scene, settings, (settings.concavity,))[0]
+        return decompose_at(scene, settings, (settings.concavity,))[0]
     coarse, rows = voxelize_points(scene.points, scene.colors, size)
-    layout = take_apart_at(coarse, settings, (settings.concavity,))[0]
-    return replace(layout, row_of=layout.row_of[rows])
+    decomposition = decompose_at(coarse, settings, (settings.concavity,))[0]
+    return replace(decomposition, row_of=decomposition.row_of[rows])
 
 
-def take_apart_at(
+def decompose_at(
     scene: Scene, settings: GeometricSettings, concavities: Sequence[float]
-) -> list[Layout]:
-    """Layouts of a scene for several values of `settings.concavity`; most work is done once."""
+) -> list[Decomposition]:
+    """Decompositions for several values of `settings.concavity`; most work is done once."""
     surface = build_surface(scene)
     row_of = np.empty(len(scene), np.int64)
     row_of[surface.order] = np.arange(len(scene))
@@ -90,18 +90,18 @@ def take_apart_at(
         max_angle=MAX_PLANE_ANGLE,
     )
     normals, planes = orient_normals(surface, planes)
-    patches = cut_patches(
-        surface, normals, planes.plane_of < 0, radius=PATCH_RADIUS * scene.voxel_size
+    supervoxels = cut_supervoxels(
+        surface, normals, planes.plane_of < 0, radius=SUPERVOXEL_RADIUS * scene.voxel_size
     )
-    contacts = find_contacts(surface, patches.patch_of)
-    layouts = []
+    contacts = find_contacts(surface, supervoxels.supervoxel_of)
+    decompositions = []
     for concavity in concavities:
-        joined = join_convex(patches, contacts, tolerance=np.radians(concavity))
-        part_of = np.append(joined, np.int32(-1))[patches.patch_of]
+        joined = join_convex(supervoxels, contacts, tolerance=np.radians(concavity))
+        part_of = np.append(joined, np.int32(-1))[supervoxels.supervoxel_of]
         part_of = absorb_fragments(
             part_of, find_contacts(surface, part_of), below=settings.min_voxels
         )
         plane_of, part_of = give_faces_to_bodies(surface, planes, compact(part_of))
         rest = Planes(planes.normals, planes.offsets, planes.areas, plane_of)
-        layouts.append(Layout(surface, normals, rest, compact(part_of), row_of))
-    return layouts
+        decompositions.append(Decomposition(surface, normals, rest, compact(part_of), row_of))
+    return decompositions

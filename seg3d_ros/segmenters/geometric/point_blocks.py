@@ -72,7 +72,7 @@ class PointBlocks:
         return self.order[first + np.arange(len(first))]
 
 
-def distinct(codes: Int64) -> Int64:
+def unique_codes(codes: Int64) -> Int64:
     """Distinct values of (N,) codes, all at least 0, in any order; faster than sorting them."""
     rows = find_rows(build_index(codes), codes)
     return codes[rows == np.arange(len(codes))]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from seg3d_ros.scene import Bool, Int64, Scene
-from seg3d_ros.segmenters.geometric.decomposition import GeometricSettings, take_apart_at
+from seg3d_ros.segmenters.geometric.decomposition import GeometricSettings, decompose_at
 
 COARSE_CONCAVITIES = (8.0, 20.0, 45.0)  # degrees, see `GeometricSettings.concavity`
 FINE_CONCAVITIES = (20.0,)
@@ -31,11 +31,11 @@ def geometric_segments(scene: Scene, concavities: Sequence[float] = COARSE_CONCA
     segments = np.full((len(scene), len(concavities)), -1, np.int64)
     if not len(scene):
         return segments
-    for column, layout in enumerate(take_apart_at(scene, _SETTINGS, concavities)):
-        parts = int(layout.part_of.max(initial=-1)) + 1
-        plane_of = layout.planes.plane_of
-        segments[layout.surface.order, column] = np.where(
-            plane_of >= 0, parts + plane_of, layout.part_of
+    for column, decomposition in enumerate(decompose_at(scene, _SETTINGS, concavities)):
+        parts = int(decomposition.part_of.max(initial=-1)) + 1
+        plane_of = decomposition.planes.plane_of
+        segments[decomposition.surface.order, column] = np.where(
+            plane_of >= 0, parts + plane_of, decomposition.part_of
         )
     return segments
 

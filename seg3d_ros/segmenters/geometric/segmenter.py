@@ -1,6 +1,6 @@
 """The geometric segmenter: objects from shape alone, without weights, words or colours.
 
-Dominant planes are removed, the rest is cut into patches, and patches are joined where the
+Dominant planes are removed, the rest is cut into supervoxels, and supervoxels are joined where the
 surface between them is smooth or convex. It is the baseline that learned models are compared
 with. Gravity, the sensor's position and the order of the points play no part.
 """
@@ -13,7 +13,11 @@ import numpy as np
 
 from seg3d_ros.scene import Bool, Float32, Float64, Instances, Int64, Scene
 from seg3d_ros.segmenters.geometric.convexity import find_contacts
-from seg3d_ros.segmenters.geometric.decomposition import GeometricSettings, Layout, take_apart
+from seg3d_ros.segmenters.geometric.decomposition import (
+    Decomposition,
+    GeometricSettings,
+    decompose,
+)
 from seg3d_ros.segmenters.geometric.furniture_faces import ROOM_AREA
 from seg3d_ros.segmenters.geometric.point_blocks import PointBlocks, rows_by_label
 
@@ -47,17 +51,17 @@ class GeometricSegmenter:
         voxels that touch another object) and how compact it is (the root of its second over its
         first principal extent).
         """
-        layout = take_apart(scene, self.settings)
-        parts = _measure(layout)
+        decomposition = decompose(scene, self.settings)
+        parts = _measure(decomposition)
         scores = parts.scores()
-        kept = np.flatnonzero(_is_object(layout, parts, self.settings))
+        kept = np.flatnonzero(_is_object(decomposition, parts, self.settings))
         kept = kept[np.argsort(-scores[kept], kind="stable")][: self.settings.max_objects]
-        return Instances(_masks(layout, kept), scores[kept])
+        return Instances(_masks(decomposition, kept), scores[kept])
 
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """Measurements of the P parts of a layout.
+    """Measurements of the P parts of a decomposition.
 
     Attributes:
         sizes: (P,) voxels.
@@ -77,9 +81,9 @@ class _Parts:
         return np.cbrt(observed * separated * compact).astype(np.float32)
 
 
-def _measure(layout: Layout) -> _Parts:
-    rows = np.flatnonzero(layout.part_of >= 0)
-    own, points = layout.part_of[rows], layout.surface.points[rows]
+def _measure(decomposition: Decomposition) -> _Parts:
+    rows = np.flatnonzero(decomposition.part_of >= 0)
+    own, points = decomposition.part_of[rows], decomposition.surface.points[rows]
     sizes = np.bincount(own).astype(np.float64)
     count = len(sizes)
 
@@ -92,31 +96,31 @@ def _measure(layout: Layout) -> _Parts:
     for i, j in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)):
         covariance[:, i, j] = covariance[:, j, i] = mean(offset[:, i] * offset[:, j])
     variance = np.maximum(np.linalg.eigvalsh(covariance)[:, ::-1], 0.0)
-    contacts = find_contacts(layout.surface, layout.part_of)
+    contacts = find_contacts(decomposition.surface, decomposition.part_of)
     contact = np.bincount(contacts.first, contacts.count, minlength=count).astype(np.float64)
     contact += np.bincount(contacts.second, contacts.count, minlength=count)
     return _Parts(sizes, np.sqrt(12.0 * variance), contact)
 
 
-def _is_object(layout: Layout, parts: _Parts, settings: GeometricSettings) -> Bool:
+def _is_object(decomposition: Decomposition, parts: _Parts, settings: GeometricSettings) -> Bool:
     """Large enough, not too large, and not debris of a plane, (P,) bool."""
     good: Bool = parts.sizes >= settings.min_voxels
     good &= parts.extents[:, 0] >= settings.min_extent
     good &= parts.extents[:, 0] <= settings.max_extent
-    return good & ~_is_debris(layout, parts, settings)
+    return good & ~_is_debris(decomposition, parts, settings)
 
 
-def _is_debris(layout: Layout, parts: _Parts, settings: GeometricSettings) -> Bool:
+def _is_debris(decomposition: Decomposition, parts: _Parts, settings: GeometricSettings) -> Bool:
     """Flat parts in the continuation of a plane, and the strips along the edges of planes.
 
     The first are bits of wall behind a shelf or of floor in a gap and, near floors and walls,
     sheets that pose errors and depth steps have put beside them. A flat box is safe: its sides
     are not parallel to the plane.
     """
-    rows = np.flatnonzero(layout.part_of >= 0)
-    own, points = layout.part_of[rows], layout.surface.points[rows]
-    planes, voxel = layout.planes, layout.surface.voxel_size
-    normals, count = layout.normals[rows], len(parts.sizes)
+    rows = np.flatnonzero(decomposition.part_of >= 0)
+    own, points = decomposition.part_of[rows], decomposition.surface.points[rows]
+    planes, voxel = decomposition.planes, decomposition.surface.voxel_size
+    normals, count = decomposition.normals[rows], len(parts.sizes)
     with_normal = np.bincount(own, normals.any(axis=1), minlength=count)
     rows_of_part = rows_by_label(own, count)
     blocks = PointBlocks.of(points, _BLOCK * voxel)
@@ -137,11 +141,11 @@ def _is_debris(layout: Layout, parts: _Parts, settings: GeometricSettings) -> Bo
     return debris | ((beside > MOSTLY) & (parts.extents[:, 1] < STRIP_WIDTH * voxel))
 
 
-def _masks(layout: Layout, kept: Int64) -> Bool:
+def _masks(decomposition: Decomposition, kept: Int64) -> Bool:
     """(M, N) masks in the order of the scene's points."""
-    instance = np.full(layout.part_of.max(initial=-1) + 2, -1, np.int64)
+    instance = np.full(decomposition.part_of.max(initial=-1) + 2, -1, np.int64)
     instance[kept] = np.arange(len(kept))
-    instance_of = instance[layout.part_of][layout.row_of]
+    instance_of = instance[decomposition.part_of][decomposition.row_of]
     rows = np.flatnonzero(instance_of >= 0)
     masks = np.zeros((len(kept), len(instance_of)), np.bool_)
     masks[instance_of[rows], rows] = True

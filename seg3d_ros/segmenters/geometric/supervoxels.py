@@ -1,9 +1,8 @@
 """Supervoxels: small smooth patches of surface, the units that convexity is judged on.
 
-A voxel's normal is noisy and blurred at edges; the mean over a patch of about 4x4 voxels is
-neither. Patches follow the supervoxels of Papon et al., "Voxel cloud connectivity segmentation"
-(CVPR 2013): local k-means in position and normal, where a voxel may only join the patch of a
-neighbour.
+A voxel's normal is noisy and blurred at edges; the mean over a supervoxel of about 4x4 voxels is
+neither. After Papon et al., "Voxel cloud connectivity segmentation" (CVPR 2013): local k-means in
+position and normal, where a voxel may only join the supervoxel of a neighbour.
 """
 
 from __future__ import annotations
@@ -17,22 +16,22 @@ from seg3d_ros.scene import Bool, Float64
 from seg3d_ros.segmenters.geometric.surface import Int32, Surface, dot, square_distance
 
 ROUNDS = 4
-STEP = 1.75  # voxels to a voxel whose patch one may join
-NORMAL_WEIGHT = 2.0  # a right angle weighs like this many patch radii, squared
+STEP = 1.75  # voxels to a voxel whose supervoxel one may join
+NORMAL_WEIGHT = 2.0  # a right angle weighs like this many supervoxel radii, squared
 
 
 @dataclass(frozen=True, eq=False)
-class Patches:
+class Supervoxels:
     """A cover of the voxels that are on no plane.
 
     Attributes:
-        patch_of: (N,) int32 patch of each voxel, -1 on planes.
+        supervoxel_of: (N,) int32 supervoxel of each voxel, -1 on planes.
         sizes: (P,) number of voxels.
         centers: (P, 3) float64, metres, in the frame of `Surface.points`.
         normals: (P, 3) float64 unit means of the voxels' normals; zero where they cancel out.
     """
 
-    patch_of: Int32
+    supervoxel_of: Int32
     sizes: Int32
     centers: Float64
     normals: Float64
@@ -41,26 +40,30 @@ class Patches:
         return len(self.sizes)
 
 
-def cut_patches(surface: Surface, normals: Float64, free: Bool, *, radius: float) -> Patches:
-    """Cut the `free` voxels into connected patches of about `radius` metres.
+def cut_supervoxels(
+    surface: Surface, normals: Float64, free: Bool, *, radius: float
+) -> Supervoxels:
+    """Cut the `free` voxels into connected supervoxels of about `radius` metres.
 
     Args:
         surface: voxels and neighbours.
         normals: (N, 3) float64 with signs.
         free: (N,) bool, voxels to cover.
-        radius: half the edge of a patch, metres.
+        radius: half the edge of a supervoxel, metres.
     """
     label = np.where(free, _seed_cells(surface, normals, radius), -1).astype(np.int32)
     label = compact(label)
     for _ in range(ROUNDS):
-        patches = _measure(surface, normals, label)
-        label = _reassign(surface, normals, label, patches.centers, patches.normals, radius)
+        supervoxels = _measure(surface, normals, label)
+        label = _reassign(
+            surface, normals, label, supervoxels.centers, supervoxels.normals, radius
+        )
     label = _split(surface, label)
     return _measure(surface, normals, compact(label))
 
 
 def _seed_cells(surface: Surface, normals: Float64, radius: float) -> Int32:
-    """One start patch for each coarse cell and each of the six main directions in it."""
+    """One start supervoxel for each coarse cell and each of the six main directions in it."""
     cell = np.floor(surface.points / (2.0 * radius)).astype(np.int64)
     axis = np.argmax(np.abs(normals), axis=1)
     side = 2 * axis + (normals[np.arange(len(normals)), axis] < 0.0)
@@ -79,7 +82,7 @@ def compact(label: Int32) -> Int32:
     return renumbered[label]
 
 
-def _measure(surface: Surface, normals: Float64, label: Int32) -> Patches:
+def _measure(surface: Surface, normals: Float64, label: Int32) -> Supervoxels:
     rows = np.flatnonzero(label >= 0)
     own = label[rows]
     sizes = np.bincount(own)
@@ -91,12 +94,12 @@ def _measure(surface: Surface, normals: Float64, label: Int32) -> Patches:
     center, normal = mean(surface.points), mean(normals)
     length = np.linalg.norm(normal, axis=1, keepdims=True)
     unit = np.where(length > 0.2, normal / np.maximum(length, 1e-12), 0.0)
-    return Patches(label, sizes.astype(np.int32), center, unit)
+    return Supervoxels(label, sizes.astype(np.int32), center, unit)
 
 
 @numba.njit(nogil=True, cache=True)
 def _reassign(surface, normals, label, centers, directions, radius):  # type: ignore[no-untyped-def]
-    """Each voxel takes the nearest of the patches that it or its close neighbours are in."""
+    """Each voxel takes the nearest of the supervoxels that it or its close neighbours are in."""
     result = label.copy()
     reach = (STEP * surface.voxel_size) ** 2
     scale = 1.0 / (radius * radius)
@@ -120,11 +123,11 @@ def _reassign(surface, normals, label, centers, directions, radius):  # type: ig
 
 
 @numba.njit(inline="always", cache=True)
-def _cost(points, normals, i, centers, directions, patch, scale):  # type: ignore[no-untyped-def]
-    x = points[i, 0] - centers[patch, 0]
-    y = points[i, 1] - centers[patch, 1]
-    z = points[i, 2] - centers[patch, 2]
-    along = dot(normals, i, directions, patch)
+def _cost(points, normals, i, centers, directions, supervoxel, scale):  # type: ignore[no-untyped-def]
+    x = points[i, 0] - centers[supervoxel, 0]
+    y = points[i, 1] - centers[supervoxel, 1]
+    z = points[i, 2] - centers[supervoxel, 2]
+    along = dot(normals, i, directions, supervoxel)
     return (x * x + y * y + z * z) * scale + NORMAL_WEIGHT * (1.0 - along)
 
 

@@ -1,8 +1,8 @@
 """Post-processing of a mask network's queries to instances; shared by all learned segmenters.
 
-`propose` scores the queries on the device and brings the masks worth a look to the CPU; `finish`
-takes masks apart, drops duplicates and ranks the rest. Between the two, proposals of several
-views or blocks of a scene may be pooled.
+`propose` scores the queries on the device and brings the masks worth a look to the CPU;
+`filter_instances` splits masks, drops duplicates and ranks the rest. Between the two, proposals of
+several views or blocks of a scene may be pooled.
 """
 
 from __future__ import annotations
@@ -118,7 +118,9 @@ def propose(queries: Queries, scored: QueryScores, settings: PostprocessSettings
     )
 
 
-def finish(proposals: Instances, scene: Scene, settings: PostprocessSettings) -> Instances:
+def filter_instances(
+    proposals: Instances, scene: Scene, settings: PostprocessSettings
+) -> Instances:
     """Take disconnected masks apart, drop small parts and duplicates, keep the best.
 
     Args:
@@ -134,9 +136,9 @@ def finish(proposals: Instances, scene: Scene, settings: PostprocessSettings) ->
     if settings.split_gap:
         proposals = split_parts(proposals, scene.element_ids, cell=max(1, cell), min_points=least)
     else:
-        proposals = take(proposals, np.flatnonzero(proposals.masks.sum(axis=1) >= least))
-    best = distinct(proposals.masks, proposals.scores, iou=settings.nms_iou)
-    return take(proposals, best[: settings.max_instances])
+        proposals = select(proposals, np.flatnonzero(proposals.masks.sum(axis=1) >= least))
+    best = mask_nms(proposals.masks, proposals.scores, iou=settings.nms_iou)
+    return select(proposals, best[: settings.max_instances])
 
 
 class BlockwiseSegmenter(ABC):
@@ -178,14 +180,14 @@ class BlockwiseSegmenter(ABC):
             )
 
         proposals, self._limit = segment_blocks(scene.points, segment, limit=self._limit)
-        return finish(proposals, scene, self._postprocess)
+        return filter_instances(proposals, scene, self._postprocess)
 
     @abstractmethod
     def _propose(self, scene: Scene, rows: Int64) -> Instances:
         """Proposals for the points in these rows, masks over them; memory may run out."""
 
 
-def take(instances: Instances, rows: Int64) -> Instances:
+def select(instances: Instances, rows: Int64) -> Instances:
     """Those of the instances, in this order."""
     embeddings = instances.embeddings
     return Instances(
@@ -214,7 +216,7 @@ def best_overlaps(masks: Bool) -> Float32:
     return np.asarray(iou.max(axis=1, initial=0), np.float32)
 
 
-def distinct(masks: Bool, scores: Float32, *, iou: float) -> Int64:
+def mask_nms(masks: Bool, scores: Float32, *, iou: float) -> Int64:
     """Non-maximum suppression of (M, N) masks; rows that are kept, best score first.
 
     A mask is dropped when it overlaps a kept one of higher score by more than `iou`; the earlier

@@ -10,7 +10,11 @@ import numba
 import numpy as np
 
 from seg3d_ros.scene import Bool, Float32, Int64, Scene
-from seg3d_ros.segmenters.geometric.decomposition import GeometricSettings, Layout, take_apart
+from seg3d_ros.segmenters.geometric.decomposition import (
+    Decomposition,
+    GeometricSettings,
+    decompose,
+)
 from seg3d_ros.segmenters.geometric.surface import dot, square_distance
 from seg3d_ros.segmenters.prompts.clicks import check_clicks, clicked_voxels
 from seg3d_ros.segmenters.segmenter import PromptResult
@@ -22,10 +26,10 @@ BEND_COST = 4.0  # a step around a right angle is as long as 1 + this many strai
 class GeometricPrompt:
     """Finds the smooth or convex region under the clicks.
 
-    The layout of the last scene is kept as long as the scene itself, so that a second click into
-    the same snapshot costs next to nothing.
+    The decomposition of the last scene is kept as long as the scene itself, so that a second click
+    into the same snapshot costs next to nothing.
 
-    Threads: `segment_at` may be called from any thread; one lock guards the kept layout and
+    Threads: `segment_at` may be called from any thread; one lock guards the kept decomposition and
     makes a second caller wait for the first.
     """
 
@@ -34,7 +38,7 @@ class GeometricPrompt:
     def __init__(self, settings: GeometricSettings | None = None) -> None:
         self.settings = settings or GeometricSettings()
         self._lock = threading.Lock()
-        self._layouts: weakref.WeakKeyDictionary[Scene, Layout] = weakref.WeakKeyDictionary()
+        self._kept: weakref.WeakKeyDictionary[Scene, Decomposition] = weakref.WeakKeyDictionary()
 
     def segment_at(self, scene: Scene, points: Float32, foreground: Bool) -> PromptResult:
         """The parts under the foreground clicks, less what is nearer to a background click.
@@ -45,35 +49,37 @@ class GeometricPrompt:
         check_clicks(points, foreground)
         rows = clicked_voxels(scene, points, foreground)
         seeds, excluded = rows[foreground], rows[~foreground & (rows >= 0)]
-        layout = self._take_apart(scene)
-        region = _region(layout, layout.row_of[seeds], layout.row_of[excluded])
-        return PromptResult(region[layout.row_of])
+        decomposition = self._decompose(scene)
+        region = _region(
+            decomposition, decomposition.row_of[seeds], decomposition.row_of[excluded]
+        )
+        return PromptResult(region[decomposition.row_of])
 
-    def _take_apart(self, scene: Scene) -> Layout:
+    def _decompose(self, scene: Scene) -> Decomposition:
         with self._lock:
-            layout = self._layouts.get(scene)
-            if layout is None:
-                layout = take_apart(scene, self.settings)
-                self._layouts.clear()  # one scene is enough
-                self._layouts[scene] = layout
-            return layout
+            decomposition = self._kept.get(scene)
+            if decomposition is None:
+                decomposition = decompose(scene, self.settings)
+                self._kept.clear()  # one scene is enough
+                self._kept[scene] = decomposition
+            return decomposition
 
 
-def _region(layout: Layout, seeds: Int64, excluded: Int64) -> Bool:
+def _region(decomposition: Decomposition, seeds: Int64, excluded: Int64) -> Bool:
     """Voxels of the parts and planes under the seeds, (N,) bool in key order."""
-    part_of, plane_of = layout.part_of, layout.planes.plane_of
+    part_of, plane_of = decomposition.part_of, decomposition.planes.plane_of
     region: Bool = np.isin(part_of, part_of[seeds][part_of[seeds] >= 0])
     region |= np.isin(plane_of, plane_of[seeds][plane_of[seeds] >= 0])
     in_reach = np.zeros(len(region), np.bool_)
-    for center in layout.surface.points[seeds]:
-        offset = layout.surface.points - center
+    for center in decomposition.surface.points[seeds]:
+        offset = decomposition.surface.points - center
         in_reach |= np.einsum("ij,ij->i", offset, offset) <= REACH_M**2
     region &= in_reach
     excluded = excluded[region[excluded]]
     if not len(excluded):
         return region
-    surface = layout.surface
-    won: Bool = _share_out(surface, layout.normals, region, seeds, excluded)
+    surface = decomposition.surface
+    won: Bool = _share_out(surface, decomposition.normals, region, seeds, excluded)
     return won
 
 

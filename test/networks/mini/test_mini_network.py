@@ -9,7 +9,12 @@ import torch
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.networks.mini.decoder import MaskHead
 from seg3d_ros.networks.mini.network import Mini
-from seg3d_ros.networks.mini.seeds import farthest_seeds, seeds_for_all, seeds_on_instances, settle
+from seg3d_ros.networks.mini.seeds import (
+    farthest_seeds,
+    mean_shift_step,
+    seeds_for_all,
+    seeds_on_instances,
+)
 
 ROOM = 1.6  # metres
 
@@ -180,4 +185,4 @@ def test_farthest_seeds_reach_every_object_however_small():
 def test_seeds_settle_among_votes_like_theirs():
     middles = torch.tensor([[0.0, 0, 0], [0.1, 0, 0], [0.12, 0, 0], [0.14, 0, 0], [5, 0, 0]])
     radii = torch.full((5,), 0.3)
-    assert settle(torch.tensor([0, 4]), middles, radii).tolist() == [1, 4]
+    assert mean_shift_step(torch.tensor([0, 4]), middles, radii).tolist() == [1, 4]

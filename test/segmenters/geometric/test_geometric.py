@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seg3d_ros.scene import Scene
-from seg3d_ros.segmenters.geometric.decomposition import GeometricSettings, take_apart
+from seg3d_ros.segmenters.geometric.decomposition import GeometricSettings, decompose
 from seg3d_ros.segmenters.geometric.segmenter import GeometricSegmenter
 from seg3d_ros.sparse.scene_voxels import voxelize_points
 from seg3d_ros.sparse.voxel_keys import pack_keys
@@ -161,6 +161,6 @@ def test_points_farther_apart_than_the_voxels_are_segmented_at_their_own_spacing
 
 
 def test_a_dense_scene_keeps_its_voxels(room, segmenter):
-    layout = take_apart(room[0], segmenter.settings)
-    assert layout.surface.voxel_size == room[0].voxel_size
-    np.testing.assert_array_equal(layout.surface.order[layout.row_of], np.arange(len(room[0])))
+    parts = decompose(room[0], segmenter.settings)
+    assert parts.surface.voxel_size == room[0].voxel_size
+    np.testing.assert_array_equal(parts.surface.order[parts.row_of], np.arange(len(room[0])))

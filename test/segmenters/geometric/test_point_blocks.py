@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from seg3d_ros.segmenters.geometric import furniture_faces as faces
 from seg3d_ros.segmenters.geometric import segmenter as geometric
-from seg3d_ros.segmenters.geometric.decomposition import GeometricSettings, take_apart
+from seg3d_ros.segmenters.geometric.decomposition import GeometricSettings, decompose
 from seg3d_ros.segmenters.geometric.plane_fronts import (
     BEFORE_PLANE_M,
     FOOTPRINT_CELL,
@@ -15,7 +15,7 @@ from seg3d_ros.segmenters.geometric.plane_fronts import (
     PARALLEL,
     plane_fronts,
 )
-from seg3d_ros.segmenters.geometric.point_blocks import PointBlocks, distinct, rows_by_label
+from seg3d_ros.segmenters.geometric.point_blocks import PointBlocks, rows_by_label, unique_codes
 
 
 @settings(deadline=None, max_examples=40)
@@ -43,18 +43,18 @@ def test_rows_by_label_are_those_of_each_label():
 
 def test_distinct_codes_are_each_there_once():
     codes = np.random.default_rng(0).integers(0, 2**62, 400)[np.arange(2000) % 400]
-    np.testing.assert_array_equal(np.sort(distinct(codes)), np.unique(codes))
-    assert distinct(codes[:0]).size == 0
+    np.testing.assert_array_equal(np.sort(unique_codes(codes)), np.unique(codes))
+    assert unique_codes(codes[:0]).size == 0
 
 
 @pytest.fixture(scope="module", params=["upright", "tilted"])
-def layout(request, builder, furnished):
+def decomposed(request, builder, furnished):
     turn = np.linalg.qr(np.array([[2.0, 0.4, 0.3], [0.5, 2.0, 0.6], [0.2, 0.7, 2.0]]))[0]
     turn *= np.sign(np.linalg.det(turn))
     scene, _ = furnished(builder(noise=0.004)).build(
         np.eye(3) if request.param == "upright" else turn
     )
-    return take_apart(scene, GeometricSettings())
+    return decompose(scene, GeometricSettings())
 
 
 def slow_front(surface, planes, p):
@@ -76,18 +76,20 @@ def slow_front(surface, planes, p):
     return float(np.sign(over).sum() / max(len(over), FRONT_VOXELS))
 
 
-def test_fronts_of_planes_are_those_of_a_look_at_every_point(layout):
-    expected = [slow_front(layout.surface, layout.planes, p) for p in range(len(layout.planes))]
+def test_fronts_of_planes_are_those_of_a_look_at_every_point(decomposed):
+    expected = [
+        slow_front(decomposed.surface, decomposed.planes, p) for p in range(len(decomposed.planes))
+    ]
     assert len(expected) > 4 and np.abs(expected).max() > 0.5
-    np.testing.assert_array_equal(plane_fronts(layout.surface, layout.planes), expected)
+    np.testing.assert_array_equal(plane_fronts(decomposed.surface, decomposed.planes), expected)
 
 
-def slow_debris(layout, parts, options):
+def slow_debris(decomposed, parts, options):
     """Parts that are debris of a plane, with a look at every point for each plane."""
-    rows = np.flatnonzero(layout.part_of >= 0)
-    own, points = layout.part_of[rows], layout.surface.points[rows]
-    planes, normals = layout.planes, layout.normals[rows]
-    thin = geometric.RELIEF * options.plane_thickness * layout.surface.voxel_size
+    rows = np.flatnonzero(decomposed.part_of >= 0)
+    own, points = decomposed.part_of[rows], decomposed.surface.points[rows]
+    planes, normals = decomposed.planes, decomposed.normals[rows]
+    thin = geometric.RELIEF * options.plane_thickness * decomposed.surface.voxel_size
     relief = np.full(len(planes), thin)
     relief[planes.areas >= faces.ROOM_AREA] = max(geometric.ROOM_RELIEF_M, thin)
     debris, beside = np.zeros(len(parts.sizes), bool), np.zeros(len(rows), bool)
@@ -100,19 +102,19 @@ def slow_debris(layout, parts, options):
             flat = cosine > geometric.PARALLEL * normals[mine].any(axis=1).sum()
             debris[part] |= flat and (distance[mine] < relief[p]).mean() > geometric.MOSTLY
     share = np.array([beside[own == part].mean() for part in range(len(debris))])
-    narrow = parts.extents[:, 1] < geometric.STRIP_WIDTH * layout.surface.voxel_size
+    narrow = parts.extents[:, 1] < geometric.STRIP_WIDTH * decomposed.surface.voxel_size
     return debris | ((share > geometric.MOSTLY) & narrow)
 
 
-def test_debris_is_that_of_a_look_at_every_point(layout):
-    parts, options = geometric._measure(layout), GeometricSettings()
-    expected = slow_debris(layout, parts, options)
+def test_debris_is_that_of_a_look_at_every_point(decomposed):
+    parts, options = geometric._measure(decomposed), GeometricSettings()
+    expected = slow_debris(decomposed, parts, options)
     assert 0 < expected.sum() < len(expected)
-    np.testing.assert_array_equal(geometric._is_debris(layout, parts, options), expected)
+    np.testing.assert_array_equal(geometric._is_debris(decomposed, parts, options), expected)
 
 
-def test_bodies_behind_planes_are_those_of_a_look_at_every_point(layout):
-    surface, planes, label = layout.surface, layout.planes, layout.part_of
+def test_bodies_behind_planes_are_those_of_a_look_at_every_point(decomposed):
+    surface, planes, label = decomposed.surface, decomposed.planes, decomposed.part_of
     total = int(label.max()) + 1
     found = faces._lie_behind(surface, planes, label, total)
     for p in range(len(planes)):

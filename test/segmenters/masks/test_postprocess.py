@@ -13,13 +13,13 @@ from seg3d_ros.segmenters.masks.mask_matrix import intersections
 from seg3d_ros.segmenters.masks.postprocess import (
     OBJECT_COLUMN,
     Queries,
-    distinct,
-    finish,
+    filter_instances,
     looks_inverted,
+    mask_nms,
     propose,
     score_queries,
+    select,
     split_parts,
-    take,
 )
 from seg3d_ros.segmenters.settings import PostprocessSettings
 from seg3d_ros.sparse.voxel_keys import pack_keys
@@ -99,14 +99,14 @@ def test_of_duplicates_the_best_is_kept():
     masks = rows("####....", "###.....", "....####", "..##....", "....###.")
     scores = np.array([0.5, 0.9, 0.8, 0.7, 0.8], np.float32)
     # 0 and 4 repeat 1 and 2 (3 of 4 points), 3 shares a quarter with 1.
-    assert distinct(masks, scores, iou=0.6).tolist() == [1, 2, 3]
-    assert distinct(masks, scores, iou=0.8).tolist() == [1, 2, 4, 3, 0]
+    assert mask_nms(masks, scores, iou=0.6).tolist() == [1, 2, 3]
+    assert mask_nms(masks, scores, iou=0.8).tolist() == [1, 2, 4, 3, 0]
 
 
 def test_a_mask_that_only_a_dropped_one_repeats_stays():
     masks = rows("####......", ".####.....", "..####....")
     scores = np.array([0.9, 0.8, 0.7], np.float32)  # neighbours: 3/5, ends: 2/6
-    assert distinct(masks, scores, iou=0.5).tolist() == [0, 2]
+    assert mask_nms(masks, scores, iou=0.5).tolist() == [0, 2]
 
 
 def one_after_the_other(masks, scores, iou):
@@ -125,7 +125,7 @@ def test_suppression_all_at_once_is_that_one_after_the_other(seed, count, iou):
     rng = np.random.default_rng(seed)
     masks = rng.random((count, 9)) < rng.random((count, 1))
     scores = rng.integers(0, 4, count).astype(np.float32) / 4  # many are equal
-    assert distinct(masks, scores, iou=iou).tolist() == one_after_the_other(masks, scores, iou)
+    assert mask_nms(masks, scores, iou=iou).tolist() == one_after_the_other(masks, scores, iou)
 
 
 @given(seed=st.integers(0, 10**6), count=st.integers(0, 6))
@@ -209,15 +209,15 @@ def test_finish_splits_before_it_drops_duplicates_and_ranks():
         np.array([0.5, 0.9, 0.95, 0.1], np.float32),
     )
     settings = PostprocessSettings(min_mask_points=2, split_gap=1.0, max_instances=2)
-    done = finish(found, scene, settings)
+    done = filter_instances(found, scene, settings)
     assert done.masks.tolist() == rows("....####.", "####.....").tolist()
     np.testing.assert_allclose(done.scores, [0.9, 0.5])
-    whole = finish(found, scene, PostprocessSettings(min_mask_points=2, split_gap=0))
+    whole = filter_instances(found, scene, PostprocessSettings(min_mask_points=2, split_gap=0))
     assert whole.masks.tolist() == rows("....####.", "########.", "####....#").tolist()
 
 
 def test_nothing_comes_of_nothing():
     scene = Scene(np.zeros((2, 3), np.float32), np.zeros((2, 3), np.float32), np.arange(2), 0.1)
     empty = Instances(np.zeros((0, 2), bool), np.zeros(0, np.float32))
-    assert finish(empty, scene, PostprocessSettings()).masks.shape == (0, 2)
-    assert take(empty, np.zeros(0, np.int64)).masks.shape == (0, 2)
+    assert filter_instances(empty, scene, PostprocessSettings()).masks.shape == (0, 2)
+    assert select(empty, np.zeros(0, np.int64)).masks.shape == (0, 2)

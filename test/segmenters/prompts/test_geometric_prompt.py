@@ -110,17 +110,17 @@ def test_bad_clicks(prompt, room, points, foreground, message):
 def test_a_scene_is_taken_apart_once_and_let_go(builder, monkeypatch):
     scene, _ = builder().rectangle((0, 0, 0), (1, 0, 0), (0, 1, 0)).build()
     calls = []
-    take_apart = geometric_prompt.take_apart
+    decompose = geometric_prompt.decompose
 
     def counted(*args):
         calls.append(args[0].stamp_ns)
-        return take_apart(*args)
+        return decompose(*args)
 
-    monkeypatch.setattr(geometric_prompt, "take_apart", counted)
+    monkeypatch.setattr(geometric_prompt, "decompose", counted)
     prompt = GeometricPrompt()
     click(prompt, scene, (0.5, 0.5, 0))
     click(prompt, scene, (0.2, 0.5, 0))
     assert len(calls) == 1
     del scene
     gc.collect()
-    assert len(prompt._layouts) == 0
+    assert len(prompt._kept) == 0
