@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files and folders that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import fcntl
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,9 +34,40 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield temporary
         os.fsync(descriptor)
         temporary.replace(target)
-        _sync_folder(target.parent)
+        _sync(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def replacing_folder(path: str | Path) -> Iterator[Path]:
+    """Give a temporary folder beside `path`, which takes its place if the block succeeds.
+
+    An older folder of that name goes. The temporary one is hidden, its files are on the disk
+    before it gets the name, and folders of killed writers go with the next one of the same name.
+
+    Raises:
+        OSError: the folder cannot be made or written, or the disk is full.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(target)
+    temporary = target.with_name(_prefix(target) + secrets.token_hex(_TOKEN_BYTES))
+    temporary.mkdir()
+    descriptor = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        yield temporary
+        for file in temporary.rglob("*"):
+            _sync(file)
+        if target.exists():
+            shutil.rmtree(target)
+        temporary.replace(target)
+        _sync(target.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
         os.close(descriptor)
 
 
@@ -52,13 +84,17 @@ def _create_beside(target: Path) -> tuple[Path, int]:
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Remove the temporary files of writers that were killed."""
+    """Remove the temporary files and folders of writers that were killed."""
     ours = re.compile(re.escape(_prefix(target)) + f"[0-9a-f]{{{2 * _TOKEN_BYTES}}}")
+    leftovers: list[Path] = []
     with contextlib.suppress(OSError), os.scandir(target.parent) as entries:
-        leftovers = [Path(e) for e in entries if ours.fullmatch(e.name) and e.is_file()]
-        for leftover in leftovers:
-            with contextlib.suppress(OSError), leftover.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its writer lives
+        leftovers = [Path(e) for e in entries if ours.fullmatch(e.name) and not e.is_symlink()]
+    for leftover in leftovers:
+        with contextlib.suppress(OSError), _opened(leftover) as descriptor:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its writer lives
+            if leftover.is_dir():
+                shutil.rmtree(leftover)
+            else:
                 leftover.unlink()
 
 
@@ -68,11 +104,16 @@ def _prefix(target: Path) -> str:
     return f".{os.fsdecode(name)}."
 
 
-def _sync_folder(folder: Path) -> None:
-    """Let the new name outlast a power cut, where the file system can."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _sync(path: Path) -> None:
+    """Let a file, or the new name in a folder, outlast a power cut, where the file system can."""
+    with contextlib.suppress(OSError), _opened(path) as descriptor:
+        os.fsync(descriptor)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from seg3d_ros.files import replacing
+from seg3d_ros.files import replacing, replacing_folder
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -62,3 +62,32 @@ def test_what_a_killed_writer_left_is_removed_and_a_living_one_is_not_disturbed(
         assert path.read_text() == "second"
     assert path.read_text() == "first"
     assert set(tmp_path.iterdir()) == {path, other}
+
+
+def test_a_folder_appears_when_it_is_complete(tmp_path):
+    path = tmp_path / "new" / "scene"
+    for text in ("old", "new"):
+        with replacing_folder(path) as temporary:
+            (temporary / "a").write_text(text)
+            assert not path.exists() or (path / "a").read_text() == "old"
+        assert (path / "a").read_text() == text
+    with pytest.raises(RuntimeError), replacing_folder(path) as temporary:
+        (temporary / "b").write_text("half")
+        raise RuntimeError
+    assert [file.name for file in path.iterdir()] == ["a"]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_folders_of_killed_writers_go_and_those_of_living_ones_stay(tmp_path):
+    code = (
+        "import os, sys; from seg3d_ros.files import replacing_folder\n"
+        "with replacing_folder(sys.argv[1]) as t:\n"
+        "    (t / 'a').write_text('half'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "scene")])
+    assert len(list(tmp_path.iterdir())) == 1
+    with replacing_folder(tmp_path / "scene") as first, replacing_folder(tmp_path / "scene"):
+        assert first.is_dir()
+        assert list(tmp_path.iterdir()).count(first) == 1
+        assert len(list(tmp_path.iterdir())) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["scene"]

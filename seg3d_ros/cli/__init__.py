@@ -11,6 +11,7 @@ from seg3d_ros.cli.click_object import click_object
 from seg3d_ros.cli.doctor import doctor
 from seg3d_ros.cli.evaluate import evaluate
 from seg3d_ros.cli.models import download, models
+from seg3d_ros.cli.preprocess import preprocess
 from seg3d_ros.cli.replay import replay
 from seg3d_ros.cli.segment import segment
 from seg3d_ros.cli.synthesize import synthesize
@@ -31,6 +32,7 @@ for command in (
     models,
     download,
     synthesize,
+    preprocess,
     train,
     evaluate,
     doctor,

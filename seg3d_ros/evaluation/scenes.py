@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seg3d_ros.datasets.scannet_classes import SCANNET20_IDS, scannet200_ids, scannet200_table
 from seg3d_ros.errors import InputError
 from seg3d_ros.recordings.scene_file import PointCloud, voxelize_cloud
 from seg3d_ros.scene import Int64, Scene
@@ -22,8 +20,6 @@ if TYPE_CHECKING:  # it imports torch
 
 VOXEL_SIZE = 0.02  # metres
 _SCANNET_STUFF = ("wall", "floor")  # of which the benchmarks know no instances
-# Label ids of the classes of scannet20: those of NYU40.
-_SCANNET20_IDS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 24, 28, 33, 34, 36, 39)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,11 +87,11 @@ def load_classes(root: Path, label_set: LabelSet, *, objects_only: bool = False)
     ids: tuple[int, ...] = tuple(range(len(names)))
     groups: dict[str, frozenset[str]] = {}
     if label_set == "scannet20":
-        ids = _SCANNET20_IDS
+        ids = SCANNET20_IDS
     if label_set == "scannet200":
-        ids = tuple(int(row["id"]) for row in _scannet200())
+        ids = scannet200_ids()
         groups = {
-            group: frozenset(row["name"] for row in _scannet200() if row["group"] == group)
+            group: frozenset(row["name"] for row in scannet200_table() if row["group"] == group)
             for group in ("head", "common", "tail")
         }
     unseen = _unseen_names(root / "dataset.json")
@@ -133,15 +129,3 @@ def _unseen_names(path: Path) -> frozenset[str]:
         return frozenset(json.loads(path.read_text(encoding="utf-8")).get("unseen_names", ()))
     except (ValueError, AttributeError, TypeError) as error:
         raise InputError(f"{path} is no description of a data set ({error})") from error
-
-
-@cache
-def _scannet200() -> tuple[Mapping[str, str], ...]:
-    """Rows of id, name and group.
-
-    D. Rozenberszki et al., "Language-Grounded Indoor 3D Semantic Segmentation in the Wild", ECCV
-    2022.
-    """
-    table = resources.files("seg3d_ros.evaluation") / "scannet200.tsv"
-    with table.open(encoding="utf-8") as file:
-        return tuple(csv.DictReader(file, delimiter="\t"))
