@@ -37,7 +37,7 @@ def run_tasks(
         OSError: there is no storage left; every other task would fail as well.
     """
     waiting = deque(tasks)
-    with _one_thread_each():
+    with one_thread_each():
         while waiting:
             suspects = yield from _run_until_break(function, waiting, workers)
             for task in suspects:
@@ -54,7 +54,7 @@ def _run_until_break(
     No more tasks are submitted than can run, so that there are few of them.
     """
     context = multiprocessing.get_context("spawn")  # threads of libraries do not survive a fork
-    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker)
+    pool = ProcessPoolExecutor(workers, context, initializer=start_worker)
     running: dict[Future[str | None], Task] = {}
     try:
         while waiting or running:
@@ -83,13 +83,13 @@ def _call(function: Callable[[Task], None], task: Task) -> str | None:
     return None
 
 
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the work
+def start_worker() -> None:
+    """Leave Ctrl-C to the parent, and end with it: a pool's processes would wait for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """End this process with its parent; otherwise it would wait for work for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -97,8 +97,8 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Environment in which processes that are started compute with one thread."""
+def one_thread_each() -> Iterator[None]:
+    """Make processes that are started meanwhile compute with one thread: there are several."""
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seg3d_ros.datasets.scene_arrays import SceneArrays
-from seg3d_ros.scene import Float32, Float64, Int64
+from seg3d_ros.scene import Bool, Float32, Float64, Int64
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 
 
@@ -51,10 +51,8 @@ def cut_chunks(scene: SceneArrays, settings: ChunkSettings) -> Iterator[SceneArr
 def _starts(extent: float, settings: ChunkSettings) -> Float64:
     """Lower edges of squares that cover 0 to `extent`; at least one."""
     count = max(int(np.ceil((extent - settings.size) / settings.stride)), 0) + 1
-    return np.arange(count) * settings.stride
+    return np.arange(count, dtype=np.float64) * settings.stride
 
 
-def _within(
-    values: Float32, low: float, size: float
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _within(values: Float32, low: float, size: float) -> Bool:
     return (values >= low) & (values <= low + size)

@@ -14,12 +14,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
-import shutil
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,16 +24,16 @@ import numpy as np
 from tqdm import tqdm
 
 from seg3d_ros.errors import InputError
-from seg3d_ros.files import replacing
+from seg3d_ros.files import replacing, replacing_folder
 from seg3d_ros.recordings.recording import to_frame
 from seg3d_ros.recordings.tum_writer import write_tum
 from seg3d_ros.synthesis.fusion import NONE, FusedScene, LabelledMap
 from seg3d_ros.synthesis.room import Room
 from seg3d_ros.synthesis.scan import Scan
+from seg3d_ros.worker_pool import one_thread_each, start_worker
 
 FORMAT = 2  # 1: rooms to train with were as neat as those to validate with
 MIN_VOXELS = 20  # smaller instances are nobody's to recognise
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class RoomMaker(Protocol):
@@ -81,7 +77,7 @@ class DatasetWriter:
         bar = tqdm(total=rooms, initial=rooms - len(missing), desc=split, unit="room")
         context = multiprocessing.get_context("spawn")  # ray casters do not survive a fork
         pool = ProcessPoolExecutor(workers, context, initializer=_adopt, initargs=(self,))
-        with bar, _one_thread_each(), pool:
+        with bar, one_thread_each(), pool:
             jobs = [pool.submit(_write_room, split, number) for number in missing]
             try:
                 for job in as_completed(jobs):
@@ -99,9 +95,9 @@ class DatasetWriter:
             labelled_map.add(to_frame(recorded), instances)
         labelled = labelled_map.to_scene(min_voxels=MIN_VOXELS)
         if self.recordings:
-            with _complete_folder(self._recording(split, number)) as folder:
+            with replacing_folder(self._recording(split, number)) as folder:
                 write_tum(folder, scan.frames)
-        with _complete_folder(self._scene(split, number)) as folder:
+        with replacing_folder(self._scene(split, number)) as folder:
             for name, array in self._arrays(labelled, scan.names).items():
                 np.save(folder / f"{name}.npy", array)
             _write_json(folder / "scene.json", _facts(rooms, scan, labelled))
@@ -158,15 +154,7 @@ _writers: list[DatasetWriter] = []  # in a worker process: the one it works for
 
 def _adopt(writer: DatasetWriter) -> None:
     _writers[:] = [writer]
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A pool's processes would wait for work for ever after their parent was killed."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    start_worker()
 
 
 def _write_room(split: str, number: int) -> None:
@@ -189,33 +177,3 @@ def _facts(rooms: Sequence[Room], scan: Scan, labelled: FusedScene) -> dict[str,
 def _write_json(path: Path, value: dict[str, Any]) -> None:
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-
-
-@contextmanager
-def _complete_folder(folder: Path) -> Iterator[Path]:
-    """A folder to fill that gets its name when all is in it; an older one of that name goes."""
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes started meanwhile compute with one thread: there are several of them."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
