@@ -40,8 +40,9 @@ def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
     help="Folder with <scene>.npz or <scene>.txt of some system; or several.",
 )  # fmt: skip
 @click.option(
-    "--label-set", type=click.Choice(["names", "scannet20", "scannet200"]), default="names",
-    show_default=True, help="Classes: those of names.txt, or of a ScanNet benchmark.",
+    "--label-set", type=click.Choice(["names", "scannet20", "scannet200", "scannetpp"]),
+    default="names", show_default=True,
+    help="Classes: those of names.txt, or of a ScanNet benchmark.",
 )  # fmt: skip
 @click.option(
     "--vocabulary",

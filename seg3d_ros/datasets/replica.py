@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seg3d_ros.datasets.raw_dataset import RawScene, SceneList
-from seg3d_ros.datasets.scanned_mesh import read_scanned_mesh, vertex_normals
+from seg3d_ros.datasets.scanned_mesh import read_scanned_mesh
 from seg3d_ros.datasets.scene_arrays import NONE, SceneArrays
 from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Int64
@@ -86,9 +86,7 @@ class Replica:
         numbers = {name: i for i, name in enumerate(self.class_names)}
         ids, inverse = np.unique(instance, return_inverse=True)
         classes = [numbers.get(names.get(int(value), ""), NONE) for value in ids]
-        labels = {"segment": np.array(classes, np.int64)[inverse], "instance": instance}
-        normals = vertex_normals(mesh.vertices, mesh.triangles)
-        return SceneArrays(mesh.vertices, mesh.colors, normals, labels)
+        return mesh.labelled({"segment": np.array(classes)[inverse], "instance": instance})
 
 
 def _objects_of_vertices(vertices: int, triangles: npt.NDArray[np.int32], objects: Int64) -> Int64:

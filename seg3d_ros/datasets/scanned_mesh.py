@@ -5,18 +5,21 @@ Labels are stored by the row of a vertex, so that nothing is dropped, sampled or
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.datasets.scene_arrays import SceneArrays
 from seg3d_ros.errors import InputError
 from seg3d_ros.recordings.file_points import from_columns
 from seg3d_ros.recordings.mesh import check_corners, fan_triangles
 from seg3d_ros.recordings.ply_file import Lists, Ply, read_ply
 from seg3d_ros.recordings.point_colors import finite_rows
 from seg3d_ros.scene import Float32, Float64, Int64, UInt8
+from seg3d_ros.segmenters.superpoints import segment_mesh
 
 _CORNERS = ("vertex_indices", "vertex_index")
 
@@ -39,6 +42,20 @@ class ScannedMesh:
 
     def __len__(self) -> int:
         return len(self.vertices)
+
+    def labelled(self, labels: Mapping[str, Int64]) -> SceneArrays:
+        """Vertices with (V,) labels by file name, normals and superpoints.
+
+        Superpoints of the mesh are better than those of its vertices alone, as they know what is
+        connected.
+        """
+        superpoint = segment_mesh(self.vertices, self.triangles.astype(np.int64))
+        return SceneArrays(
+            points=self.vertices,
+            colors=self.colors,
+            normals=vertex_normals(self.vertices, self.triangles),
+            labels={**labels, "superpoint": superpoint},
+        )
 
 
 def read_scanned_mesh(

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from seg3d_ros.datasets.raw_dataset import RawScene, SceneList
-from seg3d_ros.datasets.scanned_mesh import read_scanned_mesh, vertex_normals
+from seg3d_ros.datasets.scanned_mesh import read_scanned_mesh
 from seg3d_ros.datasets.scannet_classes import SCANNET20_IDS, scannet200_ids
 from seg3d_ros.datasets.scene_arrays import NONE, SceneArrays
 from seg3d_ros.datasets.segment_groups import read_groups, read_segments, rows_of_groups
@@ -92,24 +92,17 @@ class ScanNet:
         start = scene.folder / scene.name
         turn = _axis_alignment(start.with_suffix(".txt")) if self.axis_align else None
         mesh = read_scanned_mesh(Path(f"{start}_vh_clean_2.ply"), world_from_scan=turn)
-        labels = {
-            name: np.full(len(mesh), NONE, np.int64)
-            for name in ("segment20", "segment200", "instance")
-        }
-        if scene.split != "test":
-            ids = load_label_map(self._label_map)
-            segments = read_segments(Path(f"{start}_vh_clean_2.0.010000.segs.json"), len(mesh))
-            groups = read_groups(Path(f"{start}.aggregation.json"), id_key="id")
-            for group, rows in rows_of_groups(groups, segments):  # later ones win
-                labels["segment20"][rows], labels["segment200"][rows] = ids.get(
-                    group.label, (NONE, NONE)
-                )
-                labels["instance"][rows] = group.id
-        return SceneArrays(
-            points=mesh.vertices,
-            colors=mesh.colors,
-            normals=vertex_normals(mesh.vertices, mesh.triangles),
-            labels=labels if scene.split != "test" else {},
+        if scene.split == "test":
+            return mesh.labelled({})
+        segment20, segment200, instance = np.full((3, len(mesh)), NONE, np.int64)
+        ids = load_label_map(self._label_map)
+        segments = read_segments(Path(f"{start}_vh_clean_2.0.010000.segs.json"), len(mesh))
+        groups = read_groups(Path(f"{start}.aggregation.json"), id_key="id")
+        for group, rows in rows_of_groups(groups, segments):  # later ones win
+            segment20[rows], segment200[rows] = ids.get(group.label, (NONE, NONE))
+            instance[rows] = group.id
+        return mesh.labelled(
+            {"segment20": segment20, "segment200": segment200, "instance": instance}
         )
 
     @property

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from seg3d_ros.datasets.raw_dataset import RawScene, SceneList
-from seg3d_ros.datasets.scanned_mesh import read_scanned_mesh, vertex_normals
+from seg3d_ros.datasets.scanned_mesh import read_scanned_mesh
 from seg3d_ros.datasets.scene_arrays import NONE, SceneArrays
 from seg3d_ros.datasets.segment_groups import (
     SegmentGroup,
@@ -93,19 +93,19 @@ class ScanNetPP:
             InputError: a file is damaged, or they do not fit each other.
         """
         mesh = read_scanned_mesh(scene.folder / "mesh_aligned_0.05.ply")
-        labels: dict[str, Int64] = {}
-        if scene.split != "test":
-            segments = read_segments(scene.folder / "segments.json", len(mesh))
-            groups = read_groups(scene.folder / "segments_anno.json", id_key="objectId")
-            classes = load_class_map(self.root / _LABEL_MAP)
-            segment, instance = _smallest_objects(groups, segments, classes, len(mesh))
-            labels = {
+        if scene.split == "test":
+            return mesh.labelled({})
+        segments = read_segments(scene.folder / "segments.json", len(mesh))
+        groups = read_groups(scene.folder / "segments_anno.json", id_key="objectId")
+        classes = load_class_map(self.root / _LABEL_MAP)
+        segment, instance = _smallest_objects(groups, segments, classes, len(mesh))
+        return mesh.labelled(
+            {
                 "segment": instance_classes()[segment],
                 "segment100": segment,
                 "instance": instance,
             }
-        normals = vertex_normals(mesh.vertices, mesh.triangles)
-        return SceneArrays(mesh.vertices, mesh.colors, normals, labels)
+        )
 
 
 def _smallest_objects(

@@ -24,7 +24,8 @@ class SceneArrays:
         points: (N, 3) float32, metres, z up.
         colors: (N, 3) uint8 RGB.
         normals: (N, 3) float32 unit vectors, zero where there is none; None: not known.
-        labels: (N,) integers by file name: "segment", "segment20", "instance" and so on.
+        labels: (N,) integers by file name: "segment", "segment20", "instance", "superpoint"
+            and so on.
     """
 
     points: Float32

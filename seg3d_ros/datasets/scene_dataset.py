@@ -7,7 +7,8 @@
                          instance.npy   (N,) instance of each point, -1 for none
     root/names.txt                      what the classes are called, one a line
 
-ScanNet's own classes are in segment20.npy or segment200.npy instead, and need no names.txt.
+Classes of benchmarks are in segment20.npy, segment200.npy (ScanNet) or segment100.npy (ScanNet++)
+instead, and need no names.txt.
 Colours, normals and labels may be missing.
 """
 
@@ -30,10 +31,11 @@ from seg3d_ros.scene import Float32, Int64, origin_near
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 
-LabelSet = Literal["names", "scannet20", "scannet200"]
+LabelSet = Literal["names", "scannet20", "scannet200", "scannetpp"]
 STUFF = ("wall", "floor", "ceiling")
 _SEGMENT_FILES = {
     "names": "segment.npy", "scannet20": "segment20.npy", "scannet200": "segment200.npy",
+    "scannetpp": "segment100.npy",
 }  # fmt: skip
 _HASH = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: neighbouring keys land far apart
 
@@ -196,8 +198,8 @@ def load_class_names(label_set: LabelSet, root: str | Path) -> tuple[str, ...]:
     file = Path(root).expanduser() / "names.txt"
     if not file.is_file():
         raise FileNotFoundError(
-            f"{file} is missing: it says what the classes are called, one a line; for ScanNet's "
-            "own classes choose the label set scannet20 or scannet200"
+            f"{file} is missing: it says what the classes are called, one a line; for "
+            "ScanNet's own classes choose the label set scannet20, scannet200 or scannetpp"
         )
     return tuple(file.read_text(encoding="utf-8").splitlines())
 

@@ -14,12 +14,12 @@ from seg3d_ros.datasets.scannet_classes import SCANNET20_IDS, scannet200_ids, sc
 from seg3d_ros.errors import InputError
 from seg3d_ros.recordings.scene_file import PointCloud, voxelize_cloud
 from seg3d_ros.scene import Int64, Scene
+from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 
 if TYPE_CHECKING:  # it imports torch
     from seg3d_ros.datasets.scene_dataset import LabelSet, ScanNetDataset, SceneSample
 
 VOXEL_SIZE = 0.02  # metres
-_SCANNET_STUFF = ("wall", "floor")  # of which the benchmarks know no instances
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +97,10 @@ def load_classes(root: Path, label_set: LabelSet, *, objects_only: bool = False)
     unseen = _unseen_names(root / "dataset.json")
     if unseen:
         groups = {"seen": frozenset(names) - unseen, "unseen": unseen & frozenset(names)}
-    ignored = _SCANNET_STUFF if label_set != "names" else ()
-    return Classes(names, ids, frozenset(STUFF if objects_only else ignored), groups)
+    ignored = frozenset(STUFF) if objects_only else frozenset()
+    if label_set != "names":
+        ignored |= {name[1:] for name in load_vocabulary_file(label_set) if name[0] == "-"}
+    return Classes(names, ids, ignored, groups)
 
 
 def load_scene(dataset: ScanNetDataset, index: int, *, density: float = 1.0) -> LabelledScene:

@@ -9,7 +9,7 @@ import pytest
 from support.toy_scannet import write_scannet
 
 from seg3d_ros.cli import main
-from seg3d_ros.training.dataset import ScanNetDataset
+from seg3d_ros.datasets.scene_dataset import ScanNetDataset
 
 
 @pytest.fixture

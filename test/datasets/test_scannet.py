@@ -45,6 +45,12 @@ def test_normals_weigh_faces_by_area(raw):
     np.testing.assert_allclose(scene.normals, expected, atol=1e-6)
 
 
+def test_superpoints_follow_the_faces(raw):
+    superpoint = _read(ScanNet(raw), "scene0000_00").labels["superpoint"]
+    assert superpoint[0] == superpoint[1] == superpoint[5], "connected, and too small to be cut"
+    assert superpoint[4] != superpoint[0], "a vertex of no face"
+
+
 def test_axes_are_aligned_only_if_asked(raw):
     scene = _read(ScanNet(raw, axis_align=True), "scene0000_00")
     np.testing.assert_array_equal(scene.points[1], [5, 7, 7])  # x becomes y
@@ -53,7 +59,7 @@ def test_axes_are_aligned_only_if_asked(raw):
 
 
 def test_test_scans_have_no_labels(raw):
-    assert _read(ScanNet(raw), "scene0707_00").labels == {}
+    assert set(_read(ScanNet(raw), "scene0707_00").labels) == {"superpoint"}
 
 
 @pytest.mark.parametrize(

@@ -67,3 +67,17 @@ def test_a_scene_without_points_is_refused(tmp_path):
         np.save(file, np.load(file)[:0])
     with pytest.raises(ValueError, match="room_0 has no points"):
         load_scene(ScanNetDataset(tmp_path, "train"), 0)
+
+
+def test_scannetpp_has_100_classes_of_which_84_have_instances(tmp_path):
+    classes = load_classes(tmp_path, "scannetpp")
+    assert len(classes.names) == 100
+    assert len(classes.ignored) == 16
+    assert {"wall", "ceiling", "window frame"} < classes.ignored < set(classes.names)
+
+
+def test_objects_alone_leave_out_what_the_benchmark_leaves_out(tmp_path):
+    assert "pipe" in load_classes(tmp_path, "scannetpp", objects_only=True).ignored
+    assert load_classes(tmp_path, "scannet200", objects_only=True).ignored == {
+        "wall", "floor", "ceiling",
+    }  # fmt: skip
