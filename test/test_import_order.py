@@ -1,4 +1,4 @@
-"""Imports point down the order of folders in CONTRIBUTING.md, and no folders form a circle."""
+"""Imports point down the order of folders in CONTRIBUTING.md, and nothing imports in circles."""
 
 import ast
 import re
@@ -21,6 +21,31 @@ def imports(request):
             if name != unit(path):
                 found[unit(path)][name].append(str(path))
     return found
+
+
+@pytest.fixture(scope="module")
+def modules(request):
+    """Map of each module to the modules that it imports, anywhere in it."""
+    root = request.config.rootpath
+    files = {dotted(file.relative_to(root)): file for file in (root / PACKAGE).rglob("*.py")}
+    return {
+        name: set(imported_modules(ast.parse(file.read_text()), files)) - {name, PACKAGE}
+        for name, file in files.items()
+    }
+
+
+def dotted(path):
+    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_modules(tree, known):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module in known:
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name in known else node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
 
 
 def unit(path):
@@ -74,7 +99,15 @@ def test_imports_point_down(imports, levels):
 
 
 def test_no_folders_import_each_other(imports):
-    graph = {name: set(names) - GENERATED for name, names in imports.items()}
+    refuse_circles({name: set(names) - GENERATED for name, names in imports.items()})
+
+
+def test_no_modules_import_each_other(modules):
+    assert "seg3d_ros.scene" in modules["seg3d_ros.mapping.voxel_map"]
+    refuse_circles(modules)
+
+
+def refuse_circles(graph):
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

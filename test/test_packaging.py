@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import seg3d_ros
-from seg3d_ros.text.encoder import INSTALL_TEXT
+from seg3d_ros.packages import INSTALL_TEXT
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ET.parse(ROOT / "package.xml").getroot()

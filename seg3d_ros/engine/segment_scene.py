@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.objects.object_map import ObjectMap
+from seg3d_ros.packages import require_packages
 from seg3d_ros.pictures.export import FinerPoints
 from seg3d_ros.pictures.results import Results
 from seg3d_ros.recordings.scene_file import PointCloud, voxelize_cloud
@@ -13,7 +14,7 @@ from seg3d_ros.segmenters.registry import load_segmenter
 from seg3d_ros.segmenters.segmenter import Segmenter
 from seg3d_ros.segmenters.weights import SPACEFORMER
 from seg3d_ros.text.cache import EmbeddingCache
-from seg3d_ros.text.encoder import load_text_encoder, require_packages
+from seg3d_ros.text.encoder import load_text_encoder
 from seg3d_ros.text.vocabulary import Vocabulary
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 from seg3d_ros.timings import StageTimings

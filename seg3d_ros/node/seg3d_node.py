@@ -29,7 +29,7 @@ from seg3d_ros.node.services import SERVICES, Services
 from seg3d_ros.node.subscriptions import Inputs
 from seg3d_ros.node.transform_source import TransformSource, listen
 from seg3d_ros.node.worker import SegmentationWorker
-from seg3d_ros.text.encoder import INSTALL_TEXT, missing_packages
+from seg3d_ros.packages import INSTALL_TEXT, missing_packages
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 
 

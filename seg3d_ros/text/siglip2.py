@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from seg3d_ros.errors import InputError
+from seg3d_ros.packages import require_packages
 from seg3d_ros.scene import Float32, Int64
-from seg3d_ros.text.encoder import require_packages
 
 REPOSITORY = "google/siglip2-so400m-patch14-224"
 _FILES = ("config.json", "tokenizer.json", "*.safetensors")

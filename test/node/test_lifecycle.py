@@ -18,8 +18,8 @@ from support import toy_room
 from support.harness import Robot, wait_until
 
 from seg3d_ros.msg import ErrorCode, InstanceArray
+from seg3d_ros.packages import INSTALL_TEXT
 from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
-from seg3d_ros.text.encoder import INSTALL_TEXT
 
 END_S = 2.0  # a node that is asked to end takes no longer
 

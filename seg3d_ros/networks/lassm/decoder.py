@@ -44,7 +44,7 @@ class Heads:
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """Everything that a scene's queries said.
+    """Outputs of a scene's queries.
 
     Attributes:
         stages: readings of the initial queries, then after each layer; the last one counts.

@@ -22,7 +22,7 @@ _COLOR_DEVIATION = np.array(
 
 @dataclass(frozen=True)
 class InputConfig:
-    """What a released model was trained to see.
+    """Inputs that a released model was trained on.
 
     Attributes:
         voxel_size: metres.
@@ -56,7 +56,7 @@ class LassmInput:
     superpoint_of: Tensor
 
     def to(self, device: torch.device | str) -> LassmInput:
-        """The same on another device."""
+        """Copy on another device."""
         grid = VoxelGrid(self.voxels.grid.coordinates.to(device))
         return LassmInput(
             SparseTensor(grid, self.voxels.features.to(device)),

