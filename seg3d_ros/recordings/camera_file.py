@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from seg3d_ros.recordings.lens_entries import distortion_in, numbers
 from seg3d_ros.recordings.recording import RecordingError
 from seg3d_ros.scene import Camera
 
@@ -26,7 +27,8 @@ _FILES = (
 _TUM_UNIT = 1 / 5000
 HOW_TO_ADD = (
     'add a camera.json such as {"width": 640, "height": 480, "fx": 525.0, "fy": 525.0, '
-    '"cx": 319.5, "cy": 239.5, "depth_unit": 0.001} (pixels; metres of one unit of depth)'
+    '"cx": 319.5, "cy": 239.5, "depth_unit": 0.001} (pixels; metres of one unit of depth; of a '
+    "distorted lens also k1, k2, p1, p2, k3)"
 )
 
 
@@ -105,6 +107,7 @@ def _parse(path: Path) -> dict[str, Any]:
     else:
         from ruamel.yaml import YAML  # comes with rosbags
 
+        text = re.sub(r"^%YAML:.*|!!opencv-matrix", "", text)  # marks of OpenCV's FileStorage
         entries = YAML(typ="safe").load(text)
     if isinstance(entries, dict) and isinstance(entries.get("camera"), dict):  # Replica
         entries = entries["camera"]
@@ -135,18 +138,30 @@ def _check_center(camera: Camera) -> None:
 
 
 def _from_entries(entries: dict[str, Any]) -> Camera:
-    """Our own names, Open3D's `intrinsic_matrix`, or ROS's `camera_matrix`."""
+    """Our own names, Open3D's `intrinsic_matrix`, or the `camera_matrix` or `k` of ROS."""
+    camera = replace(_pinhole(entries), distortion=distortion_in(entries))
+    if camera.distortion is not None and camera.fy < 0:
+        raise ValueError("fy is negative (y up) and the lens distorted; give a positive fy")
+    return camera
+
+
+def _pinhole(entries: dict[str, Any]) -> Camera:
     if "intrinsic_matrix" in entries:  # nine numbers, column by column
         matrix = np.reshape(entries["intrinsic_matrix"], (3, 3)).T
-        return _from_matrix(matrix, entries["width"], entries["height"])
-    if "camera_matrix" in entries:
-        matrix = np.reshape(entries["camera_matrix"]["data"], (3, 3))
-        return _from_matrix(matrix, entries["image_width"], entries["image_height"])
+        return _from_matrix(matrix, *_size(entries))
+    for name in ("camera_matrix", "k", "K"):
+        if name in entries:
+            return _from_matrix(np.reshape(numbers(entries[name]), (3, 3)), *_size(entries))
     fx, fy, cx, cy = (float(entries[name]) for name in ("fx", "fy", "cx", "cy"))
-    width, height = (entries.get(name, entries.get(name[0])) for name in ("width", "height"))
-    if width is None or height is None:
-        raise KeyError("width and height")
-    return Camera(int(width), int(height), fx, fy, cx, cy)
+    return Camera(*_size(entries), fx, fy, cx, cy)
+
+
+def _size(entries: dict[str, Any]) -> tuple[int, int]:
+    """Width and height, pixels."""
+    for width, height in (("width", "height"), ("w", "h"), ("image_width", "image_height")):
+        if width in entries and height in entries:
+            return int(entries[width]), int(entries[height])
+    raise KeyError("width and height")
 
 
 def _from_matrix(matrix: Any, width: int, height: int) -> Camera:

@@ -8,6 +8,7 @@ that bags are read without ROS.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,8 +20,11 @@ from seg3d_ros.sensing.transforms import check_rigid
 
 # Names of the distortion models in use → number of coefficients that each may have. Drivers
 # write "plumb_bob" over eight coefficients and leave the name empty, so the two go together.
-_POLYNOMIALS = ("plumb_bob", "rational_polynomial", "thin_prism", "radtan", "brown_conrady", "")
-_EQUIDISTANT = ("equidistant", "fisheye", "kannala_brandt")
+_POLYNOMIALS = (
+    "plumb_bob", "rational_polynomial", "thin_prism", "", "radtan", "radial-tangential",
+    "brown_conrady", "opencv", "full_opencv", "pinhole",
+)  # fmt: skip
+_EQUIDISTANT = ("equidistant", "fisheye", "kannala_brandt", "kannalabrandt8", "opencv_fisheye")
 _POLYNOMIAL_TERMS = 12
 _EQUIDISTANT_TERMS = 4
 _ASPECT_TOLERANCE = 0.01  # ScanNet's 1296 x 968 and 640 x 480 differ by 0.4 %
@@ -84,26 +88,41 @@ def _full_camera(info: Any, *, rectified: bool) -> Camera:
         values = p[0], p[5], p[2], p[6]
     if not (np.isfinite(values).all() and values[0] and values[1]):
         raise ImageError(f"camera_info holds no calibration: k = {list(k)}")
-    distortion = None if rectified else _distortion(info)
+    distortion = (
+        None if rectified else distortion_of(str(info.distortion_model), _numbers(info, "d"))
+    )
     return Camera(info.width, info.height, *values, distortion)
 
 
-def _distortion(info: Any) -> Distortion | None:
-    model, coefficients = str(info.distortion_model), _numbers(info, "d")
+def is_equidistant(model: str) -> bool:
+    """True for the name of a fisheye model (Kannala and Brandt)."""
+    return model.strip().lower() in _EQUIDISTANT
+
+
+def distortion_of(model: str, coefficients: Sequence[float]) -> Distortion | None:
+    """Distortion with the name of its model and its coefficients; None for zeros.
+
+    Args:
+        model: as ROS, OpenCV, Kalibr, COLMAP and librealsense spell it; empty: polynomial.
+        coefficients: in the order of OpenCV.
+
+    Raises:
+        ImageError: an unknown model, too many coefficients, or one that is not finite.
+    """
     if not any(coefficients):
         return None
-    name = model.strip().lower()
-    equidistant = name in _EQUIDISTANT
+    equidistant = is_equidistant(model)
     most = _EQUIDISTANT_TERMS if equidistant else _POLYNOMIAL_TERMS
-    if name not in (*_POLYNOMIALS, *_EQUIDISTANT) or any(coefficients[most:]):
-        known = ", ".join((*_POLYNOMIALS[:3], _EQUIDISTANT[0]))
+    known = equidistant or model.strip().lower() in _POLYNOMIALS
+    if not known or any(coefficients[most:]):
+        usual = ", ".join((*_POLYNOMIALS[:3], _EQUIDISTANT[0]))
         raise ImageError(
             f"distortion model {model!r} with {len(coefficients)} coefficients is not understood; "
-            f"known are {known}. Use rectified images"
+            f"known are {usual}. Use rectified images"
         )
     if not np.isfinite(coefficients).all():
-        raise ImageError(f"camera_info holds no distortion: d = {list(coefficients)}")
-    return Distortion(coefficients[:most], equidistant)
+        raise ImageError(f"this is no distortion: d = {list(coefficients)}")
+    return Distortion(tuple(coefficients[:most]), equidistant)
 
 
 def _reduced(camera: Camera, info: Any, size: tuple[int, int]) -> Camera:

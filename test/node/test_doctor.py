@@ -57,7 +57,7 @@ def test_a_good_camera_has_no_trouble(make_robot: Any) -> None:
         code, page = examine(robot.node.context.get_domain_id())
     assert (code, "No trouble found." in page) == (0, True)
     assert "camera /front/depth/image_raw: frames camera_optical_frame < map" in page
-    assert re.search(r"/front/depth/image_raw Image (9|10)\.\d \d\.\d\d 0\.31 best effort", page)
+    assert re.search(r"/front/depth/image_raw Image \d+\.\d \d\.\d\d 0\.31 best effort", page)
 
 
 def test_each_fault_of_a_camera_is_named_with_the_line_that_mends_it(make_robot: Any) -> None:
