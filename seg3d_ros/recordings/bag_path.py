@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sqlite3
 import tempfile
 from pathlib import Path
 
+from seg3d_ros.recordings.database_recovery import (
+    RecoveredDatabase,
+    is_cut_database,
+    recover_database,
+)
 from seg3d_ros.recordings.mcap_recovery import RecoveredMcap, is_cut_off, recover
 from seg3d_ros.recordings.recording import RecordingError
 
@@ -31,7 +37,7 @@ class BagPath:
     Attributes:
         given: path as the user knows it, for messages.
         remedy: advice for the case that it cannot be read.
-        readable: folder with metadata.yaml, .mcap, .db3 or .bag file, or a stand-in for one.
+        readable: folder with metadata.yaml, .mcap, .db3 or .bag file, or what is left of one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,20 +60,30 @@ class BagPath:
         if file.suffix in _COMPRESSED:
             self._unpacked = tempfile.TemporaryDirectory(prefix="seg3d_")
             file = _unpack(file, Path(self._unpacked.name))
-        self.readable: Path | RecoveredMcap = file
-        if is_cut_off(file):
-            self.readable = self._recovered(file)
-
-    def _recovered(self, file: Path) -> RecoveredMcap:
+        self.readable: Path | RecoveredMcap | RecoveredDatabase = file
         try:
-            found = recover(file)
-        except (OSError, ValueError) as error:
+            if is_cut_off(file):
+                self.readable = self._recovered(file)
+            elif is_cut_database(file):
+                self.readable = self._recovered_database(file)
+        except (OSError, ValueError, sqlite3.DatabaseError) as error:
             raise RecordingError(
                 f"{self.given} cannot be read as a bag, {error}; {self.remedy}"
             ) from error
+
+    def _recovered(self, file: Path) -> RecoveredMcap:
+        found = recover(file)
         logger.warning(
             "%s has no summary, as when the recorder is killed or a copy is cut off; its first "
             "%.1f MB are whole and are read; %s", file, found.size * 1e-6, self.remedy,
+        )  # fmt: skip
+        return found
+
+    def _recovered_database(self, file: Path) -> RecoveredDatabase:
+        found = recover_database(file)
+        logger.warning(
+            "%s is cut off, as when the recorder is killed or a copy ends early; its first %d "
+            "messages are whole and are read; %s", file, len(found.topics), self.remedy,
         )  # fmt: skip
         return found
 
@@ -99,6 +115,10 @@ def _warn_of_logs(files: list[Path]) -> None:
             )  # fmt: skip
 
 
+def _is_cut(file: Path) -> bool:
+    return is_cut_off(file) or is_cut_database(file)
+
+
 def _bag_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.name.endswith(_KINDS))
 
@@ -107,7 +127,7 @@ def _only_file(folder: Path) -> Path:
     """The folder itself if it has metadata, else the one bag file in it."""
     metadata, files = folder / _METADATA, _bag_files(folder)
     has_metadata = metadata.exists() and metadata.stat().st_size > 0
-    if len(files) == 1 and (not has_metadata or is_cut_off(files[0])):
+    if len(files) == 1 and (not has_metadata or _is_cut(files[0])):
         return files[0]
     if has_metadata:
         return folder

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from seg3d_ros.recordings.bag_path import BagPath
+from seg3d_ros.recordings.database_recovery import DatabaseReader, RecoveredDatabase
 from seg3d_ros.recordings.recording import RecordingError
 
 _READ = {
@@ -46,7 +47,9 @@ class BagReader:
             self._reader = _open(path.readable)
             used = [c for c in self._reader.connections if c.msgcount]
             self.types = {c.topic: _ROS1_TYPES.get(c.msgtype, c.msgtype) for c in used}
-            self.counts = {topic: self._reader.topics[topic].msgcount for topic in self.types}
+            self.counts = {
+                topic: sum(c.msgcount for c in used if c.topic == topic) for topic in self.types
+            }
             self.duration_s = float(self._reader.duration * 1e-9)
 
     def __enter__(self) -> BagReader:
@@ -108,6 +111,8 @@ def _open(source: Any) -> Any:
     from rosbags.typesys import Stores, get_typestore
 
     usual = get_typestore(Stores.ROS2_HUMBLE)
+    if isinstance(source, RecoveredDatabase):
+        return DatabaseReader(source, usual)
     reader = AnyReader([source], default_typestore=usual)
     reader.open()
     _check_definitions(reader.typestore.fielddefs, usual.fielddefs)
