@@ -125,7 +125,7 @@ def test_a_database_cut_before_its_messages_is_refused_with_a_remedy(tmp_path, s
 
 
 def test_every_cut_of_a_database_ends_well(tmp_path):
-    """Wherever it is cut, what is read is a beginning of the whole."""
+    """Frames of a cut database are the first ones of the whole, at any cut."""
     clouds = [big_cloud(START_S + 0.1 * n) for n in range(1, 9)]
     folder = write(tmp_path / "bag", PLACED + clouds, storage="sqlite3")
     whole, content = positions(folder), (folder / "bag.db3").read_bytes()
