@@ -10,6 +10,7 @@ from seg3d_ros.cli.errors import one_line_errors
 
 if TYPE_CHECKING:
     from seg3d_ros.segmenters.registry import ModelInfo
+    from seg3d_ros.segmenters.weights import Weights
 
 
 @click.command()
@@ -29,15 +30,17 @@ def _weights(info: ModelInfo) -> str:
         return "in the package"
     if info.weights is None:
         return "no weights needed"
-    if info.weights.path.is_file():
-        return f"weights: {info.weights.path}"
+    here = [w.path for w in info.variants.values() or [info.weights] if w.path.is_file()]
+    if here:
+        return f"weights: {', '.join(map(str, here))}"
     return f"weights not here: seg3d download {info.name}"
 
 
 @click.command()
 @click.argument("model")
+@click.option("--variant", help="Of lassm: scannet, scannet200 or scannetpp.")
 @click.option("-y", "--yes", is_flag=True, help="Accept the licence without being asked.")
-def download(model: str, *, yes: bool) -> None:
+def download(model: str, *, variant: str | None, yes: bool) -> None:
     """Fetch the weights of MODEL from the Hugging Face hub, after you accept their licence.
 
     MODEL is a segmenter, or siglip2: the text encoder that spaceformer's labels need.
@@ -54,6 +57,8 @@ def download(model: str, *, yes: bool) -> None:
         raise click.UsageError(
             f"{model!r} has no weights to fetch; use one of {', '.join([*known, 'siglip2'])}"
         )
+    if variant:
+        weights = _variant(MODELS[model], variant)
     if weights.path.is_file():
         click.echo(f"already here: {weights.path}")
         return
@@ -64,6 +69,17 @@ def download(model: str, *, yes: bool) -> None:
     )
     with one_line_errors():
         click.echo(f"fetched: {fetch(weights)}")
+
+
+def _variant(info: ModelInfo, name: str) -> Weights:
+    if name not in info.variants:
+        known = ", ".join(info.variants)
+        raise click.UsageError(
+            f"{info.name} has no variant {name!r}; use one of {known}"
+            if known
+            else f"{info.name} has no variants; leave --variant out"
+        )
+    return info.variants[name]
 
 
 def _download_siglip2(*, yes: bool) -> None:

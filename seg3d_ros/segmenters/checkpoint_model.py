@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from seg3d_ros.networks.checkpoint import CheckpointError, read_checkpoint
+from seg3d_ros.networks.lassm.releases import PARALLEL_PREFIX, REFERENCE_SCALAR
 from seg3d_ros.networks.spaceformer.network import CHECKPOINT_PREFIX
 from seg3d_ros.networks.trained import parse_recipe
 
+_LASSM_PREFIX = "decoder.sp_seg_head."
 _OF_TARGET = {
     "seg3d_ros.networks.mini.Mini": "mini",
     "seg3d_ros.networks.maskformer.MaskFormer": "maskformer",
@@ -24,18 +26,21 @@ def segmenter_of_checkpoint(path: str | Path) -> str:
         CheckpointError: it is damaged, or holds the weights of no segmenter.
     """
     path = Path(path).expanduser()
-    loaded = read_checkpoint(path)
+    loaded = read_checkpoint(path, allowed=REFERENCE_SCALAR)
     if "recipe" in loaded:
         target = _target(loaded["recipe"])
         if target in _OF_TARGET:
             return _OF_TARGET[target]
         raise CheckpointError(f"{path} holds a network that is no segmenter of scenes: {target}")
     state = loaded.get("state_dict")
-    if isinstance(state, Mapping) and any(str(n).startswith(CHECKPOINT_PREFIX) for n in state):
+    names = list(map(str, state)) if isinstance(state, Mapping) else []
+    if any(name.startswith(CHECKPOINT_PREFIX) for name in names):
         return "spaceformer"
+    if any(name.removeprefix(PARALLEL_PREFIX).startswith(_LASSM_PREFIX) for name in names):
+        return "lassm"
     raise CheckpointError(
-        f"{path} holds the weights of none of mini, maskformer and spaceformer; if it is one of "
-        "them, say which with --model"
+        f"{path} holds the weights of none of mini, maskformer, spaceformer and lassm; if it is "
+        "one of them, say which with --model"
     )
 
 

@@ -13,6 +13,7 @@ from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.maskformer.network import MaskFormer, MaskFormerOutput, class_probabilities
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Instances, Int64, Scene
+from seg3d_ros.segmenters.closed_set import EMBEDDING_SPACE, embed_class_names, mean_embeddings
 from seg3d_ros.segmenters.masks.postprocess import (
     BlockwiseSegmenter,
     Queries,
@@ -20,17 +21,12 @@ from seg3d_ros.segmenters.masks.postprocess import (
     score_queries,
 )
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
-from seg3d_ros.text.encoder import load_text_encoder
-from seg3d_ros.text.ensemble import embed_words
 
-EMBEDDING_SPACE = "all-MiniLM-L6-v2"
 _BLOCK_POINTS = 300_000
 
 
 class MaskFormerSegmenter(BlockwiseSegmenter):
-    """Instances whose embedding is the mean of the class names', weighted by probability.
-
-    So any vocabulary can name them, and a query for a word that is no class finds its neighbours.
+    """Instances with the mean embeddings of their class names, see `closed_set`.
 
     Args:
         model: the network.
@@ -80,7 +76,7 @@ class MaskFormerSegmenter(BlockwiseSegmenter):
         return Queries(
             torch.stack([best, torch.zeros_like(best)], dim=1),
             output.masks[0].t(),
-            classes @ self._class_embeddings,
+            mean_embeddings(classes, self._class_embeddings),
         )
 
 
@@ -98,8 +94,7 @@ def load_maskformer_segmenter(
     if not isinstance(trained.network, MaskFormer):
         raise CheckpointError(f"{path} holds a {type(trained.network).__name__}, not a MaskFormer")
     compute = Compute.named(network.device, network.precision)
-    encoder = load_text_encoder(EMBEDDING_SPACE, folder=network.text_folder, device=network.device)
-    names = torch.from_numpy(embed_words(encoder, trained.class_names))
+    names = embed_class_names(trained.class_names, network)
     return MaskFormerSegmenter(
         trained.network, names, compute=compute, network=network, postprocess=postprocess
     )

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from seg3d_ros.errors import InputError
 from seg3d_ros.packages import missing_packages, require_packages
 from seg3d_ros.segmenters.segmenter import PromptSegmenter, Segmenter
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
-from seg3d_ros.segmenters.weights import MINI, POINT_SAM, POINT_SAM_MINI, SPACEFORMER, Weights
+from seg3d_ros.segmenters.weights import (
+    LASSM,
+    MINI,
+    POINT_SAM,
+    POINT_SAM_MINI,
+    SPACEFORMER,
+    Weights,
+)
 
 BuildPromptSegmenter = Callable[[NetworkSettings], PromptSegmenter]
 _PROMPT_PACKAGES = ("torch", "safetensors")
 BuildSegmenter = Callable[[NetworkSettings, PostprocessSettings], Segmenter]
 # The others are read by all that compute, and by text encoders.
-_OF_SEGMENTERS = ("checkpoint", "engine", "precision", "block_points", "augmented_views")
+_OF_SEGMENTERS = (
+    "checkpoint", "engine", "precision", "block_points", "augmented_views", "lassm_variant",
+)  # fmt: skip
 logger = logging.getLogger(__name__)
 
 
@@ -30,6 +39,7 @@ class ModelInfo:
         summary: one line for lists.
         licence: of the weights; of the code where there are none.
         weights: the file that must be fetched or given first; None where there is none.
+        variants: the files of all its variants by name; `weights` is the first.
         packaged: the file with the weights that comes with the package; None where there is none.
         trained_by_user: whether the weights are the user's own, who has to say where they are.
         segmenter: builds the `Segmenter`, None where the system answers clicks only.
@@ -41,6 +51,7 @@ class ModelInfo:
     summary: str
     licence: str
     weights: Weights | None = None
+    variants: Mapping[str, Weights] = field(default_factory=dict)
     packaged: Path | None = None
     trained_by_user: bool = False
     segmenter: BuildSegmenter | None = None
@@ -77,6 +88,13 @@ def _maskformer(network: NetworkSettings, postprocess: PostprocessSettings) -> S
     from seg3d_ros.segmenters.maskformer import load_maskformer_segmenter
 
     return load_maskformer_segmenter(network, postprocess)
+
+
+def _lassm(network: NetworkSettings, postprocess: PostprocessSettings) -> Segmenter:
+    LASSM[network.lassm_variant].find(network.checkpoint)  # before torch is even asked for
+    from seg3d_ros.segmenters.lassm import load_lassm_segmenter
+
+    return load_lassm_segmenter(network, postprocess)
 
 
 def _geometric_prompt(_: NetworkSettings) -> PromptSegmenter:
@@ -130,6 +148,15 @@ MODELS = {
             weights=SPACEFORMER,
             segmenter=_spaceformer,
             reads=("checkpoint", "engine", "precision", "block_points", "augmented_views"),
+        ),
+        ModelInfo(
+            "lassm",
+            "LaSSM, superpoints and state-space decoder, for classes of ScanNet or ScanNet++",
+            LASSM["scannet"].licence,
+            weights=LASSM["scannet"],
+            variants=LASSM,
+            segmenter=_lassm,
+            reads=("checkpoint", "lassm_variant", "precision", "block_points"),
         ),
         ModelInfo(
             "point_sam",

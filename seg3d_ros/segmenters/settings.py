@@ -31,8 +31,8 @@ class NetworkSettings:
     )
     precision: str = setting(
         "auto",
-        "Numbers that spaceformer, maskformer and Point-SAM compute with; auto: fp16 on a GPU, "
-        "else fp32.",
+        "Numbers that spaceformer, maskformer, lassm and Point-SAM compute with; auto: fp16 on a "
+        "GPU, else fp32.",
         choices=("auto", "fp32", "fp16", "bf16"),
     )
     block_points: int = setting(
@@ -48,6 +48,12 @@ class NetworkSettings:
         "of all are kept.",
         low=1,
         high=8,
+    )
+
+    lassm_variant: str = setting(
+        "scannet",
+        "Released model of lassm, by the data it was trained on: 18, 198 or 84 classes.",
+        choices=("scannet", "scannet200", "scannetpp"),
     )
 
     def __post_init__(self) -> None:

@@ -27,6 +27,7 @@ class Weights:
         licence: SPDX identifier.
         notice: what the licence means, one sentence.
         setting: name of the setting that gives another file.
+        variant: of the model; empty where there is but one.
     """
 
     model: str
@@ -36,6 +37,13 @@ class Weights:
     licence: str
     notice: str
     setting: str = "checkpoint"
+    variant: str = ""
+
+    @property
+    def command(self) -> str:
+        """Command that fetches it."""
+        variant = f" --variant {self.variant}" if self.variant else ""
+        return f"seg3d download {self.model}{variant}"
 
     @property
     def path(self) -> Path:
@@ -53,7 +61,7 @@ class Weights:
             return path
         raise FileNotFoundError(
             f"the weights of {self.model} are not here: {path} is missing. Fetch them with "
-            f"`seg3d download {self.model}` (licence {self.licence}: {self.notice}), or set "
+            f"`{self.command}` (licence {self.licence}: {self.notice}), or set "
             f"`{self.setting}` to a copy of {self.file}"
         )
 
@@ -70,6 +78,22 @@ SPACEFORMER = Weights(
     licence="CC-BY-NC-4.0",
     notice="non-commercial use only, with credit to the authors",
 )
+LASSM = {
+    variant: Weights(
+        model="lassm",
+        repository="RayYoh/LaSSM",
+        file=f"{folder}/model/model_best.pth",
+        megabytes=megabytes,
+        licence="MIT",
+        notice="any use, with the notice kept",
+        variant=variant,
+    )
+    for variant, folder, megabytes in (
+        ("scannet", "scannet-lassm-spunet-v2-3", 220),
+        ("scannet200", "scannet200-lassm-minkunet-3", 545),
+        ("scannetpp", "scannetpp-lassm-spunet-v2-3", 221),
+    )
+}
 POINT_SAM = Weights(
     model="point_sam",
     repository="yuchen0187/Point-SAM",
@@ -109,7 +133,7 @@ def download(weights: Weights) -> Path:
         described = get_hf_file_metadata(hf_hub_url(weights.repository, weights.file))
         tag, size = described.etag or "", described.size or 0
         # Named after the checksum, so that parts of two versions are never put together.
-        part = weights.path.with_name(f".{weights.file}.{tag[:12]}.part")
+        part = weights.path.with_name(f".{weights.path.name}.{tag[:12]}.part")
         part.parent.mkdir(parents=True, exist_ok=True)
         _fetch_rest(described.location, part, size=size)
     except Exception as error:  # OSErrors, and those of the hub and of its HTTP library

@@ -12,12 +12,13 @@ import pytest
 from support.fake_hub import FakeHub, fake_hub
 
 from seg3d_ros.cli import main
-from seg3d_ros.segmenters.weights import SPACEFORMER
+from seg3d_ros.segmenters.weights import LASSM, SPACEFORMER
 
 pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
 
 ROOT = Path(__file__).parents[2]
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
+MODEL = ("spaceformer",)
 HUB_PATH = f"{SPACEFORMER.repository}/{SPACEFORMER.file}"
 
 
@@ -34,11 +35,18 @@ def place(tmp_path, monkeypatch):
     return SPACEFORMER.path
 
 
-def download(url, *, answer=None):
+def download(url, *words, answer=None):
     """Run the command; the client reads the server's address when it is imported."""
     arguments = [] if answer else ["--yes"]
     return subprocess.run(
-        [sys.executable, "-m", "seg3d_ros.cli", "download", "spaceformer", *arguments],
+        [
+            sys.executable,
+            "-m",
+            "seg3d_ros.cli",
+            "download",
+            *(words or ["spaceformer"]),
+            *arguments,
+        ],
         env={**os.environ, "HF_ENDPOINT": url, "HF_HUB_DISABLE_XET": "1", "no_proxy": "*"},
         input=answer,
         capture_output=True,
@@ -110,4 +118,25 @@ def test_models_tells_whether_the_weights_are_here(place, capsys):
 
 def test_what_has_no_weights_cannot_be_fetched(capsys):
     assert main(["download", "geometric"]) == 2
-    assert "use one of spaceformer, point_sam, siglip2" in capsys.readouterr().err
+    assert "use one of spaceformer, lassm, point_sam, siglip2" in capsys.readouterr().err
+
+
+def test_variants(place, capsys):
+    assert main(["download", "lassm", "--variant", "scannet20"]) == 2
+    assert "'scannet20'; use one of scannet, scannet200, scannetpp" in capsys.readouterr().err
+    assert main(["download", "spaceformer", "--variant", "small"]) == 2
+    assert "spaceformer has no variants" in capsys.readouterr().err
+    weights = LASSM["scannet200"]
+    weights.path.parent.mkdir(parents=True)
+    weights.path.write_bytes(b"weights")
+    assert main(["download", "lassm", "--variant", "scannet200"]) == 0
+    assert f"already here: {weights.path}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("variant", [None, "scannetpp"])
+def test_the_file_of_a_variant_arrives(place, variant):
+    weights = LASSM[variant or "scannet"]
+    with fake_hub(FakeHub(f"{weights.repository}/{weights.file}", CONTENT)) as hub:
+        run = download(hub.url, "lassm", *(["--variant", variant] if variant else []))
+    assert run.returncode == 0, run.stderr
+    assert weights.path.read_bytes() == CONTENT

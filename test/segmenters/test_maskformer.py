@@ -13,7 +13,7 @@ from support.word_vectors import WordVectors
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.minkunet import MinkUNet18
 from seg3d_ros.scene import Scene
-from seg3d_ros.segmenters import maskformer
+from seg3d_ros.segmenters import closed_set
 from seg3d_ros.segmenters.registry import load_segmenter
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.text.encoder import ENCODERS
@@ -29,7 +29,7 @@ EVERYTHING = PostprocessSettings(
 def words(monkeypatch):
     """A text encoder without weights, in the place of the real one."""
     vectors = WordVectors()
-    monkeypatch.setattr(maskformer, "load_text_encoder", lambda *_, **__: vectors)
+    monkeypatch.setattr(closed_set, "load_text_encoder", lambda *_, **__: vectors)
     return vectors
 
 
@@ -154,4 +154,4 @@ def test_other_networks_are_refused(tmp_path):
 
 
 def test_embeddings_live_in_the_space_of_a_known_encoder():
-    assert maskformer.EMBEDDING_SPACE in ENCODERS
+    assert closed_set.EMBEDDING_SPACE in ENCODERS

@@ -35,7 +35,7 @@ class FakeHub:
 @contextmanager
 def fake_hub(hub: FakeHub) -> Iterator[FakeHub]:
     """Serve it at `hub.url` while the body runs."""
-    owner, name, file = hub.path.split("/")
+    owner, name, file = hub.path.split("/", 2)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -24,9 +24,9 @@ from seg3d_ros.networks.lassm.network import Backbone, LaSSM
 from seg3d_ros.networks.lassm.spunet import SpUNet
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 
-_PREFIX = "module."  # of every name where several GPUs trained
+PARALLEL_PREFIX = "module."  # of every name where several GPUs trained
 # A mean of scores stands beside the weights, as NumPy 1 pickled it.
-_SCALAR = (
+REFERENCE_SCALAR = (
     (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"), np.dtype,
     np.dtypes.Float64DType,
 )  # fmt: skip
@@ -100,9 +100,9 @@ def read_released(path: str | Path) -> dict[str, Tensor]:
         FileNotFoundError: there is no such file.
         CheckpointError: it is damaged, or holds more than weights.
     """
-    loaded = read_checkpoint(path, allowed=_SCALAR)
+    loaded = read_checkpoint(path, allowed=REFERENCE_SCALAR)
     state = tensors_in(loaded.get("state_dict", loaded), source=path)
-    return {name.removeprefix(_PREFIX): tensor for name, tensor in state.items()}
+    return {name.removeprefix(PARALLEL_PREFIX): tensor for name, tensor in state.items()}
 
 
 def _release_of(state: Mapping[str, Tensor], path: str | Path) -> Release:

@@ -70,7 +70,8 @@ class SpConv3d(nn.Module):
         super().__init__()
         self.kernel_size = kernel_size
         self.weight = nn.Parameter(torch.empty(out_channels, *[kernel_size] * 3, in_channels))
-        nn.init.trunc_normal_(self.weight, std=0.02)
+        bound = (kernel_size**3 * in_channels) ** -0.5
+        nn.init.uniform_(self.weight, -bound, bound)
 
     def forward(self, x: SparseTensor) -> SparseTensor:
         """(N, C_in) -> (N, C_out) on the same voxels."""

@@ -30,10 +30,18 @@ def mask_matrix(masks: Bool, columns: Int64 | None = None, width: int = 0) -> cs
     return csr_array((np.ones(len(own), np.int32), own, starts.astype(np.int32)), shape=shape)
 
 
-def intersections(masks: Bool) -> Int64:
-    """(M, M) number of points that each pair of (M, N) masks shares."""
+def intersections(masks: Bool, weights: Int64 | None = None) -> Int64:
+    """(M, M) number of points that each pair of (M, N) masks shares.
+
+    Args:
+        masks: (M, N).
+        weights: (N,) number of points that each column stands for; None: one.
+    """
     matrix = mask_matrix(masks)
-    return (matrix @ matrix.T).toarray().astype(np.int64)
+    if weights is None:
+        return (matrix @ matrix.T).toarray().astype(np.int64)
+    counted = csr_array((weights[matrix.indices], matrix.indices, matrix.indptr), matrix.shape)
+    return (counted @ matrix.T).toarray().astype(np.int64)
 
 
 def adjacency(first: Int64, second: Int64, count: int) -> csr_array:

@@ -216,7 +216,7 @@ def best_overlaps(masks: Bool) -> Float32:
     return np.asarray(iou.max(axis=1, initial=0), np.float32)
 
 
-def mask_nms(masks: Bool, scores: Float32, *, iou: float) -> Int64:
+def mask_nms(masks: Bool, scores: Float32, *, iou: float, weights: Int64 | None = None) -> Int64:
     """Non-maximum suppression of (M, N) masks; rows that are kept, best score first.
 
     A mask is dropped when it overlaps a kept one of higher score by more than `iou`; the earlier
@@ -224,9 +224,15 @@ def mask_nms(masks: Bool, scores: Float32, *, iou: float) -> Int64:
     changes, which gives the same as deciding one after the other (Zheng et al., "Enhancing
     Geometric Factors in Model Learning and Inference for Object Detection and Instance
     Segmentation", 2021, section IV).
+
+    Args:
+        masks: (M, N).
+        scores: (M,).
+        iou: of duplicates.
+        weights: (N,) number of points that each column stands for; None: one.
     """
     order = np.argsort(-scores, kind="stable")
-    both = intersections(masks)[np.ix_(order, order)]
+    both = intersections(masks, weights)[np.ix_(order, order)]
     sizes = np.diagonal(both)
     union = sizes[:, None] + sizes - both
     beats = np.triu(both > iou * union, k=1)  # (M, M) a better one, and a duplicate of it

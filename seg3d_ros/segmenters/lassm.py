@@ -1,0 +1,138 @@
+"""The lassm segmenter: a closed set of classes, with the released weights of LaSSM."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from seg3d_ros.compute import Compute
+from seg3d_ros.networks.lassm.inputs import prepare_input
+from seg3d_ros.networks.lassm.instances import MASK_THRESHOLD, find_instances
+from seg3d_ros.networks.lassm.network import LaSSM
+from seg3d_ros.networks.lassm.releases import load_released
+from seg3d_ros.scene import Instances, Int64, Scene
+from seg3d_ros.segmenters.closed_set import EMBEDDING_SPACE, embed_class_names, mean_embeddings
+from seg3d_ros.segmenters.masks.postprocess import BlockwiseSegmenter, mask_nms, select
+from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
+from seg3d_ros.segmenters.superpoints import segment_cloud
+from seg3d_ros.segmenters.weights import LASSM
+
+logger = logging.getLogger(__name__)
+
+_BLOCK_POINTS = 600_000  # 3 GB on a CPU
+_COARSE = 1.5  # times the network's voxels; above, surfaces have holes in its grid
+
+
+class LassmSegmenter(BlockwiseSegmenter):
+    """Instances made of superpoints, which are computed here.
+
+    Threads: `segment` may be called from any thread, one at a time.
+
+    Args:
+        model: the network.
+        class_embeddings: (C, D) unit vectors of the class names.
+        top_k: pairs of query and class that are looked at.
+        compute: where it runs, and in which precision.
+        network: size of the blocks.
+        postprocess: which masks become instances.
+    """
+
+    name = "lassm"
+    embedding_space = EMBEDDING_SPACE
+
+    def __init__(
+        self,
+        model: LaSSM,
+        class_embeddings: Tensor,
+        *,
+        top_k: int,
+        compute: Compute,
+        network: NetworkSettings | None = None,
+        postprocess: PostprocessSettings | None = None,
+    ) -> None:
+        limit = (network or NetworkSettings()).block_points or _BLOCK_POINTS
+        super().__init__(compute.device, limit=limit, postprocess=postprocess)
+        self._compute = compute
+        self._model = model.to(compute.device).eval()
+        self._class_embeddings = class_embeddings.to(compute.device)
+        self._top_k = top_k
+        self._warned_coarse = False
+
+    def segment(self, scene: Scene) -> Instances:
+        """As every `BlockwiseSegmenter`; a map too coarse for the network is warned of first."""
+        wanted = self._model.input_config.voxel_size
+        if scene.voxel_size > _COARSE * wanted and not self._warned_coarse:
+            self._warned_coarse = True
+            logger.warning(
+                "voxels of %g m are too coarse for lassm, which was trained with %g m: expect "
+                "few and poor instances, or set voxel_size to %g",
+                scene.voxel_size, wanted, wanted,
+            )  # fmt: skip
+        return super().segment(scene)
+
+    @torch.inference_mode()
+    def _propose(self, scene: Scene, rows: Int64) -> Instances:
+        points, colors = scene.points[rows], scene.colors[rows]
+        superpoint_of = segment_cloud(points)
+        inputs = prepare_input(points, colors, superpoint_of, self._model.input_config)
+        inputs = inputs.to(self._device)
+        heads = self._compute.run(
+            lambda: self._model(inputs).stages[-1],
+            checked=lambda heads: heads.labels.sum() + heads.masks.sum(),
+            name=self.name,
+        )
+        sizes = torch.bincount(inputs.superpoint_of)
+        found = find_instances(
+            heads,
+            sizes,
+            top_k=self._top_k,
+            min_points=self._postprocess.min_mask_points,
+            min_score=self._postprocess.min_score,
+            mask_threshold=self._mask_threshold,
+        )
+        of_class = heads.labels.float().softmax(1)[:, :-1]
+        embeddings = mean_embeddings(of_class, self._class_embeddings)[found.queries]
+        on_superpoints = Instances(
+            found.masks.cpu().numpy(),
+            found.scores.cpu().numpy(),
+            normalize(embeddings, dim=1).cpu().numpy(),
+        )
+        return self._spread(on_superpoints, superpoint_of, sizes.cpu().numpy())
+
+    @property
+    def _mask_threshold(self) -> float:
+        """Threshold that the user chose, else that of the published results."""
+        chosen = self._postprocess.mask_threshold
+        return MASK_THRESHOLD if chosen == PostprocessSettings().mask_threshold else chosen
+
+    def _spread(self, instances: Instances, superpoint_of: Int64, sizes: Int64) -> Instances:
+        """Masks over the points; duplicates, such as other classes, take no memory there."""
+        iou = self._postprocess.nms_iou
+        best = mask_nms(instances.masks, instances.scores, iou=iou, weights=sizes)
+        kept = select(instances, best[: self._postprocess.max_instances])
+        masks = np.take(kept.masks, superpoint_of, axis=1)
+        return Instances(masks, kept.scores, kept.embeddings)
+
+
+def load_lassm_segmenter(
+    network: NetworkSettings, postprocess: PostprocessSettings
+) -> LassmSegmenter:
+    """The segmenter with the weights that the settings name.
+
+    Raises:
+        FileNotFoundError: the weights are not on this machine; the message says how to get them.
+        ValueError: the file holds other weights, or the device is not there.
+    """
+    model, release = load_released(LASSM[network.lassm_variant].find(network.checkpoint))
+    return LassmSegmenter(
+        model,
+        embed_class_names(release.class_names, network),
+        top_k=release.top_k,
+        compute=Compute.named(network.device, network.precision),
+        network=network,
+        postprocess=postprocess,
+    )
