@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,12 @@ from seg3d_ros.cli.settings_options import SettingsCommand
 from seg3d_ros.settings import SettingInfo
 
 if TYPE_CHECKING:
+    from seg3d_ros.datasets.class_splits import ClassSplit
     from seg3d_ros.datasets.scene_dataset import ScanNetDataset
+    from seg3d_ros.evaluation.naming import Labels
     from seg3d_ros.evaluation.predictions import PredictionSource
     from seg3d_ros.evaluation.scenes import Classes
+    from seg3d_ros.segmenters.settings import NetworkSettings
 
 
 def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
@@ -52,6 +56,11 @@ def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
     "--prompts", is_flag=True,
     help="Models answer simulated clicks on each object; IoU after 1, 3, 5 and 10 of them.",
 )  # fmt: skip
+@click.option(
+    "--semantic", is_flag=True,
+    help="Score the label of each point: IoU by class. With --split b15n4, b12n7, b10n9, b170n30 "
+    "or b150n50 of base and of novel classes, and hIoU.",
+)  # fmt: skip
 @click.option("--objects-only", is_flag=True, help="Ignore walls, floors and ceilings.")
 @click.option(
     "--min-points", type=click.IntRange(min=1), default=100, show_default=True,
@@ -74,6 +83,7 @@ def evaluate(
     label_set: Any,
     vocabulary: str | None,
     prompts: bool,
+    semantic: bool,
     objects_only: bool,
     min_points: int,
     density: float,
@@ -86,51 +96,101 @@ def evaluate(
     DATASET holds <split>/<scene>/coord.npy and so on, as seg3d synthesize writes it. Instances are
     scored as by the ScanNet benchmark. Lower --min-score for the whole precision-recall curve.
     """
-    from seg3d_ros.evaluation.evaluator import Protocol
-    from seg3d_ros.evaluation.naming import Labels
-    from seg3d_ros.evaluation.page import write_page
-    from seg3d_ros.evaluation.report import text_table, write_json
-    from seg3d_ros.evaluation.run import run_model
-    from seg3d_ros.evaluation.scenes import load_classes
-    from seg3d_ros.segmenters.settings import NetworkSettings
-    from seg3d_ros.settings import replace_settings
-    from seg3d_ros.text.encoder import load_text_encoder
-    from seg3d_ros.text.vocabulary_files import load_vocabulary_file
-
     if not models and not folders:
         raise click.UsageError("give --model or --predictions: whom to evaluate")
     if prompts and folders:
         raise click.UsageError("--predictions answer no clicks; give --model with --prompts")
+    if prompts and semantic:
+        raise click.UsageError("give --prompts or --semantic, not both")
     with one_line_errors():
         from seg3d_ros.datasets.scene_dataset import ScanNetDataset  # it imports torch
+        from seg3d_ros.evaluation.scenes import load_classes
 
-        classes = load_classes(dataset, label_set, objects_only=objects_only)
-        entries = load_vocabulary_file(vocabulary) if vocabulary else classes.names
-        network = replace_settings(NetworkSettings(), settings)
-        load = partial(load_text_encoder, folder=network.text_folder, device=network.device)
-        protocol = Protocol(classes, Labels(entries, classes.names, load=load), min_points)
-        scenes = [
-            ScanNetDataset(dataset, split, label_set=label_set)
-            for split in splits or _validation_splits(dataset)
-        ]
+        partition, splits = _class_split(splits) if semantic else (None, splits)
+        label_set = label_set if partition is None else partition.label_set
+        request = _Request(
+            classes=load_classes(dataset, label_set, objects_only=objects_only),
+            splits=[
+                ScanNetDataset(dataset, split, label_set=label_set)
+                for split in splits or _validation_splits(dataset)
+            ],
+            models=models,
+            folders=folders,
+            vocabulary=vocabulary,
+            settings=settings,
+            kept={"limit": limit, "density": density},
+            min_points=min_points,
+            output=output,
+        )
         if prompts:
-            counted = {"min_points": min_points, "limit": limit}
-            _evaluate_prompts(scenes, models, classes, output, settings, **counted)
-            return
-        sources = list(_sources(models, folders, classes.ids, settings))
-        runs = [
-            [
-                run_model(split, source, protocol, limit=limit, density=density)
-                for source in sources
-            ]
-            for split in scenes
+            _evaluate_prompts(request)
+        elif semantic:
+            _evaluate_semantic(request, partition)
+        else:
+            _evaluate_instances(request)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """Request to evaluate models and predictions.
+
+    Attributes:
+        classes: of the data set.
+        splits: of the data set.
+        models: names of segmenters.
+        folders: of predictions.
+        vocabulary: file or bundled list; None: the names of the classes.
+        settings: of the models, by name.
+        kept: "limit" of the scenes and "density" of their points.
+        min_points: smaller instances are ignored.
+        output: folder for the results.
+    """
+
+    classes: Classes
+    splits: list[ScanNetDataset]
+    models: tuple[str, ...]
+    folders: tuple[Path, ...]
+    vocabulary: str | None
+    settings: dict[str, Any]
+    kept: dict[str, Any]
+    min_points: int
+    output: Path
+
+    def labels(self, class_names: tuple[str, ...]) -> Labels:
+        """Labels of the vocabulary for classes."""
+        from seg3d_ros.evaluation.naming import Labels
+        from seg3d_ros.text.encoder import load_text_encoder
+        from seg3d_ros.text.vocabulary_files import load_vocabulary_file
+
+        entries = load_vocabulary_file(self.vocabulary) if self.vocabulary else class_names
+        network = self.network
+        load = partial(load_text_encoder, folder=network.text_folder, device=network.device)
+        return Labels(entries, class_names, load=load)
+
+    @property
+    def network(self) -> NetworkSettings:
+        """Settings of learned models."""
+        from seg3d_ros.segmenters.settings import NetworkSettings
+        from seg3d_ros.settings import replace_settings
+
+        return replace_settings(NetworkSettings(), self.settings)
+
+    def sources(self) -> list[PredictionSource]:
+        """Models, loaded, and folders of predictions."""
+        from seg3d_ros.evaluation.predictions import FileSource, SegmenterSource
+        from seg3d_ros.segmenters.registry import load_segmenter
+        from seg3d_ros.segmenters.settings import PostprocessSettings
+        from seg3d_ros.settings import replace_settings
+
+        load = partial(
+            load_segmenter,
+            network=self.network,
+            postprocess=replace_settings(PostprocessSettings(), self.settings),
+        )
+        return [
+            *(SegmenterSource(load(name)) for name in self.models),
+            *(FileSource(folder, self.classes.ids) for folder in self.folders),
         ]
-        write_json(output / "evaluation.json", [run.evaluation for of in runs for run in of])
-        write_page(output, runs)
-    for of_split in runs:
-        click.echo(text_table([run.evaluation for run in of_split]) + "\n")
-    click.echo(f"{output / 'index.html'}  tables, best and worst scenes")
-    click.echo(f"{output / 'evaluation.json'}  all numbers")
 
 
 def _validation_splits(dataset: Path) -> list[str]:
@@ -140,45 +200,73 @@ def _validation_splits(dataset: Path) -> list[str]:
     return found
 
 
-def _sources(
-    models: tuple[str, ...],
-    folders: tuple[Path, ...],
-    class_ids: tuple[int, ...],
-    settings: dict[str, Any],
-) -> Iterator[PredictionSource]:
-    from seg3d_ros.evaluation.predictions import FileSource, SegmenterSource
-    from seg3d_ros.segmenters.registry import load_segmenter
-    from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
-    from seg3d_ros.settings import replace_settings
+def _class_split(splits: tuple[str, ...]) -> tuple[ClassSplit | None, tuple[str, ...]]:
+    """Partition into base and novel classes that is among the splits, and the folders."""
+    from seg3d_ros.datasets.class_splits import class_splits
 
-    network = replace_settings(NetworkSettings(), settings)
-    postprocess = replace_settings(PostprocessSettings(), settings)
-    for name in models:
-        yield SegmenterSource(load_segmenter(name, network=network, postprocess=postprocess))
-    for folder in folders:
-        yield FileSource(folder, class_ids)
+    named = [split for split in splits if split in class_splits()]
+    if len(named) > 1:
+        raise click.UsageError(f"give one of --split {', '.join(named)}")
+    folders = tuple(split for split in splits if split not in named)
+    return (class_splits()[named[0]] if named else None), folders
 
 
-def _evaluate_prompts(
-    splits: list[ScanNetDataset],
-    models: tuple[str, ...],
-    classes: Classes,
-    output: Path,
-    settings: dict[str, Any],
-    **counted: Any,
-) -> None:
+def _evaluate_instances(request: _Request) -> None:
+    from seg3d_ros.evaluation.evaluator import Protocol
+    from seg3d_ros.evaluation.page import write_page
+    from seg3d_ros.evaluation.report import text_table, write_json
+    from seg3d_ros.evaluation.run import run_model
+
+    classes, output = request.classes, request.output
+    protocol = Protocol(classes, request.labels(classes.names), request.min_points)
+    sources = request.sources()
+    runs = [
+        [run_model(split, source, protocol, **request.kept) for source in sources]
+        for split in request.splits
+    ]
+    write_json(output / "evaluation.json", [run.evaluation for of in runs for run in of])
+    write_page(output, runs)
+    for of_split in runs:
+        click.echo(text_table([run.evaluation for run in of_split]) + "\n")
+    click.echo(f"{output / 'index.html'}  tables, best and worst scenes")
+    click.echo(f"{output / 'evaluation.json'}  all numbers")
+
+
+def _evaluate_semantic(request: _Request, partition: ClassSplit | None) -> None:
+    from seg3d_ros.evaluation.semantic_run import (
+        evaluate_labels,
+        point_labels,
+        semantic_table,
+        write_semantic_json,
+    )
+    from seg3d_ros.evaluation.semantic_scores import semantic_protocol
+
+    protocol = semantic_protocol(request.classes, partition)
+    labels = request.labels(protocol.names)
+    sources = [point_labels(source, labels, protocol) for source in request.sources()]
+    evaluations = [
+        [evaluate_labels(split, source, protocol, **request.kept) for source in sources]
+        for split in request.splits
+    ]
+    path = request.output / "semantic.json"
+    write_semantic_json(path, [item for of_split in evaluations for item in of_split])
+    for of_split in evaluations:
+        click.echo(semantic_table(of_split) + "\n")
+    click.echo(f"{path}  all numbers")
+
+
+def _evaluate_prompts(request: _Request) -> None:
     from seg3d_ros.evaluation.prompt_run import evaluate_prompts, prompt_table, write_prompt_json
     from seg3d_ros.segmenters.registry import load_prompt_segmenter
-    from seg3d_ros.segmenters.settings import NetworkSettings
-    from seg3d_ros.settings import replace_settings
 
-    network = replace_settings(NetworkSettings(), settings)
-    segmenters = [load_prompt_segmenter(name, network=network) for name in models]
+    counted = {"min_points": request.min_points, "limit": request.kept["limit"]}
+    segmenters = [load_prompt_segmenter(name, network=request.network) for name in request.models]
     evaluations = [
-        evaluate_prompts(split, segmenter, classes, **counted)
-        for split in splits
+        evaluate_prompts(split, segmenter, request.classes, **counted)
+        for split in request.splits
         for segmenter in segmenters
     ]
-    write_prompt_json(output / "prompts.json", evaluations)
+    path = request.output / "prompts.json"
+    write_prompt_json(path, evaluations)
     click.echo(prompt_table(evaluations))
-    click.echo(f"\n{output / 'prompts.json'}  all numbers")
+    click.echo(f"\n{path}  all numbers")

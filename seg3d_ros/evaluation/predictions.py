@@ -85,7 +85,13 @@ class SegmenterSource:
 
 
 class FileSource:
-    """Reads predictions from a folder of .npz or .txt files."""
+    """Reads predictions from a folder of .npz or .txt files.
+
+    Attributes:
+        name: in tables.
+        folder: of the files.
+        class_ids: label id that .txt files use for class 0, 1, ...
+    """
 
     def __init__(self, folder: Path, class_ids: Sequence[int]) -> None:
         """Look at nothing yet.
@@ -95,7 +101,8 @@ class FileSource:
             class_ids: label id that .txt files use for class 0, 1, ...
         """
         self.name = folder.name
-        self._folder = folder
+        self.folder = folder
+        self.class_ids = tuple(class_ids)
         self._class_of_id = {label: number for number, label in enumerate(class_ids)}
 
     def predict(self, scene: LabelledScene) -> Predictions:
@@ -105,7 +112,7 @@ class FileSource:
             FileNotFoundError: there is none.
             ValueError: it cannot be read, or is not about these points.
         """
-        arrays, lines = (self._folder / f"{scene.name}{suffix}" for suffix in (".npz", ".txt"))
+        arrays, lines = (self.folder / f"{scene.name}{suffix}" for suffix in (".npz", ".txt"))
         if arrays.is_file():
             found = _read_arrays(arrays)
         elif lines.is_file():
@@ -133,9 +140,9 @@ class FileSource:
         return _checked(path, stacked, np.array(scores), np.array(classes, np.int64))
 
     def _read_mask(self, file: str, points: int) -> Bool:
-        path = (self._folder / file).resolve()
-        if not path.is_relative_to(self._folder.resolve()):
-            raise InputError(f"the mask file {file} lies outside {self._folder}")
+        path = (self.folder / file).resolve()
+        if not path.is_relative_to(self.folder.resolve()):
+            raise InputError(f"the mask file {file} lies outside {self.folder}")
         mask = np.loadtxt(path, dtype=np.float64, ndmin=1) != 0
         if mask.shape != (points,):
             raise InputError(f"{path} has {len(mask)} lines for {points} points")

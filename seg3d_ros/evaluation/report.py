@@ -25,10 +25,22 @@ def rows_of(evaluations: Sequence[Evaluation]) -> list[Row]:
 
 def text_table(evaluations: Sequence[Evaluation]) -> str:
     """Evaluations of one split side by side."""
-    rows = [("", tuple(item.model for item in evaluations)), *rows_of(evaluations)]
+    models = [item.model for item in evaluations]
+    return aligned(heading(evaluations[0]), models, rows_of(evaluations))
+
+
+def aligned(title: str, models: Sequence[str], measured: Sequence[Row]) -> str:
+    """Table as text.
+
+    Args:
+        title: its first line.
+        models: heads of the columns.
+        measured: the other rows.
+    """
+    rows = [("", tuple(models)), *measured]
     first = max(len(key) for key, _ in rows)
-    widths = [max(8, *(len(values[i]) for _, values in rows)) for i in range(len(evaluations))]
-    lines = [heading(evaluations[0])]
+    widths = [max(8, *(len(values[i]) for _, values in rows)) for i in range(len(models))]
+    lines = [title]
     for key, values in rows:
         cells = (f"{value:>{width}}" for value, width in zip(values, widths, strict=True))
         lines.append(f"  {key:<{first}}  {'  '.join(cells)}".rstrip())
@@ -51,7 +63,7 @@ def write_json(path: Path, evaluations: Sequence[Evaluation]) -> None:
     """
     document = {"evaluations": [asdict(item) for item in evaluations]}
     with replacing(path) as temporary:
-        text = json.dumps(_without_nan(document), indent=1, allow_nan=False)
+        text = json.dumps(without_nan(document), indent=1, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
@@ -87,9 +99,10 @@ def _lines(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     yield "seconds a scene", f"{evaluation.seconds:.2f}"
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """Nested lists and dictionaries with None for numbers that are not finite."""
     if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
+        return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
+        return [without_nan(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

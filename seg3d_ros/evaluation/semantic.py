@@ -50,7 +50,11 @@ class Confusion:
 
     def present(self) -> Int64:
         """Classes that the truth has points of."""
-        return np.flatnonzero(self.counts.sum(axis=1))
+        return np.flatnonzero(self.sizes())
+
+    def sizes(self) -> Int64:
+        """(C,) points of each class."""
+        return self.counts.sum(axis=1)
 
 
 def mean_iou(confusion: Confusion, classes: Collection[int]) -> float:

@@ -115,3 +115,62 @@ def test_a_folder_without_validation_asks_for_a_split(root, tmp_path, capsys):
     (tmp_path / "names.txt").write_text("chair\n")
     assert main(["evaluate", str(tmp_path), "--model", "geometric"]) == 2
     assert "choose one with --split" in capsys.readouterr().err
+
+
+@pytest.fixture
+def scannet(tmp_path):
+    """Six points: wall, sofa, sofa, toilet, other furniture, unlabelled."""
+    folder = tmp_path / "data" / "val" / "toy"
+    folder.mkdir(parents=True)
+    np.save(folder / "coord.npy", np.eye(6, 3, dtype=np.float32))
+    np.save(folder / "segment20.npy", np.array([0, 5, 5, 16, 19, -1]))
+    (tmp_path / "labels").mkdir()
+    return tmp_path
+
+
+def _semantic(scannet, *options):
+    command = ["evaluate", str(scannet / "data"), "--semantic", "--split", "b15n4", *options]
+    labels = ["--predictions", str(scannet / "labels"), "-o", str(scannet / "out")]
+    return main([*command, *labels])
+
+
+@pytest.mark.parametrize("form", ["npy", "txt", "npz"])
+def test_point_labels_of_base_and_novel_classes(scannet, form, capsys):
+    path = scannet / "labels" / f"toy.{form}"
+    if form == "npy":
+        np.save(path, [0, 5, 0, 19, 0, 0])  # other furniture is no answer for a toilet
+    elif form == "txt":
+        path.write_text("1\n6\n1\n39\n1\n1\n")  # the same in label ids
+    else:
+        masks = np.array([[1, 1, 1, 0, 0, 0], [0, 1, 0, 0, 0, 0]], np.bool_)
+        np.savez(path, masks=masks, scores=[0.1, 0.9], labels=[0, 5])
+    assert _semantic(scannet) == 0
+    assert "val: 1 scenes, 19 classes" in capsys.readouterr().out
+    (item,) = json.loads((scannet / "out" / "semantic.json").read_text())["evaluations"]
+    scores = item["scores"]
+    # wall: 1 of 2; sofa: 1 of 2; toilet: 0 of 1; the others are absent, which counts as 0
+    assert scores["mean_iou"] == pytest.approx({"base": 0.5 / 15, "novel": 0.5 / 4})
+    base, novel = 0.5 / 15, 0.5 / 4
+    assert scores["harmonic_mean_iou"] == pytest.approx(2 * base * novel / (base + novel))
+    assert scores["accuracy"] == pytest.approx({"base": 1.0, "novel": 1 / 3})
+
+
+def test_all_classes_are_scored_without_a_partition(root, predictions, tmp_path):
+    options = ["--semantic", "--predictions", str(predictions), "-o", str(tmp_path)]
+    assert main(["evaluate", str(root), *options]) == 0
+    (item,) = json.loads((tmp_path / "semantic.json").read_text())["evaluations"]
+    assert [row["name"] for row in item["scores"]["classes"]] == list(NAMES)
+    assert item["scores"]["harmonic_mean_iou"] is None
+    assert item["scores"]["mean_iou"]["all"] > 0.02
+
+
+def test_labels_of_other_points_and_two_partitions_are_refused(scannet, capsys):
+    np.save(scannet / "labels" / "toy.npy", [0, 5])
+    assert _semantic(scannet) == 2
+    assert "labels of shape (2,) for 6 points" in capsys.readouterr().err
+    (scannet / "labels" / "toy.npy").write_text("x")
+    assert _semantic(scannet) == 2
+    assert "toy.npy holds no labels of points" in capsys.readouterr().err
+    assert _semantic(scannet, "--split", "b12n7") == 2
+    assert "give one of --split b15n4, b12n7" in capsys.readouterr().err
+    assert _semantic(scannet, "--prompts") == 2
