@@ -38,12 +38,6 @@ def first_clicks(points: Tensor, targets: Tensor) -> SimulatedClicks:
     return SimulatedClicks(rows, torch.ones_like(rows))
 
 
-def random_clicks(targets: Tensor) -> SimulatedClicks:
-    """A click on any point of each object; arguments as those of `first_clicks`."""
-    rows = torch.multinomial(targets.float(), 1)[:, 0]
-    return SimulatedClicks(rows, torch.ones_like(rows))
-
-
 def next_clicks(points: Tensor, targets: Tensor, logits: Tensor) -> SimulatedClicks:
     """A click on the deepest point that is missing, or too much, whichever lies deeper.
 

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import numba
 import numpy as np
 import torch
 from torch.utils.data import Dataset
@@ -28,6 +27,7 @@ from torch.utils.data import Dataset
 from seg3d_ros.errors import InputError
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.scene import Float32, Int64, origin_near
+from seg3d_ros.sparse.hash_index import first_rows
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 
@@ -37,7 +37,6 @@ _SEGMENT_FILES = {
     "names": "segment.npy", "scannet20": "segment20.npy", "scannet200": "segment200.npy",
     "scannetpp": "segment100.npy",
 }  # fmt: skip
-_HASH = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: neighbouring keys land far apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,27 +222,7 @@ def one_point_per_voxel(points: Float32, voxel_size: float) -> Int64:
         points: (N, 3) metres.
         voxel_size: edge of a voxel, metres.
     """
-    return _first_rows(keys_of_points(points, voxel_size))
-
-
-@numba.njit(nogil=True, cache=True)
-def _first_rows(keys):  # type: ignore[no-untyped-def]
-    """Rows of the keys that were not there before, by open addressing."""
-    bits = 4
-    while (1 << bits) < 2 * len(keys):
-        bits += 1
-    table = np.full(1 << bits, -1, np.int64)  # rows
-    rows = np.empty(len(keys), np.int64)
-    count = 0
-    for row in range(len(keys)):
-        slot = np.int64((np.uint64(keys[row]) * _HASH) >> np.uint64(64 - bits))
-        while table[slot] >= 0 and keys[table[slot]] != keys[row]:
-            slot = (slot + 1) & ((1 << bits) - 1)
-        if table[slot] < 0:
-            table[slot] = row
-            rows[count] = row
-            count += 1
-    return rows[:count]
+    return first_rows(keys_of_points(points, voxel_size))
 
 
 def collate(samples: list[SceneSample]) -> SceneBatch:

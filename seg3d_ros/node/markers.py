@@ -8,20 +8,14 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from seg3d_ros.node.conversions import box_pose_msg, vector_msg
 from seg3d_ros.objects.map_object import MapObject
+from seg3d_ros.pictures.captions import BOX_EDGES, UNIT_CORNERS
 from seg3d_ros.pictures.palette import color_of
 
 LINE_WIDTH_M = 0.01
 TEXT_HEIGHT_M = 0.10
 BOXES, CAPTIONS = "boxes", "captions"
 
-# The twelve edges of a unit cube around its center, as pairs of corners.
-_CORNERS = [(x, y, z) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)]
-_EDGES = [
-    (a, b)
-    for i, a in enumerate(_CORNERS)
-    for b in _CORNERS[i + 1 :]
-    if sum(p != q for p, q in zip(a, b, strict=True)) == 1
-]
+_ENDS = [corner for edge in BOX_EDGES for corner in UNIT_CORNERS[list(edge)].tolist()]
 
 
 class MarkerBook:
@@ -54,7 +48,7 @@ def _deletion(header: Header, object_id: int) -> list[Marker]:
 
 def _box(header: Header, item: MapObject) -> Marker:
     sx, sy, sz = (float(v) for v in item.box.size)
-    corners = [Point(x=x * sx, y=y * sy, z=z * sz) for edge in _EDGES for x, y, z in edge]
+    corners = [Point(x=x * sx, y=y * sy, z=z * sz) for x, y, z in _ENDS]
     marker = _marker(header, item, BOXES, Marker.LINE_LIST)
     marker.pose = box_pose_msg(item.box)
     marker.scale.x = LINE_WIDTH_M

@@ -22,10 +22,13 @@ _BEHIND_M = 0.03
 _FONT_PX = 15
 _PADDING_PX = 3
 _TITLE_COLOR = (205, 210, 216)
-# Corners differ from the box's center by these halves of its size; edges join two of them.
-_CORNERS = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) / 2
-_EDGES = [
-    (a, b) for a in range(8) for b in range(a + 1, 8) if (_CORNERS[a] != _CORNERS[b]).sum() == 1
+# Corners of a box differ from its center by these shares of its size; edges join two of them.
+UNIT_CORNERS = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) / 2
+BOX_EDGES = [
+    (a, b)
+    for a in range(8)
+    for b in range(a + 1, 8)
+    if (UNIT_CORNERS[a] != UNIT_CORNERS[b]).sum() == 1
 ]
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -51,7 +54,7 @@ def box_corners(box: Box) -> Float64:
     """(8, 3) corners of an upright box, map frame, metres."""
     cosine, sine = np.cos(box.yaw), np.sin(box.yaw)
     turn = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
-    return np.asarray((_CORNERS * box.size) @ turn.T + box.center)
+    return np.asarray((UNIT_CORNERS * box.size) @ turn.T + box.center)
 
 
 def draw_boxes(
@@ -69,7 +72,7 @@ def draw_boxes(
     for item in objects:
         color = tuple(int(channel) for channel in color_of(item.id))
         corners = box_corners(item.box)
-        for a, b in _EDGES:
+        for a, b in BOX_EDGES:
             share = np.linspace(0, 1, _PIECES + 1)[:, None]
             edge = view.project(corners[a] * (1 - share) + corners[b] * share)
             _draw_edge(draw, edge, color, depth)
@@ -148,7 +151,7 @@ def _write_centered(
 
 def _anchor(box: Box, view: View) -> Float64:
     """Pixel (2,) of the middle of the box's top."""
-    top = box_corners(box)[_CORNERS[:, 2] > 0].mean(axis=0)
+    top = box_corners(box)[UNIT_CORNERS[:, 2] > 0].mean(axis=0)
     return view.project(top[None])[0, :2]
 
 

@@ -2,6 +2,9 @@
 
 Everything that depends on the coordinates alone (sorted keys, kernel maps, coarser grids,
 attention groups) is made once per grid and kept on it, so that all layers of a level share it.
+
+Keys here are tensors and hold the scene's number beside 18 bits an axis; those of a map
+(`voxel_keys.py`) are of one scene and reach eight times as far.
 """
 
 from __future__ import annotations

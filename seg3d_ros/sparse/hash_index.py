@@ -93,6 +93,25 @@ def _find_all(table_keys, table_rows, keys, rows):  # type: ignore[no-untyped-de
         rows[i] = find(table_keys, table_rows, keys[i])
 
 
+@numba.njit(nogil=True, cache=True)
+def _fill_first(table_keys, keys, rows):  # type: ignore[no-untyped-def]
+    count = 0
+    for row in range(keys.size):
+        cell = cell_of(table_keys, keys[row])
+        if table_keys[cell] == EMPTY:
+            table_keys[cell] = keys[row]
+            rows[count] = row
+            count += 1
+    return count
+
+
+def first_rows(keys: Int64) -> Int64:
+    """Ascending rows of (N,) keys at which a key stands for the first time."""
+    rows = np.empty(len(keys), np.int64)
+    table_keys = np.full(capacity_for(len(keys)), EMPTY, np.int64)
+    return rows[: _fill_first(table_keys, np.ascontiguousarray(keys), rows)]
+
+
 def build_index(keys: Int64, *, capacity: int | None = None) -> HashIndex:
     """Index (N,) unique keys by their row number."""
     size = capacity or capacity_for(len(keys))

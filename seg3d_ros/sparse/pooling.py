@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 
 from seg3d_ros.sparse.tensor import SparseTensor
-from seg3d_ros.sparse.voxelize import mean_by_row
 
 
 def max_pool(x: SparseTensor, *, factor: int = 2) -> SparseTensor:
@@ -14,12 +13,6 @@ def max_pool(x: SparseTensor, *, factor: int = 2) -> SparseTensor:
     rows = parents[:, None].expand_as(x.features)
     lowest = x.features.new_full((len(grid), x.features.shape[1]), -torch.inf)
     return SparseTensor(grid, lowest.scatter_reduce(0, rows, x.features, "amax"))
-
-
-def mean_pool(x: SparseTensor, *, factor: int = 2) -> SparseTensor:
-    """Mean feature of the occupied voxels in each block of `factor`³."""
-    grid, parents = x.grid.coarser(factor)
-    return SparseTensor(grid, mean_by_row(x.features, parents, len(grid)))
 
 
 def unpool(x: SparseTensor, onto: SparseTensor, *, factor: int = 2) -> SparseTensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ from seg3d_ros.files import replacing
 from seg3d_ros.synthesis.library import FurnitureModel, LibraryError
 from seg3d_ros.synthesis.mesh import Array, Mesh, joined, to_linear
 from seg3d_ros.synthesis.supports import Support, find_supports
+from seg3d_ros.worker_pool import run_tasks
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -217,16 +217,18 @@ def bake(
         for stem in sorted({model.library for model in missing})
         for start in range(workers)
     ]
-    if workers == 1 or not jobs:
+    if workers == 1:
         for job in jobs:
-            _bake_some(*job)
+            _bake_some(job)
         return baked
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        pool.starmap(_bake_some, jobs, chunksize=1)
+    for (library, *_), failure in run_tasks(_bake_some, jobs, workers=workers):
+        if failure:
+            raise LibraryError(f"{library}: {failure}")
     return baked
 
 
-def _bake_some(library: Path, models: list[FurnitureModel], folder: Path) -> None:
+def _bake_some(job: tuple[Path, list[FurnitureModel], Path]) -> None:
+    library, models, folder = job
     with tempfile.TemporaryDirectory() as directory, zipfile.ZipFile(library) as archive:
         folders = {model.key for model in models}
         wanted = [name for name in archive.namelist() if name.rpartition("/")[0] in folders]

@@ -16,12 +16,19 @@ def bce_loss(masks: Tensor, wanted: Tensor) -> Tensor:
     return binary_cross_entropy_with_logits(masks, wanted.to(masks.dtype))
 
 
-def dice_loss(masks: Tensor, wanted: Tensor) -> Tensor:
-    """One less the Dice coefficient, mean over the masks; arguments as those of `bce_loss`.
+def dice_loss(
+    probability: Tensor, target: Tensor, *, slack: float = 1.0, squared: bool = False
+) -> Tensor:
+    """One less the Dice coefficient of each mask, (...).
 
-    Milletari et al., "V-Net" (2016). The ones in it keep empty masks finite.
+    Milletari et al., "V-Net" (2016).
+
+    Args:
+        probability: (..., P) of the points.
+        target: (..., P) 0 or 1, in the type of the probabilities.
+        slack: number of points that keeps empty masks finite.
+        squared: sizes are sums of squared probabilities, as in the paper.
     """
-    probability, target = masks.sigmoid(), wanted.to(masks.dtype)
-    both = (probability * target).sum(dim=1)
-    sizes = probability.sum(dim=1) + target.sum(dim=1)
-    return (1 - (2 * both + 1) / (sizes + 1)).mean()
+    both = (probability * target).sum(dim=-1)
+    sizes = (probability.square() if squared else probability).sum(dim=-1) + target.sum(dim=-1)
+    return 1 - (2 * both + slack) / (sizes + slack)

@@ -67,7 +67,8 @@ class MaskFormerObjective(nn.Module):
             if len(queries):
                 chosen = masks[queries].float()
                 bce.append(bce_loss(chosen, wanted.masks[instances]))
-                dice.append(dice_loss(chosen, wanted.masks[instances]))
+                truth = wanted.masks[instances].to(chosen.dtype)
+                dice.append(dice_loss(chosen.sigmoid(), truth).mean())
         nothing = output.logits.new_zeros(())
         return {
             name: torch.stack(values).mean() if values else nothing

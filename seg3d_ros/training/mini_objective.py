@@ -13,6 +13,7 @@ from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.networks.kinds import OBJECT, STRUCTURE
 from seg3d_ros.networks.mini.decoder import SceneFeatures
 from seg3d_ros.networks.mini.network import MiniOutput
+from seg3d_ros.training.mask_losses import dice_loss
 from seg3d_ros.training.name_texts import NameTexts
 
 UNKNOWN = -2  # instance of voxels without labels
@@ -92,7 +93,7 @@ class MiniObjective(nn.Module):
         if not bool(on_object.any()):
             return losses
         found = output.queries[index]
-        bce, dice, iou = mask_losses(output.masks[index][on_object], instance, wanted[on_object])
+        bce, dice, iou = query_losses(output.masks[index][on_object], instance, wanted[on_object])
         quality = torch.zeros_like(found.quality)
         quality[on_object] = iou
         votes, radii = vote_losses(scene, instance)
@@ -136,7 +137,7 @@ class MiniObjective(nn.Module):
         coarse[scene.parents[0]] = instance  # of any of its voxels
         losses = []
         for masks in layers:
-            bce, dice, _ = mask_losses(masks, coarse, wanted)
+            bce, dice, _ = query_losses(masks, coarse, wanted)
             losses.append(self.weights.bce * bce + self.weights.dice * dice)
         return torch.stack(losses).mean()
 
@@ -177,7 +178,7 @@ def best_fits(masks: Tensor, instance: Tensor) -> tuple[Tensor, Tensor]:
     return (both / union.clamp(min=1)).max(dim=1)
 
 
-def mask_losses(masks: Tensor, instance: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def query_losses(masks: Tensor, instance: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Cross entropy in shares of the object's size, dice, and the IoU that was reached.
 
     Args:
@@ -195,8 +196,7 @@ def mask_losses(masks: Tensor, instance: Tensor, wanted: Tensor) -> tuple[Tensor
     sizes = target.sum(dim=1)
     bce = binary_cross_entropy_with_logits(masks, target, reduction="none").sum(dim=1)
     probability = masks.sigmoid()
-    both = (probability * target).sum(dim=1)
-    dice = 1 - (2 * both + 1) / (probability.sum(dim=1) + sizes + 1)
+    dice = dice_loss(probability, target)
     with torch.no_grad():
         inside = (masks > 0).to(masks.dtype)
         hit = (inside * target).sum(dim=1)

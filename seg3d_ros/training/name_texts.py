@@ -11,6 +11,7 @@ from torch import Tensor
 
 from seg3d_ros.synthesis.names import names as canonical_names
 from seg3d_ros.text.encoder import TextEncoder, load_text_encoder
+from seg3d_ros.text.ensemble import all_texts
 
 
 class NameTexts:
@@ -47,6 +48,6 @@ def _embed(names: Sequence[str], encoder: TextEncoder) -> list[Tensor]:
     """For each name its (V, D) texts: itself and its synonyms in all templates."""
     known = canonical_names()
     words = [(name, *(known[name].synonyms if name in known else ())) for name in names]
-    texts = [[t.format(word) for word in group for t in encoder.templates] for group in words]
+    texts = [all_texts(group, encoder.templates) for group in words]
     vectors = torch.from_numpy(encoder.encode([text for group in texts for text in group]))
     return list(torch.split(vectors, [len(group) for group in texts]))

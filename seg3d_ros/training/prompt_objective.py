@@ -11,6 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, normalize
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.networks.point_sam.network import Candidates
 from seg3d_ros.training.click_rounds import ClickRounds
+from seg3d_ros.training.mask_losses import dice_loss
 
 _FOCUS = 2.0  # exponent of the focal loss
 _DICE_WEIGHT = 2.0
@@ -52,7 +53,7 @@ class PromptObjective(nn.Module):
 
     def _round_losses(self, answer: Candidates, crop: ClickRounds) -> tuple[Tensor, Tensor]:
         """Loss of the masks and of their predicted IoU."""
-        losses = mask_losses(answer.logits, crop.targets)
+        losses = focal_dice_loss(answer.logits, crop.targets)
         best = losses.argmin(1, keepdim=True)
         iou = intersection_over_union(answer.logits > 0, crop.targets, crop.missing)
         errors = (answer.predicted_iou.float() - iou).square()
@@ -75,7 +76,7 @@ class PromptObjective(nn.Module):
         return binary_cross_entropy_with_logits(logits, alike, weight=weight)
 
 
-def mask_losses(logits: Tensor, targets: Tensor) -> Tensor:
+def focal_dice_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """Focal loss (Lin et al. 2017) plus twice the dice loss (Milletari et al. 2016).
 
     Args:
@@ -91,9 +92,7 @@ def mask_losses(logits: Tensor, targets: Tensor) -> Tensor:
     wrong = (probability - wanted).abs()
     entropy = binary_cross_entropy_with_logits(logits, wanted, reduction="none")
     focal = (wrong**_FOCUS * entropy).mean(-1)
-    both = (probability * wanted).sum(-1)
-    squares = probability.square().sum(-1) + wanted.sum(-1)
-    dice = 1 - (2 * both + _DICE_SLACK) / (squares + _DICE_SLACK)
+    dice = dice_loss(probability, wanted, slack=_DICE_SLACK, squared=True)
     return focal + _DICE_WEIGHT * dice
 
 

@@ -8,7 +8,6 @@ from seg3d_ros.datasets.click_simulation import (
     depths,
     first_clicks,
     next_clicks,
-    random_clicks,
 )
 
 OPS = recordings("point_sam", having="num_groups")
@@ -49,14 +48,6 @@ def test_clicks_on_a_line(line):
     assert (excess.rows.item(), excess.labels.item()) == (9, 0)
     faultless = next_clicks(line, target, logits(2, 3, 4, 5, 6))
     assert (faultless.rows.item(), faultless.labels.item()) == (4, 1)
-
-
-def test_random_clicks_are_on_the_object():
-    torch.manual_seed(0)
-    targets = mask(1, 7).expand(200, -1)
-    rows = random_clicks(targets).rows
-    assert set(rows.tolist()) == {1, 7}
-    assert 60 < (rows == 1).sum() < 140
 
 
 @pytest.mark.parametrize("recording", OPS, ids=str)

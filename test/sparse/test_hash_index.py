@@ -10,6 +10,7 @@ from seg3d_ros.sparse.hash_index import (
     capacity_for,
     cell_of,
     find_rows,
+    first_rows,
     remove,
 )
 from seg3d_ros.sparse.voxel_keys import pack_keys
@@ -72,3 +73,10 @@ def test_walking_over_a_solid_block_probes_few_cells():
     occupied = np.concatenate([index.table_keys != EMPTY] * 2)
     free = np.flatnonzero(~occupied)
     assert np.diff(free).max() < 1_000
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 60), max_size=120))
+def test_first_rows_are_those_of_unique(keys):
+    expected = np.sort(np.unique(np.array(keys, np.int64), return_index=True)[1])
+    np.testing.assert_array_equal(first_rows(np.array(keys, np.int64)), expected)

@@ -3,7 +3,7 @@ import torch
 from support.voxels import from_dense, random_tensor, to_dense
 from torch.nn.functional import max_pool3d
 
-from seg3d_ros.sparse.pooling import max_pool, mean_pool, unpool
+from seg3d_ros.sparse.pooling import max_pool, unpool
 
 LOW, EXTENT = -6, 12
 
@@ -21,18 +21,6 @@ def test_empty_places_do_not_count():
     x = random_tensor(4)
     x = x.with_features(-1 - x.features.abs())
     assert (max_pool(x).features <= -1).all()
-    constant = x.with_features(torch.ones_like(x.features))
-    torch.testing.assert_close(
-        mean_pool(constant).features, torch.ones(len(x.grid.coarser()[0]), 4)
-    )
-
-
-def test_mean_pool_weighs_voxels_alike(device):
-    x = random_tensor(3, device=device)
-    y = mean_pool(x)
-    parents = x.grid.coarser()[1]
-    for row in range(0, len(y.grid), 7):
-        torch.testing.assert_close(y.features[row], x.features[parents == row].mean(0))
 
 
 def test_gradient_goes_to_the_largest():
@@ -43,7 +31,7 @@ def test_gradient_goes_to_the_largest():
 
 def test_unpool_puts_the_parent_behind(device):
     x = random_tensor(3, device=device)
-    y = mean_pool(x)
+    y = max_pool(x)
     merged = unpool(y, x).features
     assert torch.equal(merged[:, :3], x.features)
     torch.testing.assert_close(merged[:, 3:], y.features[x.grid.coarser()[1]])

@@ -85,6 +85,14 @@ def test_baking_again_keeps_what_is_there(tmp_path: Path) -> None:
     assert "tests/table" in baked
 
 
+def test_a_failure_in_other_processes_is_told(tmp_path: Path) -> None:
+    path = write_library(tmp_path / "Tests.sh3f")
+    models = read_libraries([path])
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(LibraryError, match=r"Tests\.sh3f: .*zip"):
+        bake([path], models, tmp_path / "baked", workers=2)
+
+
 def test_a_saved_mesh_comes_back(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     mesh = Mesh(

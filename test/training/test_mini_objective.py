@@ -13,7 +13,7 @@ from seg3d_ros.training.mini_objective import (
     UNKNOWN,
     MiniObjective,
     best_fits,
-    mask_losses,
+    query_losses,
     structure_loss,
     vote_losses,
 )
@@ -23,11 +23,11 @@ def test_mask_losses_of_a_perfect_and_a_wrong_mask():
     instance = torch.tensor([0, 0, 1, 1, 1, UNKNOWN])
     wanted = torch.tensor([0, 1])
     right = torch.where(instance == wanted[:, None], 20.0, -20.0)
-    bce, dice, iou = mask_losses(right, instance, wanted)
+    bce, dice, iou = query_losses(right, instance, wanted)
     assert bce == pytest.approx(0, abs=1e-6)
     assert dice == pytest.approx(0, abs=1e-6)
     assert iou.tolist() == [1, 1]
-    bce, dice, iou = mask_losses(-right, instance, wanted)
+    bce, dice, iou = query_losses(-right, instance, wanted)
     assert bce.item() == pytest.approx((5 * 20 / 32 + 5 * 20 / 33) / 2, rel=1e-5)
     assert dice.item() == pytest.approx(1 - 1 / 6, rel=1e-4)
     assert iou.tolist() == [0, 0]
@@ -39,8 +39,8 @@ def test_unlabelled_voxels_count_for_nothing():
     other = masks.clone()
     other[:, 3:] = 9
     for a, b in zip(
-        mask_losses(masks, instance, torch.tensor([0])),
-        mask_losses(other, instance, torch.tensor([0])),
+        query_losses(masks, instance, torch.tensor([0])),
+        query_losses(other, instance, torch.tensor([0])),
         strict=True,
     ):
         assert torch.equal(a, b)
@@ -68,7 +68,7 @@ def test_votes_are_measured_in_radii():
 def test_masks_that_are_not_of_an_object_are_shares_of_none():
     instance = torch.tensor([0, 0, 1, -1, -1])
     masks = torch.full((1, 5), 20.0)
-    bce, _, iou = mask_losses(masks, instance, torch.tensor([0]))
+    bce, _, iou = query_losses(masks, instance, torch.tensor([0]))
     assert bce.item() == pytest.approx(3 * 20 / 32, rel=1e-5)  # the wall is wrong, too
     assert iou.item() == pytest.approx(2 / 5)
 

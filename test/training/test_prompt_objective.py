@@ -20,8 +20,8 @@ from seg3d_ros.training.click_crops import ObjectCrop
 from seg3d_ros.training.click_rounds import ClickRounds, ClickTraining
 from seg3d_ros.training.prompt_objective import (
     PromptObjective,
+    focal_dice_loss,
     intersection_over_union,
-    mask_losses,
 )
 
 OPS = recordings("point_sam", having="num_groups")
@@ -32,7 +32,7 @@ LOOPS = recordings("point_sam", having="loop")
 def test_losses_are_the_reference_s(recording):
     arrays = recording.below("loss/")
     logits, targets = arrays["logits"], arrays["targets"]
-    ours = mask_losses(logits, targets)
+    ours = focal_dice_loss(logits, targets)
     torch.testing.assert_close(ours, arrays["mask_loss"], atol=1e-5, rtol=0)
     iou = intersection_over_union(logits > 0, targets, torch.zeros(len(targets)))
     torch.testing.assert_close(iou, arrays["iou"], atol=1e-5, rtol=0)
@@ -40,7 +40,7 @@ def test_losses_are_the_reference_s(recording):
 
 def test_loss_of_masks_by_hand():
     """Two points; logits 0 are a probability of one half."""
-    loss = mask_losses(torch.zeros(1, 1, 2), torch.tensor([[True, False]]))
+    loss = focal_dice_loss(torch.zeros(1, 1, 2), torch.tensor([[True, False]]))
     focal = 0.25 * math.log(2)
     dice = 1 - (2 * 0.5 + 1e-3) / (0.5 + 1 + 1e-3)
     assert loss.item() == pytest.approx(focal + 2 * dice, abs=1e-6)
@@ -74,7 +74,7 @@ def test_only_the_best_candidate_learns():
     assert predicted.grad.tolist() == [[-1, 0]]
     all_alike = PromptObjective(common=1.0)([output], None)
     assert all_alike["mask"].item() == pytest.approx(
-        mask_losses(logits, output.targets).mean().item()
+        focal_dice_loss(logits, output.targets).mean().item()
     )
 
 

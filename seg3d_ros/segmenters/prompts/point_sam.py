@@ -36,11 +36,6 @@ class PointSamPrompt:
         self._crops: SceneCrops | None = None
         self._session: PromptSession | None = None
 
-    def set_scene(self, scene: Scene) -> None:
-        """Begin with a scene; nothing happens if it is the one of the last call."""
-        with self._lock:
-            self._take(scene)
-
     def segment_at(self, scene: Scene, points: Float32, foreground: Bool) -> PromptResult:
         """The object under the foreground clicks. Shapes and errors: see `PromptSegmenter`."""
         check_clicks(points, foreground)

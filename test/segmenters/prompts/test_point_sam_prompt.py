@@ -67,7 +67,6 @@ def test_the_first_click_gives_the_reading_that_the_network_likes_best(device):
 
 def test_further_clicks_run_the_decoder_only():
     prompt, scene = Counted(), scene_of(500)
-    prompt.set_scene(scene)
     one = click(prompt, scene, 7)
     assert prompt.ran == ["encoder", "decoder"]
     two = click(prompt, scene, 7, off=(100,))
