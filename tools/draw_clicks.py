@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from seg3d_ros.engine.perception import Perception, PerceptionSettings, Prompted
+from seg3d_ros.engine.engine import Engine, Prompted
+from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.pictures.captions import draw_boxes, draw_captions
 from seg3d_ros.pictures.id_colors import NO_OBJECT, object_ids
 from seg3d_ros.pictures.room_render import painted, shoot
@@ -36,16 +37,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("picture", type=Path)
     path = parser.parse_args().picture
-    perception = Perception(PerceptionSettings(model="geometric"))
+    engine = Engine(PerceptionSettings(model="geometric"))
     for recorded in open_recording(DEMO_ROOM).frames():
-        perception.integrate(to_frame(recorded))
-    scene = perception.map.snapshot()
+        engine.integrate(to_frame(recorded))
+    scene = engine.map.snapshot()
     truth = {
         item["name"]: item
         for item in reversed(json.loads((DEMO_ROOM / "objects.json").read_text())["objects"])
     }
     clicks = np.array([click_on(scene, truth[name]) for name in CLICKED])
-    found = [click(perception, at, name) for at, name in zip(clicks, CLICKED, strict=True)]
+    found = [click(engine, at, name) for at, name in zip(clicks, CLICKED, strict=True)]
     draw(scene, found, clicks).save(path)
 
 
@@ -57,9 +58,9 @@ def click_on(scene: Scene, item: dict[str, list[float]]) -> Float32:
     return nearest
 
 
-def click(perception: Perception, at: Float32, name: str) -> Prompted:
+def click(engine: Engine, at: Float32, name: str) -> Prompted:
     """Object at a click; prints its estimated IoU."""
-    made = perception.segment_at(at[None], np.ones(1, bool), name=name)
+    made = engine.segment_at(at[None], np.ones(1, bool), name=name)
     print(f"{name}: {len(made.object)} voxels, predicted IoU {made.predicted_iou:.2f}")
     return made
 

@@ -70,21 +70,19 @@ def click_object(
     """
     import numpy as np
 
-    from seg3d_ros.engine.click_scene import click_scene
     from seg3d_ros.engine.perception import PerceptionSettings
+    from seg3d_ros.engine.still_scene import click_scene, engine_for_scenes
     from seg3d_ros.pictures.results import files_list, objects_table, write_results
     from seg3d_ros.recordings.scene_file import map_from_file, read_scene_file
-    from seg3d_ros.segmenters.registry import load_prompt_segmenter
 
     with one_line_errors():
-        chosen = PerceptionSettings().with_values(settings)
+        chosen = PerceptionSettings(prompt_model=model).with_values(settings)
         voxel_size = chosen.map.voxel_size
         cloud = read_scene_file(scene, up=up, scale=scale, spacing=voxel_size / 2)
-        segmenter = load_prompt_segmenter(model, network=chosen.network)
         clicks = np.array([*on, *off]) @ map_from_file(scene, up=up, scale=scale).T
         foreground = np.arange(len(clicks)) < len(on)
         results = click_scene(
-            segmenter,
+            engine_for_scenes(chosen),
             cloud,
             clicks,
             foreground,

@@ -13,7 +13,7 @@ from seg3d_ros.cli.words import WordsCommand, chosen_words, words_options
 from seg3d_ros.settings import SettingInfo
 
 if TYPE_CHECKING:
-    from seg3d_ros.engine.perception import Perception
+    from seg3d_ros.engine.engine import Engine
 
 
 def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
@@ -59,18 +59,17 @@ def replay(
     """
     from tqdm import tqdm
 
-    from seg3d_ros.engine.perception import Perception, PerceptionSettings
+    from seg3d_ros.engine.engine import Engine
+    from seg3d_ros.engine.perception import PerceptionSettings
     from seg3d_ros.engine.replay import replay as replay_recording
     from seg3d_ros.pictures.results import files_list, objects_table, write_results
     from seg3d_ros.recordings.open import open_recording
-    from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 
     with one_line_errors():
         source = open_recording(recording, topic=topic, fixed_frame=fixed_frame)
         words = chosen_words(labels, vocabulary)
-        perception = Perception(PerceptionSettings().with_values(settings))
-        if words or perception.text_model:
-            perception.set_vocabulary(words or load_vocabulary_file("household"))
+        engine = Engine(PerceptionSettings().with_values(settings))
+        engine.set_first_vocabulary(words)
         output.mkdir(parents=True, exist_ok=True)
     frames = min(len(source), max_frames or len(source))
     with (
@@ -78,13 +77,13 @@ def replay(
         tqdm(total=frames, desc=source.name, unit="frame", disable=None) as bar,
     ):
 
-        def on_frame(perception: Perception) -> None:
-            bar.set_postfix_str(f"{len(perception.map):,} voxels", refresh=False)
+        def on_frame(engine: Engine) -> None:
+            bar.set_postfix_str(f"{len(engine.map):,} voxels", refresh=False)
             bar.update()
 
         results = replay_recording(
             source,
-            perception,
+            engine,
             segment_period=segment_period,
             max_frames=max_frames,
             on_frame=on_frame,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from seg3d_ros.cli.errors import one_line_errors
 from seg3d_ros.cli.voxel_size import chosen_voxel_size
 from seg3d_ros.cli.words import WordsCommand, chosen_words, words_options
 from seg3d_ros.settings import SettingInfo
+
+if TYPE_CHECKING:
+    from seg3d_ros.engine.engine import Engine
 
 
 def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
@@ -59,8 +62,9 @@ def segment(
     SCENE is a point cloud (PLY, PCD, XYZ, PTS, NPZ with xyz and rgb) or a mesh (PLY, GLB, OBJ,
     OFF, STL), and comes before the labels. Without --voxel-size its density decides the voxels.
     """
+    from seg3d_ros.engine.models import default_model
     from seg3d_ros.engine.perception import PerceptionSettings
-    from seg3d_ros.engine.segment_scene import SceneSegmentation, default_model
+    from seg3d_ros.engine.still_scene import engine_for_scenes, segment_scene
     from seg3d_ros.pictures.results import files_list, objects_table, write_results
     from seg3d_ros.recordings.scene_file import read_scene_file
 
@@ -69,21 +73,22 @@ def segment(
         settings["model"] = model or default_model(settings["checkpoint"])
         chosen = PerceptionSettings().with_values(settings)
         cloud = read_scene_file(scene, up=up, scale=scale, spacing=chosen.map.voxel_size / 2)
-        system = SceneSegmentation(chosen, words)
+        engine = engine_for_scenes(chosen)
+        engine.set_first_vocabulary(words)
         output.mkdir(parents=True, exist_ok=True)
-        _say_why_nothing_is_named(words, system.segmenter.name, can_name=bool(system.vocabulary))
+        _say_why_nothing_is_named(words, engine)
         voxel_size = chosen_voxel_size(cloud, chosen.map.voxel_size)
-        results = system.run(cloud, name=scene.name, voxel_size=voxel_size)
+        results = segment_scene(engine, cloud, name=scene.name, voxel_size=voxel_size)
         write_results(output, results)
     click.echo(objects_table(results.objects))
     click.echo()
     click.echo(files_list(output))
 
 
-def _say_why_nothing_is_named(words: list[str], model: str, *, can_name: bool) -> None:
-    if words and not can_name:
+def _say_why_nothing_is_named(words: list[str], engine: Engine) -> None:
+    if words and not engine.models.text_model:
         click.echo(
-            f"seg3d: {model} knows shapes, not words: the labels name nothing; "
-            "--model mini does (see `seg3d models`)",
+            f"seg3d: {engine.models.segmenter.name} knows shapes, not words: the labels name "
+            "nothing; --model mini does (see `seg3d models`)",
             err=True,
         )

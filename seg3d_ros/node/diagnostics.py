@@ -15,13 +15,12 @@ from pathlib import Path
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
-from seg3d_ros.engine.perception import Perception
+from seg3d_ros.engine.engine import Engine
+from seg3d_ros.engine.source_stats import SourceStats
+from seg3d_ros.engine.throttle import Throttle
 from seg3d_ros.node.clock_watch import ClockWatch, steady_clock
-from seg3d_ros.node.pending import SourceRecord
 from seg3d_ros.node.source_health import SourceJudge
-from seg3d_ros.node.subscriptions import Inputs
-from seg3d_ros.node.throttle import Throttle
-from seg3d_ros.node.worker import SegmentationWorker
+from seg3d_ros.node.subscriptions import Subscriptions
 
 log = logging.getLogger(__name__)
 
@@ -31,16 +30,13 @@ PERIOD_S = 1.0
 class Diagnostics:
     """Publishes the state of a running node once a second and logs what is missing."""
 
-    def __init__(
-        self, node: Node, perception: Perception, inputs: Inputs, worker: SegmentationWorker
-    ) -> None:
+    def __init__(self, node: Node, engine: Engine, subscriptions: Subscriptions) -> None:
         self._node = node
-        self._perception = perception
-        self._inputs = inputs
-        self._worker = worker
+        self._engine = engine
+        self._subscriptions = subscriptions
         self._judges = {
-            name: SourceJudge(node, inputs.topics[name], record)
-            for name, record in inputs.records.items()
+            name: SourceJudge(node, subscriptions.topics[name], record)
+            for name, record in subscriptions.stats.items()
         }
         self._failures_before = 0
         self._has_twin = False
@@ -58,7 +54,7 @@ class Diagnostics:
         """Send one report."""
         self._warn_of_twin()
         statuses = [
-            self._source_status(name, record) for name, record in self._inputs.records.items()
+            self._source_status(name, record) for name, record in self._subscriptions.stats.items()
         ]
         statuses += self._clock_status()
         statuses.append(self._segmentation_status())
@@ -79,7 +75,7 @@ class Diagnostics:
             )
         self._has_twin = has_twin
 
-    def _source_status(self, name: str, record: SourceRecord) -> DiagnosticStatus:
+    def _source_status(self, name: str, record: SourceStats) -> DiagnosticStatus:
         health = self._judges[name].judge()
         if health.condition:
             self._throttle.warning(f"{name} {health.condition}", "%s: %s", name, health.message)
@@ -101,25 +97,25 @@ class Diagnostics:
         return [self._status("clock", level, self._clock.message, {})]
 
     def _segmentation_status(self) -> DiagnosticStatus:
-        perception, worker = self._perception, self._worker
-        failed = worker.failures > self._failures_before
-        self._failures_before = worker.failures
-        last = perception.last
+        engine = self._engine
+        state, counts, models = engine.state, engine.counts, engine.models
+        failed = counts.failures > self._failures_before
+        self._failures_before = counts.failures
         values: dict[str, object] = {
-            "model": perception.segmenter.name,
-            "prompt_model": perception.prompt_segmenter.name,
-            "device": perception.segmenter.device,
-            "map_voxels": len(perception.map),
-            "max_voxels": perception.settings.map.max_voxels,
-            "objects": len(last.objects) if last else 0,
-            "segmentations": worker.runs,
-            "segmentations_skipped": worker.skipped,
-            "segmentations_failed": worker.failures,
-            "vocabulary_version": perception.vocabulary.version if perception.vocabulary else 0,
+            "model": models.segmenter.name,
+            "prompt_model": models.prompt_segmenter.name,
+            "device": models.segmenter.device,
+            "map_voxels": len(engine.map),
+            "max_voxels": engine.settings.map.max_voxels,
+            "objects": len(state.objects),
+            "segmentations": counts.runs,
+            "segmentations_skipped": counts.skipped,
+            "segmentations_failed": counts.failures,
+            "vocabulary_version": state.vocabulary_version,
             "resident_mb": f"{_resident_mb():.0f}",
         }
         values |= _gpu_memory()
-        for stage, times in perception.timings.summary().items():
+        for stage, times in engine.timings.summary().items():
             values[f"{stage} ms median"] = f"{times.median_ms:.1f}"
             values[f"{stage} ms max"] = f"{times.max_ms:.1f}"
         level = DiagnosticStatus.ERROR if failed else DiagnosticStatus.OK

@@ -14,7 +14,7 @@ from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
-from seg3d_ros.engine.perception import Segmentation
+from seg3d_ros.engine.world_state import WorldState
 from seg3d_ros.msg import InstanceArray
 from seg3d_ros.msg import Vocabulary as VocabularyMsg
 from seg3d_ros.node.conversions import (
@@ -36,16 +36,19 @@ log = logging.getLogger(__name__)
 BACKGROUND_DIMMING = 0.35  # points of no object keep this much of their colour
 
 
-class Outputs:
+class Publishers:
     """All publishers of results; made at configuration.
 
-    Any thread may publish; a lock keeps the messages of one state together. What is published
-    after `close`, by a thread that outlives its configuration, goes nowhere.
+    `publish` is a listener of the engine: it is called with ever newer states, from one thread.
+    What is published after `close` goes nowhere.
     """
 
-    def __init__(self, node: LifecycleNode, *, fixed_frame: str, model: str) -> None:
+    def __init__(
+        self, node: LifecycleNode, *, fixed_frame: str, model: str, text_model: str
+    ) -> None:
         self._fixed_frame = fixed_frame
         self._model = model
+        self._text_model = text_model
         self._markers = MarkerBook()
         self._publishers: list[Any] = []
 
@@ -63,86 +66,82 @@ class Outputs:
             from vision_msgs.msg import Detection3DArray
 
             self._detections = make(Detection3DArray, "~/detections", LATCHED)
-        self._clouds_sent_of: dict[str, Scene] = {}
+        self._sent: WorldState | None = None
+        self._clouds_sent_of: dict[str, WorldState | Scene] = {}
         self._said_coarse = False
-        self._closed = False
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()  # close against publish
 
     def close(self, node: LifecycleNode) -> None:
         """Take the publishers down."""
         with self._lock:
-            self._closed = True
             for publisher in self._publishers:
                 node.destroy_lifecycle_publisher(publisher)
             self._publishers.clear()
 
-    def publish_vocabulary(self, vocabulary: Vocabulary | None, text_model: str) -> None:
-        """Latch the words in force."""
-        msg = VocabularyMsg(text_model=text_model)
+    def publish(self, state: WorldState) -> None:
+        """Send what has changed, and the clouds that somebody subscribes to."""
+        with self._lock:
+            if not self._publishers:
+                return
+            before, self._sent = self._sent, state
+            if before is None or state.vocabulary is not before.vocabulary:
+                self._publish_vocabulary(state.vocabulary)
+            if state.scene is None:
+                return
+            header = header_msg(self._fixed_frame, state.stamp_ns)
+            if state is not before:
+                self._publish_objects(header, state)
+            self._publish_clouds(header, state, state.scene)
+
+    def lacks_clouds(self, state: WorldState) -> bool:
+        """Whether somebody subscribes to a cloud that was not sent of this state yet."""
+        if state.scene is None:
+            return False
+        contents = {
+            "instances": (self._instance_cloud, state),
+            "map": (self._map_cloud, state.scene),
+        }
+        return any(
+            self._clouds_sent_of.get(name) is not content and publisher.get_subscription_count()
+            for name, (publisher, content) in contents.items()
+        )
+
+    def begin(self) -> None:
+        """Send everything with the next state: nothing left the node while it was inactive."""
+        self._sent = None
+        self._clouds_sent_of.clear()
+
+    def _publish_vocabulary(self, vocabulary: Vocabulary | None) -> None:
+        msg = VocabularyMsg(text_model=self._text_model)
         if vocabulary is not None:
             msg.version = vocabulary.version
             msg.labels = list(vocabulary.entries)
             msg.prompt_templates = list(vocabulary.templates)
-        with self._lock:
-            if not self._closed:
-                self._vocabulary.publish(msg)
+        self._vocabulary.publish(msg)
 
-    def publish(self, segmentation: Segmentation, vocabulary: Vocabulary | None) -> None:
-        """Send everything that follows from a new state of the objects."""
-        header = header_msg(self._fixed_frame, segmentation.scene.stamp_ns)
-        with self._lock:
-            if self._closed:
-                return
-            self._publish_instances(header, segmentation.objects, vocabulary)
-            self._marker_array.publish(self._markers.update(header, segmentation.objects))
-            if self._detections is not None:
-                from seg3d_ros.node.detections import detections_msg
-
-                self._detections.publish(detections_msg(header, segmentation.objects))
-            self._clouds_sent_of.clear()
-            self.publish_clouds(segmentation)
-
-    def publish_clouds(self, segmentation: Segmentation) -> None:
-        """Send the clouds that somebody subscribes to and that were not sent of this scene yet."""
-        scene = segmentation.scene
-        header = header_msg(self._fixed_frame, scene.stamp_ns)
-        with self._lock:
-            if self._closed:
-                return
-            if self._is_due("instances", self._instance_cloud, scene):
-                self._warn_of_coarse_clouds(scene)
-                self._instance_cloud.publish(colored_by_instance(header, segmentation))
-            if self._is_due("map", self._map_cloud, scene):
-                self._warn_of_coarse_clouds(scene)
-                points = scene.grid.map_from_local(scene.points)
-                self._map_cloud.publish(map_cloud_msg(header, points, scene.colors))
-
-    def lacks_clouds(self, segmentation: Segmentation) -> bool:
-        """Whether somebody subscribes to a cloud that was not sent of this scene yet."""
-        publishers = {"instances": self._instance_cloud, "map": self._map_cloud}
-        return not self._closed and any(
-            self._clouds_sent_of.get(name) is not segmentation.scene
-            and publisher.get_subscription_count()
-            for name, publisher in publishers.items()
-        )
-
-    def publish_empty(self, stamp_ns: int, vocabulary: Vocabulary | None) -> None:
-        """Take everything back, after the map was cleared."""
-        nowhere = np.zeros((0, 3), np.float32)
-        scene = Scene(nowhere, nowhere, np.zeros(0, np.int64), voxel_size=1.0, stamp_ns=stamp_ns)
-        self.publish(Segmentation(scene, ()), vocabulary)
-
-    def _publish_instances(
-        self, header: Header, objects: tuple[MapObject, ...], vocabulary: Vocabulary | None
-    ) -> None:
+    def _publish_objects(self, header: Header, state: WorldState) -> None:
         self._instances.publish(
             InstanceArray(
                 header=header,
-                vocabulary_version=vocabulary.version if vocabulary else 0,
+                vocabulary_version=state.vocabulary_version,
                 model=self._model,
-                instances=[instance_msg(item) for item in objects],
+                instances=[instance_msg(item) for item in state.objects],
             )
         )
+        self._marker_array.publish(self._markers.update(header, state.objects))
+        if self._detections is not None:
+            from seg3d_ros.node.detections import detections_msg
+
+            self._detections.publish(detections_msg(header, state.objects))
+
+    def _publish_clouds(self, header: Header, state: WorldState, scene: Scene) -> None:
+        if self._is_due("instances", self._instance_cloud, state):
+            self._warn_of_coarse_clouds(scene)
+            self._instance_cloud.publish(colored_by_instance(header, scene, state.objects))
+        if self._is_due("map", self._map_cloud, scene):
+            self._warn_of_coarse_clouds(scene)
+            points = scene.grid.map_from_local(scene.points)
+            self._map_cloud.publish(map_cloud_msg(header, points, scene.colors))
 
     def _warn_of_coarse_clouds(self, scene: Scene) -> None:
         """Say once that float32, all that RViz and PCL read in a cloud, is too coarse here."""
@@ -157,23 +156,23 @@ class Outputs:
                 step,
             )
 
-    def _is_due(self, name: str, publisher: Any, scene: Scene) -> bool:
-        """Clouds are large: build one only for a subscriber, and once a scene."""
+    def _is_due(self, name: str, publisher: Any, content: WorldState | Scene) -> bool:
+        """Clouds are large: build one only for a subscriber, and once for the same content."""
         if not publisher.get_subscription_count():
             self._clouds_sent_of.pop(name, None)
             return False
-        due = self._clouds_sent_of.get(name) is not scene
-        self._clouds_sent_of[name] = scene
+        due = self._clouds_sent_of.get(name) is not content
+        self._clouds_sent_of[name] = content
         return due
 
 
-def colored_by_instance(header: Header, segmentation: Segmentation) -> PointCloud2:
+def colored_by_instance(
+    header: Header, scene: Scene, objects: tuple[MapObject, ...]
+) -> PointCloud2:
     """The scene with each object in its own colour and the rest dimmed."""
-    scene = segmentation.scene
     colors = scene.colors * BACKGROUND_DIMMING
     ids = np.full(len(scene), NO_INSTANCE, np.uint32)
     scores = np.zeros(len(scene), np.float32)
-    objects = segmentation.objects
     if objects:
         rows, owners = rows_of_objects(scene, objects)
         colors[rows] = np.array([color_of(item.id) for item in objects], np.float32)[owners] / 255

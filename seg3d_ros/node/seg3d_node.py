@@ -1,15 +1,14 @@
-"""The lifecycle node `seg3d`: a shell around `Perception`.
+"""Lifecycle node `seg3d`: a shell around the `Engine`.
 
 Threads: the executor's thread runs callbacks and timers, which only hand things over; the
-integrator's thread decodes and fuses; the worker's thread segments and publishes; the services'
-thread answers requests.
+integrator's thread decodes and fuses; those of the engine's job queue segment and answer requests;
+one listens to the engine and publishes.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
@@ -17,20 +16,20 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn as Result
 from rclpy.parameter import Parameter
 
-from seg3d_ros.engine.perception import EmptyMapError, Perception, PerceptionSettings
+from seg3d_ros.engine.engine import Engine
+from seg3d_ros.engine.integrator import Integrator
+from seg3d_ros.engine.perception import PerceptionSettings
+from seg3d_ros.engine.world_state import WorldState
 from seg3d_ros.node.clock_watch import steady_clock
 from seg3d_ros.node.diagnostics import Diagnostics
-from seg3d_ros.node.integrator import Integrator
 from seg3d_ros.node.logging import forward_library_logs, stop_forwarding
 from seg3d_ros.node.parameters import AllSettings, changed, declare_parameters
-from seg3d_ros.node.publishers import Outputs
+from seg3d_ros.node.publishers import Publishers
 from seg3d_ros.node.service_host import ServiceHost
 from seg3d_ros.node.services import SERVICES, Services
-from seg3d_ros.node.subscriptions import Inputs
+from seg3d_ros.node.subscriptions import Subscriptions
 from seg3d_ros.node.transform_source import TransformSource, listen
-from seg3d_ros.node.worker import SegmentationWorker
 from seg3d_ros.packages import INSTALL_TEXT, missing_packages
-from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 
 
 class Seg3dNode(LifecycleNode):
@@ -54,9 +53,9 @@ class Seg3dNode(LifecycleNode):
         """
         super().__init__(name, **options)
         self._log_handler = forward_library_logs(self.get_logger())
-        self._perception: Perception | None = None
+        self._engine: Engine | None = None
         self._transforms: TransformSource | None = None
-        self._outputs: Outputs | None = None
+        self._results: Publishers | None = None  # rclpy has _publishers of its own
         self._host: ServiceHost | None = None  # from the first configuration on
         self._offered: Services | None = None  # rclpy has a _services of its own
         self._running: _Running | None = None
@@ -119,30 +118,33 @@ class Seg3dNode(LifecycleNode):
     @property
     def is_lost(self) -> bool:
         """Whether only a new process can go on; see `DeviceLostError`."""
-        return self._running is not None and self._running.is_lost
+        return self._engine is not None and self._engine.device_lost
 
     def _configure(self) -> None:
         settings = self.settings
-        perception = Perception(self._runnable(settings.perception))
-        self._set_first_vocabulary(perception)
+        engine = Engine(self._runnable(settings.perception))
+        self._engine = engine
+        engine.models.load()
+        self._set_first_vocabulary(engine)
         frame = settings.node.fixed_frame
-        self._perception = perception
+        model = engine.models.segmenter.name
         self._transforms = listen(self)
-        self._outputs = Outputs(self, fixed_frame=frame, model=perception.segmenter.name)
+        self._results = Publishers(
+            self, fixed_frame=frame, model=model, text_model=engine.models.text_model
+        )
         if self._host is None:
             self._host = ServiceHost(self, SERVICES)
         self._offered = Services(
             self,
             self._host,
-            perception,
-            self._outputs,
+            engine,
             self._transforms,
             fixed_frame=frame,
             is_active=lambda: self._running is not None,
             tf_timeout=lambda: self.settings.node.tf_timeout,
         )
         self.get_logger().info(
-            f"model {perception.segmenter.name}, "
+            f"model {model}, "
             f"voxels of {settings.perception.map.voxel_size} m, "
             f"fixed frame {frame!r}, clouds {list(settings.node.point_cloud_topics)}, "
             f"cameras {list(settings.node.cameras)}"
@@ -158,35 +160,25 @@ class Seg3dNode(LifecycleNode):
         )
         return dataclasses.replace(settings, model="geometric")
 
-    def _set_first_vocabulary(self, perception: Perception) -> None:
-        """The words of the parameter, or a usual list for a model that can use one."""
-        words: Sequence[str] = self.settings.node.vocabulary
-        if not words and not perception.text_model:
-            return
+    def _set_first_vocabulary(self, engine: Engine) -> None:
         try:
-            perception.set_vocabulary(words or load_vocabulary_file("household"))
-        except (
-            FileNotFoundError,
-            ImportError,
-        ) as error:  # objects can be found without being named
+            engine.set_first_vocabulary(self.settings.node.vocabulary)
+        except (FileNotFoundError, ImportError) as error:  # objects can be found without names
             self.get_logger().warning(f"objects stay without names: {error}")
 
     def _activate(self) -> None:
-        if not (self._perception and self._transforms and self._outputs):
+        if not (self._engine and self._transforms and self._results):
             raise RuntimeError("it is not configured")
         log = self.get_logger()
         log.info("warming up; the first start compiles kernels, which takes a minute or two")
         start = time.monotonic()
-        self._perception.warm_up()
+        self._engine.warm_up()
         log.info(f"warmed up in {time.monotonic() - start:.1f} s")
-        self._outputs.publish_vocabulary(self._perception.vocabulary, self._perception.text_model)
-        if self.settings.node.map_file and not len(self._perception.map):
-            objects, voxels = self._perception.load(self.settings.node.map_file)
-            self.get_logger().info(f"map loaded: {objects} objects, {voxels} voxels")
-        if self._perception.last is not None:
-            self._outputs.publish(self._perception.last, self._perception.vocabulary)
-        self._running = _Running(self, self._perception, self._transforms, self._outputs)
-        self.get_logger().info("active")
+        if self.settings.node.map_file and not len(self._engine.map):
+            objects, voxels = self._engine.load(self.settings.node.map_file)
+            log.info(f"map loaded: {objects} objects, {voxels} voxels")
+        self._running = _Running(self, self._engine, self._transforms, self._results)
+        log.info("active")
 
     def _stop(self) -> None:
         if self._running is not None:
@@ -196,11 +188,13 @@ class Seg3dNode(LifecycleNode):
     def _release(self) -> None:
         if self._offered is not None:
             self._offered.close()
-        if self._outputs is not None:
-            self._outputs.close(self)
+        if self._engine is not None:
+            self._engine.close()
+        if self._results is not None:
+            self._results.close(self)
         if self._transforms is not None:
             self._transforms.close()
-        self._perception = self._offered = self._outputs = self._transforms = None
+        self._engine = self._offered = self._results = self._transforms = None
 
     def _check_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         """Accept or refuse a change; see `_knows_post_set` for who applies it."""
@@ -228,8 +222,8 @@ class Seg3dNode(LifecycleNode):
 
     def _apply_parameters(self, parameters: list[Parameter]) -> None:
         self.settings = changed(self.settings, parameters)
-        if self._perception is not None:
-            self._perception.apply(self.settings.perception)
+        if self._engine is not None:
+            self._engine.apply(self.settings.perception)
         if self._running is not None:
             self._running.apply(self.settings)
 
@@ -238,27 +232,20 @@ class _Running:
     """Parts that exist only while the node is active: sensors, threads, timers."""
 
     def __init__(
-        self,
-        node: Seg3dNode,
-        perception: Perception,
-        transforms: TransformSource,
-        outputs: Outputs,
+        self, node: Seg3dNode, engine: Engine, transforms: TransformSource, results: Publishers
     ) -> None:
         self._node = node
-        self._perception = perception
-        self._outputs = outputs
-        self._frames_segmented = 0
-        self._closed = False
+        self._engine = engine
+        self._results = results
         settings = node.settings.node
-        self._worker = SegmentationWorker(self._segment)
         self._integrator = Integrator(
-            perception,
+            engine,
             transforms,
             fixed_frame=settings.fixed_frame,
             tf_timeout=settings.tf_timeout,
             on_time_jump=self._on_time_jump,
         )
-        self._inputs = Inputs(
+        self._subscriptions = Subscriptions(
             node,
             cloud_topics=settings.point_cloud_topics,
             cameras=settings.cameras,
@@ -267,8 +254,10 @@ class _Running:
             sync_slop=settings.sync_slop,
             deliver=self._integrator.offer,
         )
-        self._integrator.start(self._inputs.records)
-        self._diagnostics = Diagnostics(node, perception, self._inputs, self._worker)
+        self._integrator.start(self._subscriptions.stats)
+        self._diagnostics = Diagnostics(node, engine, self._subscriptions)
+        results.begin()
+        self._publishing = engine.subscribe(self._publish)
         self._timer = node.create_timer(settings.segment_period, self._tick, clock=steady_clock())
 
     def apply(self, settings: AllSettings) -> None:
@@ -281,38 +270,25 @@ class _Running:
 
     def close(self) -> None:
         """Stop listening, then end the threads."""
-        self._closed = True
+        self._engine.unsubscribe(self._publishing)
         self._node.destroy_timer(self._timer)
         self._diagnostics.close()
-        self._inputs.close()
+        self._subscriptions.close()
         self._integrator.stop()
-        self._worker.stop()
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether no segmentation can end well any more."""
-        return self._worker.lost
 
     def _tick(self) -> None:
         """Segment if the map has changed; else serve clouds to those who came late."""
-        last = self._perception.last
-        if self._perception.frames != self._frames_segmented:
-            self._worker.trigger()
-        elif last is not None and self._outputs.lacks_clouds(last):
-            self._worker.trigger(lambda: self._outputs.publish_clouds(last))
+        state = self._engine.state
+        if self._engine.is_due():
+            self._engine.segment_soon()
+        elif self._results.lacks_clouds(state):
+            self._publishing.offer(state)
 
-    def _segment(self) -> None:
-        self._frames_segmented = self._perception.frames
-        try:
-            result = self._perception.segment()
-        except EmptyMapError:
-            return
-        if self._closed:  # it took so long that nobody waited for it
-            return
-        with self._perception.timings.measure("publish"):
-            self._outputs.publish(result, self._perception.vocabulary)
+    def _publish(self, state: WorldState) -> None:
+        with self._engine.timings.measure("publish"):
+            self._results.publish(state)
 
     def _on_time_jump(self) -> None:
         if self._node.settings.node.clear_on_time_jump:
-            self._perception.clear()
+            self._engine.clear()
             self._node.get_logger().warning("map and objects are forgotten (clear_on_time_jump)")

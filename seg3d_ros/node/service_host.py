@@ -11,10 +11,10 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future
 
-from seg3d_ros.engine.perception import EmptyMapError
+from seg3d_ros.engine.engine import EmptyMapError
+from seg3d_ros.engine.job_queue import MAX_WAITING, JobQueue, Priority
 from seg3d_ros.msg import ErrorCode
 from seg3d_ros.node.qos import SERVICE
-from seg3d_ros.node.service_queue import MAX_WAITING, RequestLane
 from seg3d_ros.objects.object_map import UnknownObjectError
 from seg3d_ros.objects.query import NoEmbeddingsError
 from seg3d_ros.objects.storage import MapFileError
@@ -49,18 +49,19 @@ class RequestError(Exception):
 
 @dataclass(frozen=True)
 class Handler:
-    """Handler of the requests of one service, and the lane they wait in."""
+    """Answer to the requests of one service, and the queue that they wait in."""
 
     handle: Handle
-    lane: RequestLane
+    jobs: JobQueue
+    priority: Priority
 
 
 class ServiceHost:
     """The servers of the node's services; a configured node lends them handlers.
 
     They outlive a configuration: a request whose handler has gone still needs its server for
-    the answer. A request waits in a lane and the executor goes on with other callbacks until the
-    answer is there, so that a slow request never delays a frame.
+    the answer. A request waits in a job queue and the executor goes on with other callbacks until
+    the answer is there, so that a slow request never delays a frame.
     """
 
     def __init__(self, node: Node, kinds: Mapping[str, Any]) -> None:
@@ -91,7 +92,8 @@ class ServiceHost:
                 done.set_result(answer)
                 executor.wake()  # else the answer leaves with the next event
 
-            if not handler.lane.submit(
+            if not handler.jobs.submit(
+                handler.priority,
                 lambda: end(answered(handler.handle, request, response)),
                 on_drop=lambda: end(failed(response, ErrorCode.NOT_ACTIVE, _NOT_ACTIVE)),
             ):

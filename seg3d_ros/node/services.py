@@ -12,12 +12,12 @@ from rclpy.node import Node
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
-from seg3d_ros.engine.perception import Perception
+from seg3d_ros.engine.engine import Engine
+from seg3d_ros.engine.job_queue import MAX_WAITING, Priority
+from seg3d_ros.engine.throttle import Throttle
 from seg3d_ros.node.conversions import header_msg, instance_msg, stamp_ns
-from seg3d_ros.node.publishers import Outputs, cloud_of_object
+from seg3d_ros.node.publishers import cloud_of_object
 from seg3d_ros.node.service_host import Handle, Handler, ServiceHost, answered, check_active
-from seg3d_ros.node.service_queue import MAX_WAITING, RequestLane
-from seg3d_ros.node.throttle import Throttle
 from seg3d_ros.node.transform_source import TransformSource, lookup_for_request
 from seg3d_ros.objects.query import Query
 from seg3d_ros.scene import Bool, Float64
@@ -41,18 +41,17 @@ MAX_NAME = 200
 
 
 class Services:
-    """Handlers of the requests to a configured node.
+    """Handlers of the requests to a configured node; the engine publishes what they change.
 
-    Three lanes: what only reads is answered while words are embedded, a map is saved or a click
-    is segmented, and all of that while a segmentation runs.
+    What only reads is answered while words are embedded, a map is saved or a click is segmented,
+    and all of that while a segmentation runs; see `JobQueue`.
     """
 
     def __init__(
         self,
         node: Node,
         host: ServiceHost,
-        perception: Perception,
-        outputs: Outputs,
+        engine: Engine,
         transforms: TransformSource,
         *,
         fixed_frame: str,
@@ -61,15 +60,11 @@ class Services:
     ) -> None:
         self._node = node
         self._host = host
-        self._perception = perception
-        self._outputs = outputs
+        self._engine = engine
         self._transforms = transforms
         self._fixed_frame = fixed_frame
         self._is_active = is_active
         self._tf_timeout = tf_timeout
-        self._requests = RequestLane("requests")
-        self._queries = RequestLane("queries")
-        self._segmentations = RequestLane("segment_now")
         self._throttle = Throttle(log)
         host.lend(self._handlers())
         self._clicks = node.create_subscription(
@@ -77,30 +72,25 @@ class Services:
         )
 
     def close(self) -> None:
-        """Stop serving; requests that wait are answered that the node is not active."""
+        """Stop serving; `Engine.close` answers the requests that wait."""
         self._host.lend({})
         self._node.destroy_subscription(self._clicks)
-        for lane in (self._requests, self._queries, self._segmentations):
-            lane.close()
 
     # -- requests ------------------------------------------------------------------------------
 
     def _set_vocabulary(self, request: Any, response: Any) -> None:
-        vocabulary = self._perception.set_vocabulary(request.labels, request.prompt_templates)
+        vocabulary = self._engine.set_vocabulary(request.labels, request.prompt_templates)
         response.version = vocabulary.version
         summary = f"{len(vocabulary.entries)} labels, version {vocabulary.version}"
         response.message = "; ".join([summary, *vocabulary.warnings])
-        self._outputs.publish_vocabulary(vocabulary, self._perception.text_model)
-        self._publish_objects()
 
     def _segment_at_points(self, request: Any, response: Any) -> None:
         points = np.array([(p.x, p.y, p.z) for p in request.points], np.float64).reshape(-1, 3)
         foreground = _checked_clicks(points, request.foreground, request.name)
         clicks = self._to_fixed_frame(points, request.header)
-        found = self._perception.segment_at(
+        found = self._engine.segment_at(
             clicks, foreground, name=request.name, refine_id=request.refine_id
         )
-        self._publish_objects()
         header = header_msg(self._fixed_frame, found.scene.stamp_ns)
         response.method = found.method
         response.instance = instance_msg(found.object)
@@ -128,42 +118,39 @@ class Services:
             max_results=request.max_results,
             min_score=request.min_score,
         )
-        matches = self._perception.query(query)
-        stamp = self._perception.map.newest_stamp_ns
+        matches = self._engine.query(query)
+        stamp = self._engine.map.newest_stamp_ns
         response.header = header_msg(self._fixed_frame, stamp)
         response.instances = [instance_msg(match.object) for match in matches]
         response.scores = [float(match.score) for match in matches]
-        remarks = self._perception.query_remarks(query)
+        remarks = self._engine.query_remarks(query)
         for remark in remarks:
             self._throttle.warning(remark, "query: %s", remark)
         response.message = "; ".join([f"{len(matches)} objects", *remarks])
 
     def _get_object_cloud(self, request: Any, response: Any) -> None:
-        item = self._perception.get(request.id)
-        scene = self._perception.map.snapshot()
+        item = self._engine.get(request.id)
+        radius = float(np.linalg.norm(item.box.size)) / 2 + self._engine.map.grid.voxel_size
+        scene = self._engine.map.snapshot(center=item.box.center, radius=radius)
         header = header_msg(self._fixed_frame, scene.stamp_ns)
         response.cloud = cloud_of_object(header, scene, item)
         response.message = f"{response.cloud.width} points of object {item.id} ({item.label})"
 
     def _segment_now(self, request: Any, response: Any) -> None:
-        result = self._perception.segment()
-        self._outputs.publish(result, self._perception.vocabulary)
-        response.message = f"{len(result.objects)} objects in {len(result.scene)} voxels"
+        state = self._engine.segment()
+        response.message = f"{len(state.objects)} objects in {len(state.scene or ())} voxels"
 
     def _clear_map(self, request: Any, response: Any) -> None:
-        stamp = self._perception.map.newest_stamp_ns
-        self._perception.clear()
-        self._outputs.publish_empty(stamp, self._perception.vocabulary)
+        self._engine.clear()
         response.message = "map and objects are forgotten"
 
     def _save_map(self, request: Any, response: Any) -> None:
-        response.objects, response.voxels = self._perception.save(request.path)
+        response.objects, response.voxels = self._engine.save(request.path)
         response.message = f"saved {response.objects} objects and {response.voxels} voxels"
 
     def _load_map(self, request: Any, response: Any) -> None:
-        response.objects, response.voxels = self._perception.load(request.path)
+        response.objects, response.voxels = self._engine.load(request.path)
         response.message = f"loaded {response.objects} objects and {response.voxels} voxels"
-        self._publish_objects()
 
     def _on_clicked_point(self, msg: PointStamped) -> None:
         """RViz's "Publish Point": segment there; the result shows up in the outputs."""
@@ -175,24 +162,27 @@ class Services:
             level = logging.INFO if answer.success else logging.WARNING
             log.log(level, "click: %s", answer.message)
 
-        if not self._requests.submit(
-            run, on_drop=lambda: log.warning("click ignored: cleaned up")
+        if not self._engine.jobs.submit(
+            Priority.CLICK, run, on_drop=lambda: log.warning("click ignored: cleaned up")
         ):
             log.warning("click ignored: %d requests are waiting", MAX_WAITING)
 
     # -- plumbing ------------------------------------------------------------------------------
 
     def _handlers(self) -> dict[str, Handler]:
-        requests, segmentations = self._requests, self._segmentations
+        handles: dict[str, tuple[Handle, Priority]] = {
+            "query_objects": (self._query_objects, Priority.QUERY),
+            "get_object_cloud": (self._get_object_cloud, Priority.QUERY),
+            "segment_at_points": (self._segment_at_points, Priority.CLICK),
+            "clear_map": (self._clear_map, Priority.EDIT),
+            "save_map": (self._save_map, Priority.EDIT),
+            "load_map": (self._load_map, Priority.EDIT),
+            "segment_now": (self._segment_now, Priority.SEGMENT),
+            "set_vocabulary": (self._set_vocabulary, Priority.ENCODE),
+        }
         return {
-            "set_vocabulary": Handler(self._if_active(self._set_vocabulary), requests),
-            "segment_at_points": Handler(self._if_active(self._segment_at_points), requests),
-            "query_objects": Handler(self._if_active(self._query_objects), self._queries),
-            "get_object_cloud": Handler(self._if_active(self._get_object_cloud), self._queries),
-            "segment_now": Handler(self._if_active(self._segment_now), segmentations),
-            "clear_map": Handler(self._if_active(self._clear_map), requests),
-            "save_map": Handler(self._if_active(self._save_map), requests),
-            "load_map": Handler(self._if_active(self._load_map), requests),
+            name: Handler(self._if_active(handle), self._engine.jobs, priority)
+            for name, (handle, priority) in handles.items()
         }
 
     def _if_active(self, handle: Handle) -> Handle:
@@ -201,10 +191,6 @@ class Services:
             handle(request, response)
 
         return handle_if_active
-
-    def _publish_objects(self) -> None:
-        if self._perception.last is not None:
-            self._outputs.publish(self._perception.last, self._perception.vocabulary)
 
     def _to_fixed_frame(self, points: Float64, header: Header) -> Float64:
         """(K, 3) points of a request in the fixed frame."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 
-from seg3d_ros.node.pending import SourceRecord
+from seg3d_ros.engine.source_stats import SourceStats
 from seg3d_ros.node.subscriptions import Topic
 
 SILENT_S = 5.0  # without a message for this long, a source is reported
@@ -32,28 +32,28 @@ class Health:
 class SourceJudge:
     """Judges one source again and again; used from one thread."""
 
-    def __init__(self, node: Node, topics: tuple[Topic, ...], record: SourceRecord) -> None:
+    def __init__(self, node: Node, topics: tuple[Topic, ...], stats: SourceStats) -> None:
         self._node = node
         self._topics = topics
-        self._record = record
+        self._stats = stats
         self._dropped_before = 0
         self._complete_since_s: float | None = None  # monotonic; publishers of all topics known
 
     def judge(self) -> Health:
         """State since the last call; the cause that has to be mended first."""
-        record = self._record
-        dropped = sum(record.dropped.values())
+        stats = self._stats
+        dropped = sum(stats.dropped.values())
         fresh_drops, self._dropped_before = dropped - self._dropped_before, dropped
-        if not record.received:
+        if not stats.received:
             return self._judge_first_message()
-        if record.silence_s > SILENT_S:
-            return _warn("silent", f"no message for {record.silence_s:.0f} s", *self._faults())
-        if record.waiting:
-            return _warn("waiting", f"waiting for {record.waiting}", *self._faults())
+        if stats.silence_s > SILENT_S:
+            return _warn("silent", f"no message for {stats.silence_s:.0f} s", *self._faults())
+        if stats.waiting:
+            return _warn("waiting", f"waiting for {stats.waiting}", *self._faults())
         if fresh_drops:
-            counts = ", ".join(f"{why} {n}" for why, n in sorted(record.dropped.items()))
-            return _warn("drops", f"frames are dropped: {record.last_drop} (in all: {counts})")
-        return Health(DiagnosticStatus.OK, "", f"{record.rate_hz:.1f} Hz")
+            counts = ", ".join(f"{why} {n}" for why, n in sorted(stats.dropped.items()))
+            return _warn("drops", f"frames are dropped: {stats.last_drop} (in all: {counts})")
+        return Health(DiagnosticStatus.OK, "", f"{stats.rate_hz:.1f} Hz")
 
     def _judge_first_message(self) -> Health:
         faults = self._faults()

@@ -1,4 +1,4 @@
-"""Subscriptions: clouds and cameras become arrivals."""
+"""Subscriptions: clouds and cameras become pending frames."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from rclpy.qos import qos_policy_name_from_kind
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
+from seg3d_ros.engine.pending_frame import Measurement, PendingFrame
+from seg3d_ros.engine.source_stats import SourceStats
 from seg3d_ros.node.conversions import (
     NANOSECONDS,
     cloud_from_msg,
     stamp_ns,
 )
 from seg3d_ros.node.pairing import StampPairer
-from seg3d_ros.node.pending import Arrival, Measurement, SourceRecord
 from seg3d_ros.node.qos import SENSOR
 from seg3d_ros.scene import Float64
 from seg3d_ros.sensing.calibration import is_rectified
@@ -32,7 +33,7 @@ except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
 log = logging.getLogger(__name__)
-Deliver = Callable[[Arrival], None]
+Deliver = Callable[[PendingFrame], None]
 Pair = tuple[Any, Any]  # colour and depth message of one moment
 
 
@@ -49,11 +50,11 @@ class Topic:
     kind: Any
 
 
-class Inputs:
+class Subscriptions:
     """All subscriptions to sensors; lives while the node is active.
 
     Attributes:
-        records: what became of the messages, by source name.
+        stats: fates of the messages, by source name.
         topics: topics by source name.
     """
 
@@ -71,7 +72,7 @@ class Inputs:
         self._node = node
         self._deliver = deliver
         self._subscriptions: list[Any] = []
-        self.records: dict[str, SourceRecord] = {}
+        self.stats: dict[str, SourceStats] = {}
         self.topics: dict[str, tuple[Topic, ...]] = {}
         for topic in cloud_topics:
             self._add_cloud(topic)
@@ -90,25 +91,26 @@ class Inputs:
         self._subscriptions.clear()
 
     def _add_cloud(self, topic: str) -> None:
-        record = self.records.setdefault(topic, SourceRecord())
+        stats = self.stats.setdefault(topic, SourceStats())
         reader = CloudReader(topic)
 
         def on_cloud(msg: PointCloud2) -> None:
-            record.count_received()
+            stats.count_received()
             self._deliver(
-                Arrival(
+                PendingFrame(
                     source=topic,
                     frame_id=msg.header.frame_id,
                     stamp_ns=stamp_ns(msg.header.stamp),
                     read=lambda _: reader.read(msg),
+                    size=len(msg.data),
                 )
             )
 
         self.topics[topic] = (self._subscribe(PointCloud2, topic, on_cloud),)
 
     def _add_camera(self, camera: str, *, color: str, depth: str, sync_slop: float) -> None:
-        record = self.records.setdefault(camera, SourceRecord())
-        source = CameraSource(camera, record, sync_slop, self._deliver)
+        stats = self.stats.setdefault(camera, SourceStats())
+        source = CameraSource(camera, stats, sync_slop, self._deliver)
         self.topics[camera] = (
             self._subscribe(_image_type(color), f"{camera}/{color}", source.on_color),
             self._subscribe(_image_type(depth), f"{camera}/{depth}", source.on_depth),
@@ -152,12 +154,10 @@ class CameraSource:
         depth_rectified: depth images are rectified already.
     """
 
-    def __init__(
-        self, name: str, record: SourceRecord, sync_slop: float, deliver: Deliver
-    ) -> None:
+    def __init__(self, name: str, stats: SourceStats, sync_slop: float, deliver: Deliver) -> None:
         self.color_rectified = self.depth_rectified = False
         self._name = name
-        self._record = record
+        self._stats = stats
         self._deliver = deliver
         self._pairer: StampPairer[Any] = StampPairer(round(sync_slop * NANOSECONDS))
         self._reader = RgbdReader()
@@ -172,7 +172,7 @@ class CameraSource:
 
     def on_depth(self, msg: Image) -> None:
         """Take a depth image; these are what is counted as input."""
-        self._record.count_received()
+        self._stats.count_received()
         self._add(1, msg)
 
     def on_camera_info(self, msg: CameraInfo) -> None:
@@ -180,7 +180,7 @@ class CameraSource:
         self._camera_info = msg
         if self._held is not None:
             pair, self._held = self._held, None
-            self._record.wait_for("")
+            self._stats.wait_for("")
             self._deliver_pair(pair, msg)
 
     def on_depth_info(self, msg: CameraInfo) -> None:
@@ -191,10 +191,10 @@ class CameraSource:
         before = self._pairer.unpaired
         pair = self._pairer.add(side, stamp_ns(msg.header.stamp), msg)
         if self._pairer.unpaired > before:
-            self._record.count_dropped("no partner image", self._pairer.unpaired - before)
+            self._stats.count_dropped("no partner image", self._pairer.unpaired - before)
         if not self._has_paired:
             self._has_paired = pair is not None
-            self._record.wait_for("" if self._has_paired else "colour and depth to pair")
+            self._stats.wait_for("" if self._has_paired else "colour and depth to pair")
         if pair is None:
             return
         if self._camera_info is None:
@@ -205,9 +205,9 @@ class CameraSource:
     def _wait_for_camera_info(self, pair: Pair) -> None:
         """Keep the newest pair: the first camera_info may come right after the first images."""
         if self._held is not None:
-            self._record.count_dropped("no camera_info")
+            self._stats.count_dropped("no camera_info")
         self._held = pair
-        self._record.wait_for("camera_info")
+        self._stats.wait_for("camera_info")
 
     def _deliver_pair(self, pair: Pair, info: CameraInfo) -> None:
         color, depth = pair
@@ -220,13 +220,14 @@ class CameraSource:
             depth_rectified=self.depth_rectified,
         )
         self._deliver(
-            Arrival(
+            PendingFrame(
                 source=self._name,
                 frame_id=depth.header.frame_id,
                 stamp_ns=stamp_ns(depth.header.stamp),
                 read=lambda color_from_depth: _read_images(
                     self._reader, messages, color_from_depth
                 ),
+                size=len(color.data) + len(depth.data),
                 color_frame_id="" if messages.are_registered else color.header.frame_id,
             )
         )

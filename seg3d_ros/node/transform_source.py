@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
+from seg3d_ros.engine.throttle import Throttle
 from seg3d_ros.node.conversions import matrix_from_transform, stamp_ns
-from seg3d_ros.node.throttle import Throttle
 from seg3d_ros.scene import Float64
 from seg3d_ros.sensing.transform_buffer import (
     ExtrapolationError,

@@ -14,7 +14,7 @@ import json
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -71,6 +71,7 @@ class Vocabulary:
         encoder: TextEncoder | None = None,
         cache: EmbeddingCache | None = None,
         version: int = 1,
+        between: Callable[[], None] = lambda: None,
     ) -> None:
         """Check the labels and embed those that the cache doesn't know.
 
@@ -81,6 +82,7 @@ class Vocabulary:
             encoder: None for a vocabulary that cannot classify, only be listed.
             cache: where embeddings are remembered; None: nowhere.
             version: number that goes with published labels.
+            between: called between the steps of a long embedding, for work that cannot wait.
 
         Raises:
             ValueError: a label or template is empty, too long, doubled or not printable.
@@ -106,7 +108,9 @@ class Vocabulary:
         for warning in self.warnings:
             logger.warning("%s", warning)
         self._by_word = {fold(word): label for label in parsed for word in label.words}
-        self._embeddings = self._embed_labels(things + background, cache) if encoder else None
+        self._embeddings = (
+            self._embed_labels(things + background, cache, between) if encoder else None
+        )
         self._queries: OrderedDict[str, Float32] = OrderedDict()
         self._queries_lock = threading.Lock()
 
@@ -193,7 +197,10 @@ class Vocabulary:
         return vector
 
     def _embed_labels(
-        self, synonyms: list[tuple[str, ...]], cache: EmbeddingCache | None
+        self,
+        synonyms: list[tuple[str, ...]],
+        cache: EmbeddingCache | None,
+        between: Callable[[], None],
     ) -> Float32:
         """(L, D) unit vectors; only labels that the cache lacks are encoded."""
         if self.encoder is None:
@@ -208,6 +215,7 @@ class Vocabulary:
             for rows in _in_steps(missing):
                 vectors = embed_ensembles(self.encoder, [texts[i] for i in rows])
                 known.update(zip((keys[i] for i in rows), vectors, strict=True))
+                between()
         finally:  # whoever interrupts a long vocabulary finds his place again
             new = {keys[i]: known[keys[i]] for i in missing if keys[i] in known}
             if cache and new:

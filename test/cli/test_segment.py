@@ -11,7 +11,7 @@ from support.small_spaceformer import CONFIG, small_network, write_checkpoint
 from support.trained_maskformer import write_checkpoint as write_trained
 
 from seg3d_ros.cli import main
-from seg3d_ros.engine.segment_scene import default_model
+from seg3d_ros.engine.models import default_model
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.pictures.results import FILES
 from seg3d_ros.segmenters import spaceformer_engine

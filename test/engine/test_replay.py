@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from support.toy_recording import write_toy_recording
 
-from seg3d_ros.engine.perception import Perception, PerceptionSettings
+from seg3d_ros.engine.engine import Engine
+from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.engine.replay import replay
 from seg3d_ros.recordings.open import open_recording
 from seg3d_ros.recordings.recording import RecordingError
@@ -21,9 +22,9 @@ def recording(tmp_path_factory: pytest.TempPathFactory):
 
 
 def passes(recording, segment_period: float) -> int:
-    perception = Perception(PerceptionSettings(model="geometric"))
-    replay(recording, perception, segment_period=segment_period)
-    return perception.timings.summary()["segment"].count
+    engine = Engine(PerceptionSettings(model="geometric"))
+    replay(recording, engine, segment_period=segment_period)
+    return engine.timings.summary()["segment"].count
 
 
 def test_the_recording_s_own_time_decides_when_to_segment(recording) -> None:
@@ -35,7 +36,7 @@ def test_a_finer_map_has_more_voxels(recording) -> None:
     coarse, fine = (
         replay(
             recording,
-            Perception(PerceptionSettings(model="geometric").with_values({"voxel_size": size})),
+            Engine(PerceptionSettings(model="geometric").with_values({"voxel_size": size})),
             segment_period=1.0,
         ).scene
         for size in (0.04, 0.02)
@@ -47,17 +48,17 @@ def test_every_frame_is_reported(recording) -> None:
     sizes: list[int] = []
     replay(
         recording,
-        Perception(PerceptionSettings(model="geometric")),
+        Engine(PerceptionSettings(model="geometric")),
         segment_period=1.0,
-        on_frame=lambda perception: sizes.append(len(perception.map)),
+        on_frame=lambda engine: sizes.append(len(engine.map)),
     )
     assert len(sizes) == len(recording)
     assert (np.diff(sizes) >= 0).all() and sizes[0] > 0
 
 
 def test_a_recording_of_nothing_is_refused(recording) -> None:
-    perception = Perception(
+    engine = Engine(
         PerceptionSettings(model="geometric").with_values({"min_range": 50.0, "max_range": 60.0})
     )
     with pytest.raises(RecordingError, match="none of its 6 frames"):
-        replay(recording, perception, segment_period=1.0)
+        replay(recording, engine, segment_period=1.0)

@@ -61,8 +61,8 @@ def test_no_configuration_outlives_its_cleanup(context: Any, gate: Path) -> None
         in_executor(executor, node.trigger_configure)
         in_executor(executor, node.trigger_activate)
         gate.unlink()
-        node._perception.integrate(frame())
-        ended.append(weakref.ref(node._perception))
+        node._engine.integrate(frame())
+        ended.append(weakref.ref(node._engine))
         assert client.wait_for_service(30)
         waiting = [client.call_async(Trigger.Request()) for _ in range(10)]
         in_executor(executor, node.trigger_deactivate)

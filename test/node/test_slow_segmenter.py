@@ -14,9 +14,9 @@ from std_srvs.srv import Trigger
 from support import slow_node, toy_room
 from support.harness import NodeProcess, Robot, wait_until
 
+from seg3d_ros.engine.job_queue import MAX_WAITING
 from seg3d_ros.msg import ErrorCode, InstanceArray
 from seg3d_ros.node.conversions import point_msg
-from seg3d_ros.node.service_queue import MAX_WAITING
 from seg3d_ros.srv import QueryObjects, SegmentAtPoints
 
 VIEWS = toy_room.views(3)

@@ -13,13 +13,14 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from support import toy_room
 from support.harness import images_of, wait_until
 
+from seg3d_ros.engine.pending_frame import PendingFrame
+from seg3d_ros.engine.source_stats import SourceStats
 from seg3d_ros.node import source_health
 from seg3d_ros.node.conversions import header_msg
 from seg3d_ros.node.environment import free_domain
-from seg3d_ros.node.pending import Arrival, SourceRecord
 from seg3d_ros.node.qos import SENSOR
 from seg3d_ros.node.source_health import SourceJudge
-from seg3d_ros.node.subscriptions import CameraSource, Inputs
+from seg3d_ros.node.subscriptions import CameraSource
 
 REMAPS = ("points:=/lidar/cloud", "front/color:=/cam/image", "front/depth:=/cam/depth")
 OVERRIDES = {"reliability": "reliable", "depth": "50"}
@@ -59,8 +60,8 @@ def make_node(name: str, domain: int, arguments: list[str]) -> Iterator[Node]:
     rclpy.try_shutdown(context=context)
 
 
-def inputs_of(node: Node) -> Inputs:
-    return Inputs(
+def inputs_of(node: Node) -> Subscriptions:
+    return Subscriptions(
         node,
         cloud_topics=("points", "other"),
         cameras=("front",),
@@ -71,8 +72,8 @@ def inputs_of(node: Node) -> Inputs:
     )
 
 
-def judge(node: Node, inputs: Inputs, name: str) -> str:
-    return SourceJudge(node, inputs.topics[name], inputs.records[name]).judge().message
+def judge(node: Node, inputs: Subscriptions, name: str) -> str:
+    return SourceJudge(node, inputs.topics[name], inputs.stats[name]).judge().message
 
 
 def publish(driver: Node, node: Node, topic: str, kind: Any) -> None:
@@ -87,7 +88,7 @@ def test_topics_are_those_after_remapping(
     inputs = inputs_of(node)
     assert judge(node, inputs, "points") == "no input yet: nobody publishes /lidar/cloud"
     publish(driver, node, "/lidar/cloud", PointCloud2)
-    points = SourceJudge(node, inputs.topics["points"], inputs.records["points"])
+    points = SourceJudge(node, inputs.topics["points"], inputs.stats["points"])
     assert points.judge().message == "no input yet", "it may come in a moment"
     monkeypatch.setattr(source_health, "SILENT_S", 0.0)
     assert points.judge().message.startswith("topic seen, but nothing received")
@@ -114,8 +115,8 @@ def test_quality_of_service_is_overridden_for_one_topic_alone(node: Node) -> Non
 
 
 def test_a_pair_ends_the_wait_for_pairs_and_no_other() -> None:
-    delivered: list[Arrival] = []
-    record = SourceRecord()
+    delivered: list[PendingFrame] = []
+    record = SourceStats()
     source = CameraSource("front", record, 0.02, delivered.append)
     color, depth, info = images_of(*toy_room.cast(toy_room.views(1)[0]))
 
@@ -136,7 +137,7 @@ def test_a_pair_ends_the_wait_for_pairs_and_no_other() -> None:
 
 
 def test_a_drop_of_nothing_is_no_drop() -> None:
-    record = SourceRecord()
+    record = SourceStats()
     record.count_dropped("time went back", 0)
     assert record.dropped == {} and record.last_drop == ""
 

@@ -11,7 +11,8 @@ from PIL import Image
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 
-from seg3d_ros.node.pending import Arrival, SourceRecord
+from seg3d_ros.engine.pending_frame import PendingFrame
+from seg3d_ros.engine.source_stats import SourceStats
 from seg3d_ros.node.sensor_messages import (
     camera_info_msg,
     color_msg,
@@ -30,13 +31,13 @@ COLOR = np.full((24, 32, 3), (10, 20, 30), np.uint8)
 
 
 @pytest.fixture
-def arrivals() -> list[Arrival]:
+def arrivals() -> list[PendingFrame]:
     return []
 
 
 @pytest.fixture
 def source(arrivals) -> CameraSource:
-    return CameraSource("front", SourceRecord(), 0.02, arrivals.append)
+    return CameraSource("front", SourceStats(), 0.02, arrivals.append)
 
 
 def send(source, *, color_frame="camera", depth_frame="camera", camera=CAMERA, **changes):

@@ -12,7 +12,8 @@ import pytest
 import torch
 from support.trained_maskformer import write_checkpoint
 
-from seg3d_ros.engine.perception import Perception, PerceptionSettings
+from seg3d_ros.engine.engine import Engine
+from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.engine.replay import replay
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.recordings.open import open_recording
@@ -35,9 +36,9 @@ def mini():
 @pytest.fixture(scope="module")
 def room():
     """Map of the bundled recording, made with the node's default settings."""
-    perception = Perception(PerceptionSettings(network=NetworkSettings(device="cpu")))
-    perception.set_vocabulary(load_vocabulary_file("household"))
-    return replay(open_recording(DEMO_ROOM), perception, segment_period=3600.0)
+    engine = Engine(PerceptionSettings(network=NetworkSettings(device="cpu")))
+    engine.set_vocabulary(load_vocabulary_file("household"))
+    return replay(open_recording(DEMO_ROOM), engine, segment_period=3600.0)
 
 
 @pytest.fixture(scope="module")

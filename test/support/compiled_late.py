@@ -14,7 +14,8 @@ from dataclasses import replace
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 
-from seg3d_ros.engine.perception import Perception, PerceptionSettings
+from seg3d_ros.engine.engine import Engine
+from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.recordings.recording import RecordedFrame, to_frame
 from seg3d_ros.scene import Camera, Distortion
 from seg3d_ros.sensing.cloud_decoder import Cloud, CloudField, CloudLayout, decode_cloud
@@ -60,8 +61,8 @@ def as_cloud(depth: np.ndarray, color: np.ndarray, height: int) -> Cloud:
 
 def main(model: str, prompt_model: str) -> None:
     """Warm up, then integrate each kind of frame, segment and click."""
-    perception = Perception(PerceptionSettings(model=model, prompt_model=prompt_model))
-    perception.warm_up()
+    engine = Engine(PerceptionSettings(model=model, prompt_model=prompt_model))
+    engine.warm_up()
     before = compiled_kernels()
     assert before, "no kernel was found"
     fisheye = replace(CAMERA, distortion=Distortion((0.01, 0.0, 0.0, 0.0), equidistant=True))
@@ -75,13 +76,13 @@ def main(model: str, prompt_model: str) -> None:
             as_cloud(depth, color, HEIGHT),
             as_cloud(depth, color, 1),
         )[number // 2]
-        perception.integrate(to_frame(RecordedFrame(number + 1, pose, data)))
+        engine.integrate(to_frame(RecordedFrame(number + 1, pose, data)))
         if number % 2:
-            perception.segment()
+            engine.segment()
     low, high = np.array(toy_room.BOXES[0].low), toy_room.BOXES[0].high
     top = np.array([[*(low[:2] + high[:2]) / 2, high[2]]], np.float32)
-    perception.segment_at(top, np.ones(1, bool))
-    perception.segment()
+    engine.segment_at(top, np.ones(1, bool))
+    engine.segment()
     for kernel in sorted(compiled_kernels() - before):
         print(*kernel)  # noqa: T201 (the result)
 

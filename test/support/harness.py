@@ -9,9 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,22 +38,10 @@ from seg3d_ros.node.sensor_messages import (
 )
 from seg3d_ros.sensing.depth_image import deproject
 from support import toy_room
+from support.waiting import DEADLINE_S, PATIENCE, wait_until
 
-PATIENCE = float(os.environ.get("SEG3D_TEST_PATIENCE", "1"))  # more on a machine under load
-DEADLINE_S = 30.0
 TOOL = np.diag([-1.0, -1.0, 1.0, 1.0])  # map_from_tool: turned by half a turn, 1 m to the left
 TOOL[1, 3] = 1.0
-
-
-def wait_until(condition: Callable[[], Any], what: str, *, deadline_s: float = DEADLINE_S) -> Any:
-    """Poll until the condition is true and return its value; fail after the deadline."""
-    deadline_s *= PATIENCE
-    end = time.monotonic() + deadline_s
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"{what}: not within {deadline_s:.0f} s")
 
 
 class NodeProcess:

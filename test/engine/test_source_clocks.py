@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from seg3d_ros.node.pending import Arrival
-from seg3d_ros.node.source_clocks import SourceClocks
+from seg3d_ros.engine.pending_frame import PendingFrame
+from seg3d_ros.engine.source_clocks import SourceClocks
 
 pytestmark = pytest.mark.ros
 SECOND = 10**9
@@ -22,14 +22,14 @@ def world_jumps(arrivals: list[tuple[str, float, float]]) -> list[float]:
     clocks = SourceClocks()
     jumps = []
     for source, stamp, received in sorted(arrivals, key=lambda arrival: arrival[2]):
-        arrival = Arrival(source, "camera", round(stamp * SECOND), read, received_s=received)
+        arrival = PendingFrame(source, "camera", round(stamp * SECOND), read, received_s=received)
         if clocks.follow(arrival).time_went_back:
             jumps.append(received)
     return jumps
 
 
 def stream(source: str, *, start: float, end: float, period: float, offset: float) -> list[Any]:
-    """Arrivals between two times, stamped with the time plus an offset."""
+    """PendingFrames between two times, stamped with the time plus an offset."""
     count = round((end - start) / period)
     times = [start + number * period for number in range(count)]
     return [(source, time + offset, time) for time in times]

@@ -11,7 +11,8 @@ import pytest
 from support import toy_room
 
 from seg3d_ros.compute import Compute
-from seg3d_ros.engine.perception import EmptyMapError, Perception, PerceptionSettings
+from seg3d_ros.engine.engine import EmptyMapError, Engine
+from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.objects.object_map import UnknownObjectError
 from seg3d_ros.objects.query import NoEmbeddingsError, Query
 from seg3d_ros.objects.storage import MapFileError, save_map
@@ -36,9 +37,9 @@ def frames() -> list[Frame]:
 
 
 @pytest.fixture
-def perception(frames: list[Frame]) -> Perception:
+def engine(frames: list[Frame]) -> Engine:
     """Has seen the toy room and segmented it often enough to know its objects."""
-    made = Perception(GEOMETRIC)
+    made = Engine(GEOMETRIC)
     for frame in frames:
         made.integrate(frame)
     made.segment()
@@ -46,57 +47,57 @@ def perception(frames: list[Frame]) -> Perception:
     return made
 
 
-def object_near(perception: Perception, center: np.ndarray):
+def object_near(engine: Engine, center: np.ndarray):
     """The largest object whose box holds a point: debris beside it may be an object too."""
-    found = perception.query(Query(near=tuple(center), radius=0.01))
+    found = engine.query(Query(near=tuple(center), radius=0.01))
     assert found, f"no object at {center}"
     return max((match.object for match in found), key=len)
 
 
-def test_the_boxes_of_the_room_become_objects(perception: Perception) -> None:
+def test_the_boxes_of_the_room_become_objects(engine: Engine) -> None:
     for box in toy_room.BOXES:
-        found = object_near(perception, box.center)
+        found = object_near(engine, box.center)
         size = np.subtract(box.high, box.low)
         assert found.box.size[2] == pytest.approx(size[2], abs=0.08)
         assert found.label == "object"
-    assert perception.last is not None
-    assert perception.last.scene.stamp_ns == 6 * SECOND
-    stages = perception.timings.summary()
+    assert engine.state.scene is not None
+    assert engine.state.scene.stamp_ns == 6 * SECOND
+    stages = engine.timings.summary()
     assert stages["integrate"].count == 6 and stages["track"].count == 2
 
 
 def test_ids_stay_while_the_camera_moves(frames: list[Frame]) -> None:
-    perception = Perception(GEOMETRIC)
+    engine = Engine(GEOMETRIC)
     ids = []
     for frame in frames:
-        perception.integrate(frame)
-        perception.segment()
-        if len(perception.last.objects) == 0:
+        engine.integrate(frame)
+        engine.segment()
+        if len(engine.state.objects) == 0:
             continue  # not confirmed yet
-        ids.append(object_near(perception, toy_room.BOXES[0].center).id)
+        ids.append(object_near(engine, toy_room.BOXES[0].center).id)
     assert len(ids) >= 4 and len(set(ids)) == 1
 
 
 def test_nothing_can_be_segmented_before_the_first_frame() -> None:
-    perception = Perception(GEOMETRIC)
+    engine = Engine(GEOMETRIC)
     with pytest.raises(EmptyMapError):
-        perception.segment()
+        engine.segment()
     with pytest.raises(EmptyMapError):
-        perception.segment_at(np.zeros((1, 3), np.float32), np.ones(1, bool))
+        engine.segment_at(np.zeros((1, 3), np.float32), np.ones(1, bool))
 
 
-def test_a_click_makes_a_named_object_that_stays(perception: Perception) -> None:
+def test_a_click_makes_a_named_object_that_stays(engine: Engine) -> None:
     box = toy_room.BOXES[0]
     top = np.array([[*box.center[:2], box.high[2]]], np.float32)
-    made = perception.segment_at(top, np.ones(1, bool), name="parcel")
+    made = engine.segment_at(top, np.ones(1, bool), name="parcel")
     assert made.object.label == "parcel" and made.method == "geometric"
     assert np.linalg.norm(made.object.box.center[:2] - box.center[:2]) < 0.1
-    perception.segment()
-    assert perception.get(made.object.id).label == "parcel"
+    engine.segment()
+    assert engine.get(made.object.id).label == "parcel"
     with pytest.raises(NothingThereError):
-        perception.segment_at(np.array([[0, 0, 1.5]], np.float32), np.ones(1, bool))
+        engine.segment_at(np.array([[0, 0, 1.5]], np.float32), np.ones(1, bool))
     with pytest.raises(UnknownObjectError):
-        perception.segment_at(top, np.ones(1, bool), refine_id=999)
+        engine.segment_at(top, np.ones(1, bool), refine_id=999)
 
 
 def on(*points: object) -> tuple[np.ndarray, np.ndarray]:
@@ -104,34 +105,34 @@ def on(*points: object) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_clicks_share_a_scene_while_the_map_stands_still(
-    perception: Perception, frames: list[Frame]
+    engine: Engine, frames: list[Frame]
 ) -> None:
     top = np.array([*toy_room.BOXES[0].center[:2], toy_room.BOXES[0].high[2]])
-    first = perception.segment_at(*on(top))
-    beside = perception.segment_at(*on(top + np.array([0.1, 0, 0])))
+    first = engine.segment_at(*on(top))
+    beside = engine.segment_at(*on(top + np.array([0.1, 0, 0])))
     assert beside.scene is first.scene
-    far_away = perception.segment_at(*on((1.5, -2.0, 0)))
+    far_away = engine.segment_at(*on((1.5, -2.0, 0)))
     assert far_away.scene is not first.scene
-    assert perception.segment_at(*on((1.5, -2.1, 0))).scene is far_away.scene
-    perception.integrate(frames[0])
-    assert perception.segment_at(*on(top)).scene is not first.scene
+    assert engine.segment_at(*on((1.5, -2.1, 0))).scene is far_away.scene
+    engine.integrate(frames[0])
+    assert engine.segment_at(*on(top)).scene is not first.scene
 
 
 def test_an_object_is_refined_in_the_scene_it_was_found_in(
-    perception: Perception, frames: list[Frame]
+    engine: Engine, frames: list[Frame]
 ) -> None:
     top = np.array([*toy_room.BOXES[0].center[:2], toy_room.BOXES[0].high[2]])
-    first = perception.segment_at(*on(top))
-    perception.integrate(frames[0])
-    refined = perception.segment_at(*on(top), refine_id=first.object.id)
+    first = engine.segment_at(*on(top))
+    engine.integrate(frames[0])
+    refined = engine.segment_at(*on(top), refine_id=first.object.id)
     assert refined.scene is first.scene and refined.object.id == first.object.id
     later = frame_of(toy_room.views(1)[0], 100 * SECOND)
-    perception.integrate(later)
-    again = perception.segment_at(*on(top), refine_id=first.object.id)
+    engine.integrate(later)
+    again = engine.segment_at(*on(top), refine_id=first.object.id)
     assert again.scene is not first.scene and again.object.id == first.object.id
 
 
-def test_a_learned_model_encodes_once_while_the_map_stands_still(perception: Perception) -> None:
+def test_a_learned_model_encodes_once_while_the_map_stands_still(engine: Engine) -> None:
     torch = pytest.importorskip("torch", reason="the network needs torch")
     from support.point_sam import small_network
 
@@ -142,29 +143,29 @@ def test_a_learned_model_encodes_once_while_the_map_stands_still(perception: Per
     ran = []
     network.pc_encoder.register_forward_hook(lambda *_: ran.append("encoder"))
     network.mask_decoder.register_forward_hook(lambda *_: ran.append("decoder"))
-    perception.prompt_segmenter = PointSamPrompt(
+    engine.models.prompt_segmenter = PointSamPrompt(
         "point_sam", PromptNetwork(network, Compute(torch.device("cpu")))
     )
     box = toy_room.BOXES[0]
     top, floor = (*box.center[:2], box.high[2]), (1.5, -2.0, 0)
-    made = perception.segment_at(*on(top), name="parcel")
+    made = engine.segment_at(*on(top), name="parcel")
     assert made.method == "point_sam" and 0 <= made.predicted_iou <= 1
     ran.clear()
     foreground = np.array([True, False])
-    refined = perception.segment_at(
+    refined = engine.segment_at(
         np.array([top, floor], np.float32), foreground, refine_id=made.object.id
     )
     assert ran[0] == "decoder"  # whether the crop grows then is up to the random weights
     assert refined.object.id == made.object.id and refined.object.label == "parcel"
 
 
-def test_the_map_survives_a_restart(perception: Perception, tmp_path: Path) -> None:
+def test_the_map_survives_a_restart(engine: Engine, tmp_path: Path) -> None:
     path = tmp_path / "home.map"
-    counts = perception.save(path)
-    restarted = Perception(GEOMETRIC)
+    counts = engine.save(path)
+    restarted = Engine(GEOMETRIC)
     assert restarted.load(path) == counts
-    assert perception.last is not None and restarted.last is not None
-    before = {item.id: item.box.center for item in perception.last.objects}
+    assert engine.state.scene is not None and restarted.last is not None
+    before = {item.id: item.box.center for item in engine.state.objects}
     after = {item.id: item.box.center for item in restarted.last.objects}
     assert before.keys() == after.keys()
     for object_id, center in before.items():
@@ -173,73 +174,67 @@ def test_the_map_survives_a_restart(perception: Perception, tmp_path: Path) -> N
     assert object_near(restarted, toy_room.BOXES[0].center).id in before
 
 
-def test_a_map_file_that_does_not_fit_changes_nothing(
-    perception: Perception, tmp_path: Path
-) -> None:
+def test_a_map_file_that_does_not_fit_changes_nothing(engine: Engine, tmp_path: Path) -> None:
     path = tmp_path / "coarse.map"
-    coarse = Perception(GEOMETRIC.with_values({"voxel_size": 0.05}))
+    coarse = Engine(GEOMETRIC.with_values({"voxel_size": 0.05}))
     coarse.integrate(frame_of(toy_room.views(1)[0], SECOND))
     coarse.save(path)
-    voxels, objects = len(perception.map), perception.last.objects
+    voxels, objects = len(engine.map), engine.state.objects
     with pytest.raises(MapFileError, match="voxel_size"):
-        perception.load(path)
-    save_map(path, perception.map.to_arrays(), {"nonsense": np.zeros(1)})
+        engine.load(path)
+    save_map(path, engine.map.to_arrays(), {"nonsense": np.zeros(1)})
     with pytest.raises(MapFileError):
-        perception.load(path)
-    assert len(perception.map) == voxels
-    assert perception.last.objects == objects
+        engine.load(path)
+    assert len(engine.map) == voxels
+    assert engine.state.objects == objects
 
 
-def test_a_cleared_map_forgets_but_never_reuses_an_id(
-    perception: Perception, frames: list[Frame]
-) -> None:
-    highest = max(item.id for item in perception.last.objects)
-    perception.clear()
-    assert len(perception.map) == 0 and perception.query(Query()) == []
+def test_a_cleared_map_forgets_but_never_reuses_an_id(engine: Engine, frames: list[Frame]) -> None:
+    highest = max(item.id for item in engine.state.objects)
+    engine.clear()
+    assert len(engine.map) == 0 and engine.query(Query()) == []
     for frame in frames:
-        perception.integrate(frame)
-    perception.segment()
-    perception.segment()
-    assert min(item.id for item in perception.last.objects) > highest
+        engine.integrate(frame)
+    engine.segment()
+    engine.segment()
+    assert min(item.id for item in engine.state.objects) > highest
 
 
 def test_a_segmentation_that_a_clear_overtakes_is_thrown_away(
-    perception: Perception, frames: list[Frame], monkeypatch: pytest.MonkeyPatch
+    engine: Engine, frames: list[Frame], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    perception.integrate(frames[0])
-    real = perception.segmenter.segment
+    engine.integrate(frames[0])
+    real = engine.models.segmenter.segment
 
     def clear_meanwhile(scene):
-        perception.clear()
+        engine.clear()
         return real(scene)
 
-    monkeypatch.setattr(perception.segmenter, "segment", clear_meanwhile)
+    monkeypatch.setattr(engine.models.segmenter, "segment", clear_meanwhile)
     with pytest.raises(EmptyMapError):
-        perception.segment()
-    assert perception.query(Query()) == []
+        engine.segment()
+    assert engine.query(Query()) == []
 
 
-def test_a_vocabulary_without_embeddings_only_counts_versions(perception: Perception) -> None:
-    assert perception.set_vocabulary(["chair"]).version == 1
-    assert perception.set_vocabulary(["table", "lamp"]).version == 2
+def test_a_vocabulary_without_embeddings_only_counts_versions(engine: Engine) -> None:
+    assert engine.set_vocabulary(["chair"]).version == 1
+    assert engine.set_vocabulary(["table", "lamp"]).version == 2
     with pytest.raises(ValueError, match="empty"):
-        perception.set_vocabulary([])
-    assert perception.vocabulary is not None and perception.vocabulary.version == 2
+        engine.set_vocabulary([])
+    assert engine.state.vocabulary is not None and engine.state.vocabulary.version == 2
     with pytest.raises(NoEmbeddingsError):
-        perception.query(Query(text="something to sit on"))
+        engine.query(Query(text="something to sit on"))
 
 
-def test_a_map_that_stands_still_is_cut_only_once(
-    perception: Perception, frames: list[Frame]
-) -> None:
-    cuts = perception.timings.summary()["segment"].count
-    views = object_near(perception, toy_room.BOXES[0].center).views
-    perception.segment()
-    assert perception.timings.summary()["segment"].count == cuts
-    assert object_near(perception, toy_room.BOXES[0].center).views == views + 1
-    perception.integrate(frames[0])
-    perception.segment()
-    assert perception.timings.summary()["segment"].count == cuts + 1
+def test_a_map_that_stands_still_is_cut_only_once(engine: Engine, frames: list[Frame]) -> None:
+    cuts = engine.timings.summary()["segment"].count
+    views = object_near(engine, toy_room.BOXES[0].center).views
+    engine.segment()
+    assert engine.timings.summary()["segment"].count == cuts
+    assert object_near(engine, toy_room.BOXES[0].center).views == views + 1
+    engine.integrate(frames[0])
+    engine.segment()
+    assert engine.timings.summary()["segment"].count == cuts + 1
 
 
 MGRS, UTM = np.array([89_571.0, 42_301.0, -3.0]), np.array([500_000.0, 4_649_776.0, 212.0])
@@ -253,27 +248,27 @@ def moved(frame: Frame, shift: np.ndarray) -> Frame:
 
 @pytest.mark.parametrize("shift", [MGRS, UTM])
 def test_a_room_in_far_coordinates_has_the_same_objects_there(
-    perception: Perception, frames: list[Frame], shift: np.ndarray, tmp_path: Path
+    engine: Engine, frames: list[Frame], shift: np.ndarray, tmp_path: Path
 ) -> None:
-    far = Perception(replace(GEOMETRIC, segment_radius=10.0))
+    far = Engine(replace(GEOMETRIC, segment_radius=10.0))
     for frame in frames:
         assert far.integrate(moved(frame, shift)).points_outside == 0
     far.segment()
     far.segment()
-    restarted = Perception(GEOMETRIC)
+    restarted = Engine(GEOMETRIC)
     far.save(tmp_path / "far.map")
     restarted.load(tmp_path / "far.map")
     top = np.array([[*toy_room.BOXES[0].center[:2], toy_room.BOXES[0].high[2]]])
     for there in (far, restarted):
         for box in toy_room.BOXES:
             here, found = (
-                object_near(perception, box.center),
+                object_near(engine, box.center),
                 object_near(there, box.center + shift),
             )
             np.testing.assert_allclose(found.box.center - shift, here.box.center, atol=0.02)
             np.testing.assert_allclose(found.centroid - shift, here.centroid, atol=0.02)
         made = there.segment_at(top + shift, np.ones(1, bool)).object
-        here = perception.segment_at(top, np.ones(1, bool)).object
+        here = engine.segment_at(top, np.ones(1, bool)).object
         np.testing.assert_allclose(made.box.center - shift, here.box.center, atol=0.02)
         with pytest.raises(NothingThereError, match=rf"nothing at \({shift[0]:.2f}, "):
             there.segment_at(np.array([[0, 0, 1.5]]) + shift, np.ones(1, bool))
@@ -282,23 +277,23 @@ def test_a_room_in_far_coordinates_has_the_same_objects_there(
 
 
 def test_segment_radius_keeps_to_the_sensor(frames: list[Frame]) -> None:
-    perception = Perception(replace(GEOMETRIC, segment_radius=1.8))
-    perception.integrate(frames[0])
-    scene = perception.segment().scene
+    engine = Engine(replace(GEOMETRIC, segment_radius=1.8))
+    engine.integrate(frames[0])
+    scene = engine.segment().scene
     distance = np.linalg.norm(scene.points - frames[0].map_from_sensor[:3, 3], axis=1)
-    assert 0 < len(scene) < len(perception.map)
+    assert 0 < len(scene) < len(engine.map)
     assert distance.max() <= 1.8 + 1e-3
 
 
 def test_frames_flow_while_segmentations_run(frames: list[Frame]) -> None:
-    perception = Perception(GEOMETRIC)
-    perception.integrate(frames[0])
+    engine = Engine(GEOMETRIC)
+    engine.integrate(frames[0])
     failures: list[BaseException] = []
 
     def segment_often() -> None:
         try:
             for _ in range(5):
-                perception.segment()
+                engine.segment()
         except BaseException as error:
             failures.append(error)
 
@@ -306,13 +301,13 @@ def test_frames_flow_while_segmentations_run(frames: list[Frame]) -> None:
     thread.start()
     for _ in range(5):
         for frame in frames:
-            perception.integrate(frame)
+            engine.integrate(frame)
     thread.join()
     assert not failures
-    assert perception.timings.summary()["integrate"].count == 31
+    assert engine.timings.summary()["integrate"].count == 31
 
 
 def test_warming_up_leaves_no_trace() -> None:
-    perception = Perception(GEOMETRIC)
-    perception.warm_up()
-    assert len(perception.map) == 0 and perception.frames == 0 and perception.last is None
+    engine = Engine(GEOMETRIC)
+    engine.warm_up()
+    assert len(engine.map) == 0 and engine.frames == 0 and engine.state is None

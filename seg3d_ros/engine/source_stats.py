@@ -1,58 +1,16 @@
-"""Pending measurements of a sensor, and counters of what became of them."""
+"""Counters of one source of frames."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from seg3d_ros.scene import Camera, Float32, Float64, UInt8
-
-RATE_WINDOW = 60  # arrivals that the input rate is taken over
+RATE_WINDOW = 60  # messages that the input rate is taken over
 
 
-@dataclass(frozen=True, eq=False)
-class Measurement:
-    """Decoded points of one arrival; see `scene.Frame` for the fields.
-
-    Attributes:
-        frame_from_sensor: (4, 4) from the axes of the points to those of the arrival's frame_id;
-            None where they are the same.
-    """
-
-    points: Float32
-    colors: UInt8
-    grid: tuple[int, int] | None
-    camera: Camera | None = None
-    frame_from_sensor: Float64 | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Arrival:
-    """One undecoded measurement.
-
-    Attributes:
-        source: topic or camera it came from.
-        frame_id: coordinate frame of its points.
-        stamp_ns: its own stamp, nanoseconds.
-        read: decodes it; raises ValueError with the reason when it is malformed. Takes the
-            transform color_from_depth, None where colour and depth are of one frame.
-        color_frame_id: coordinate frame of the colour image if it is another one; else empty.
-        received_s: monotonic clock when it came in.
-    """
-
-    source: str
-    frame_id: str
-    stamp_ns: int
-    read: Callable[[Float64 | None], Measurement]
-    color_frame_id: str = ""
-    received_s: float = field(default_factory=time.monotonic)
-
-
-class SourceRecord:
-    """Counters of one source. Thread-safe."""
+class SourceStats:
+    """Fates of the messages of one source. Thread-safe."""
 
     def __init__(self) -> None:
         self._missing = ""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from seg3d_ros.node.pending import Arrival
+from seg3d_ros.engine.pending_frame import PendingFrame
 from seg3d_ros.sensing.stamp_clock import Change, StampClock
 
 ALIVE_S = 2.0  # a source that was silent for longer has no say in whether time went back
 
 
 class Verdict(NamedTuple):
-    """Verdict on an arrival's stamp.
+    """Verdict on the stamp of a frame.
 
     Attributes:
         source_went_back: the clock of its source was set back.
@@ -36,20 +36,20 @@ class SourceClocks:
     def __init__(self) -> None:
         self._sources: dict[str, _Source] = {}
 
-    def follow(self, arrival: Arrival) -> Verdict:
-        """Take the next arrival of a source."""
-        source = self._sources.get(arrival.source)
+    def follow(self, frame: PendingFrame) -> Verdict:
+        """Take the next frame of a source."""
+        source = self._sources.get(frame.source)
         if source is None:
-            clock = StampClock(arrival.stamp_ns)
-            self._sources[arrival.source] = _Source(clock, arrival.received_s)
+            clock = StampClock(frame.stamp_ns)
+            self._sources[frame.source] = _Source(clock, frame.received_s)
             return Verdict(False, False)
-        change = source.clock.follow(arrival.stamp_ns)
+        change = source.clock.follow(frame.stamp_ns)
         went_back = change is Change.WENT_BACK
         if went_back:
             source.went_back_s = source.heard_s
         if source.clock.suspect_ns is None:
-            source.heard_s = arrival.received_s
-        return Verdict(went_back, self._time_went_back(arrival.received_s))
+            source.heard_s = frame.received_s
+        return Verdict(went_back, self._time_went_back(frame.received_s))
 
     def _time_went_back(self, now_s: float) -> bool:
         """Decide on the sources that went back, once every live one has spoken."""

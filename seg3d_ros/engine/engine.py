@@ -1,0 +1,419 @@
+"""Engine: the one owner of map, objects and words.
+
+Frames are fused into a voxel map; a snapshot of the map is cut into instances; instances become
+objects that keep their identity; a vocabulary names them. The ROS node, the demo and the command
+line are shells around this class: they call it and listen to its world states.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seg3d_ros.engine.job_queue import JobQueue, Priority
+from seg3d_ros.engine.models import Models
+from seg3d_ros.engine.perception import PerceptionSettings
+from seg3d_ros.engine.subscription import Listener, Subscription
+from seg3d_ros.engine.world_state import WorldState
+from seg3d_ros.mapping.clicked_scene import CLICK_RADIUS_M, ClickedScene, scene_for_clicks
+from seg3d_ros.mapping.voxel_map import IntegrationReport, VoxelMap
+from seg3d_ros.objects.map_object import MapObject
+from seg3d_ros.objects.object_map import ObjectMap
+from seg3d_ros.objects.query import Match, Query, query_remarks, run_query
+from seg3d_ros.objects.storage import MAX_BYTES, MapFileError, load_map, save_map
+from seg3d_ros.scene import Bool, Float64, Frame, Instances, Scene
+from seg3d_ros.segmenters.segmenter import DeviceLostError, NothingThereError
+from seg3d_ros.text.vocabulary import Vocabulary
+from seg3d_ros.text.vocabulary_files import load_vocabulary_file
+from seg3d_ros.timings import StageTimings
+
+log = logging.getLogger(__name__)
+
+_VOXEL_BYTES = 64  # in a map file, at most
+_OBJECT_BYTES = 16_384  # with its embedding and name, without its voxels
+
+
+class EmptyMapError(RuntimeError):
+    """Map without a frame."""
+
+    def __init__(self) -> None:
+        super().__init__("the map is empty: no frame has been integrated yet")
+
+
+@dataclass(frozen=True, eq=False)
+class Prompted:
+    """Result of a click.
+
+    Attributes:
+        object: that was found.
+        scene: the click was answered in.
+        method: name of the prompt segmenter.
+        predicted_iou: the method's own estimate of its overlap, or None.
+    """
+
+    object: MapObject
+    scene: Scene
+    method: str
+    predicted_iou: float | None
+
+
+@dataclass
+class SegmentationCounts:
+    """Fates of the segmentations that `segment_soon` was asked for."""
+
+    runs: int = 0
+    skipped: int = 0
+    failures: int = 0
+
+
+class Engine:
+    """Frames in, world states out.
+
+    Any thread may call anything. `integrate` never waits for a network: it shares only the map,
+    whose lock is held for a copy. One lock makes each change the next `WorldState`; no network
+    runs under it.
+
+    Attributes:
+        settings: those in force; `apply` changes them.
+        models: segmenters and text encoder.
+        map: the voxels.
+        jobs: what runs beside the caller, by priority.
+        counts: fates of the segmentations in the background.
+        timings: durations of all stages.
+        frames: number of frames in the map.
+        device_lost: whether no network can run any more; only a new process can go on.
+    """
+
+    def __init__(self, settings: PerceptionSettings | None = None) -> None:
+        self.settings = settings or PerceptionSettings()
+        self.models = Models(self.settings)
+        self.map = VoxelMap(self.settings.map, self.settings.filter)
+        self.jobs = JobQueue()
+        self.counts = SegmentationCounts()
+        self.timings = StageTimings()
+        self.frames = 0
+        self.device_lost = False
+        self._objects = ObjectMap(self.settings.tracking)
+        self._state = WorldState()
+        self._listeners: list[Subscription] = []
+        self._lock = threading.Lock()
+        self._segment_lock = threading.Lock()
+        self._segmentation_waits = False
+        self._segmented: tuple[int, int] = (0, 0)  # frames and stamp of the newest segmentation
+        self._sensor_position: Float64 | None = None  # map frame
+        self._clicked: ClickedScene | None = None
+        self._cached: tuple[object, tuple[Scene, Instances]] | None = None
+
+    def close(self) -> None:
+        """Drop the jobs that wait and stop listening; what runs ends by itself."""
+        self.jobs.close()
+        for subscription in self._listeners:
+            subscription.close()
+
+    @property
+    def state(self) -> WorldState:
+        """The newest world state."""
+        return self._state
+
+    def subscribe(self, listener: Listener) -> Subscription:
+        """Call a listener with the newest world state, now and after every change."""
+        with self._lock:
+            subscription = Subscription(listener, self._state)
+            self._listeners.append(subscription)
+        return subscription
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """End a subscription."""
+        with self._lock:
+            self._listeners.remove(subscription)
+        subscription.close()
+
+    def apply(self, settings: PerceptionSettings) -> None:
+        """Take over the settings that can change while frames flow (those marked `live`)."""
+        with self._lock:
+            self.settings = settings
+            self.map.frame_filter = settings.filter
+            self.map.settings = settings.map
+            self._objects.settings = settings.tracking
+
+    def integrate(self, frame: Frame) -> IntegrationReport:
+        """Fuse one frame into the map."""
+        with self.timings.measure("integrate"):
+            report = self.map.integrate(frame)
+        if report.points_used:
+            if not self.frames:
+                self._segmented = (0, frame.stamp_ns)
+            self.frames += 1
+            self._sensor_position = frame.map_from_sensor[:3, 3].astype(np.float64)
+        return report
+
+    def is_due(self, period_s: float = 0.0) -> bool:
+        """Whether the map has changed since it was segmented, at least a period ago by stamps."""
+        frames, stamp_ns = self._segmented
+        elapsed_ns = self.map.newest_stamp_ns - stamp_ns
+        return self.frames != frames and elapsed_ns >= period_s * 1e9
+
+    def segment(self, scene: Scene | None = None) -> WorldState:
+        """Segment a snapshot of the map, or a scene from elsewhere, and update the objects.
+
+        Runs one at a time; a second caller waits.
+
+        Raises:
+            EmptyMapError: nothing has been integrated yet.
+        """
+        with self._segment_lock:
+            while True:
+                epoch = self._state.epoch
+                self._segmented = (self.frames, self.map.newest_stamp_ns)
+                found = self._segmented_map() if scene is None else self._instances(scene)
+                with self._lock, self.timings.measure("track"):
+                    if epoch == self._state.epoch:
+                        self._objects.update(*found)
+                        if scene is None:
+                            self._objects.retire_carved(self.map.contains)
+                        return self._advance(scene=found[0])
+                # The map was replaced meanwhile: these instances are of another one.
+
+    def segment_soon(self) -> None:
+        """Segment in the background, unless that is under way."""
+        with self._lock:
+            if self._segmentation_waits:
+                self.counts.skipped += 1
+                return
+            self._segmentation_waits = self.jobs.submit(
+                Priority.SEGMENT, self._segmentation_job, on_drop=lambda: None
+            )
+
+    def settle(self) -> WorldState:
+        """Segment a map that stands still until every object has been seen often enough."""
+        tracking = self.settings.tracking
+        for _ in range(max(tracking.confirm_views, tracking.merge_views)):
+            state = self.segment()
+        return state
+
+    def set_vocabulary(self, labels: Sequence[str], templates: Sequence[str] = ()) -> Vocabulary:
+        """Name all objects, known and future, with these words; no network runs on the map.
+
+        Args:
+            labels: see `Vocabulary`.
+            templates: sentences around each word; empty: the defaults.
+
+        Raises:
+            ValueError: a label or template cannot be one; the old vocabulary stays in force.
+            FileNotFoundError: the text encoder's weights are not on this machine.
+        """
+        vocabulary = self.models.embed_vocabulary(
+            labels,
+            templates,
+            version=self._state.vocabulary_version + 1,
+            between=lambda: self.jobs.give_way(Priority.ENCODE),
+        )
+        with self._lock, self.timings.measure("relabel"):
+            self._objects.relabel(vocabulary)
+            self._advance(vocabulary=vocabulary)
+        return vocabulary
+
+    def set_first_vocabulary(self, labels: Sequence[str] = ()) -> None:
+        """Name objects with these words; without any by the household list, if the model can."""
+        if labels or self.models.text_model:
+            self.set_vocabulary(labels or load_vocabulary_file("household"))
+
+    def query(self, query: Query) -> list[Match]:
+        """Rank the known objects; see `objects.query.run_query` for the errors."""
+        state = self._state
+        return run_query(state.objects, query, state.vocabulary)
+
+    def query_remarks(self, query: Query) -> list[str]:
+        """Sentences about words of the query that no object can have, or that mean nothing."""
+        state = self._state
+        return query_remarks(state.objects, query, state.vocabulary)
+
+    def get(self, object_id: int) -> MapObject:
+        """The known object with this id.
+
+        Raises:
+            UnknownObjectError: there is none.
+        """
+        return self._objects.get(object_id)
+
+    def segment_at(
+        self,
+        points: Float64,
+        foreground: Bool,
+        *,
+        name: str = "",
+        refine_id: int = 0,
+        scene: Scene | None = None,
+    ) -> Prompted:
+        """Segment the object that was clicked and keep it.
+
+        Args:
+            points: (K, 3) float64, map frame, metres.
+            foreground: (K,) bool, True where a point is on the object.
+            name: label the object keeps; empty: named by the vocabulary.
+            refine_id: object to replace; 0: a new one.
+            scene: what was clicked in; None: the map around the clicks.
+
+        Raises:
+            EmptyMapError: nothing has been integrated yet.
+            NothingThereError: no voxel near a foreground point.
+            UnknownObjectError: no object has the id `refine_id`.
+        """
+        epoch = self._state.epoch
+        clicked = None
+        if refine_id:
+            self._objects.get(refine_id)
+        if scene is None:
+            clicked = self._clicked_scene(points[foreground], refine_id)
+            scene = clicked.scene
+        segmenter = self.models.prompt_segmenter
+        with self.timings.measure("prompt"), self._watched_device():
+            found = segmenter.segment_at(scene, scene.local(points), foreground)
+        with self._lock:
+            if epoch != self._state.epoch:
+                raise EmptyMapError
+            made = self._objects.add_prompted(scene, found.mask, name=name, refine_id=refine_id)
+            self._clicked = replace(clicked, object_id=made.id) if clicked else None
+            self._advance(scene=self._state.scene or (self.map.snapshot() if clicked else scene))
+        return Prompted(made, scene, segmenter.name, found.predicted_iou)
+
+    def clear(self) -> None:
+        """Forget the map and all objects; ids are not used again."""
+        with self._lock:
+            stamp_ns = self.map.newest_stamp_ns
+            self.map.clear()
+            self._objects.clear()
+            self._replace_map(self.map, stamp_ns)
+
+    def save(self, path: str | Path) -> tuple[int, int]:
+        """Write voxels and objects to one file; returns how many (objects, voxels).
+
+        Raises:
+            MapFileError: the file cannot be written, or is something else than a map.
+        """
+        with self._lock:
+            voxels, objects = self.map.to_arrays(), self._objects.to_arrays()
+            count = len(self._state.objects)
+        save_map(path, voxels, objects, max_bytes=_largest_file(self.settings))
+        return count, len(voxels["keys"])
+
+    def load(self, path: str | Path) -> tuple[int, int]:
+        """Replace voxels and objects by those of a file; returns how many (objects, voxels).
+
+        Raises:
+            MapFileError: the file cannot be read or does not fit; the map is left as it was.
+        """
+        voxels, objects = load_map(path, max_bytes=_largest_file(self.settings))
+        loaded = VoxelMap(self.settings.map, self.settings.filter)
+        try:
+            loaded.load_arrays(voxels)
+            with self._lock:
+                # Raises before it changes anything.
+                self._objects.load_arrays(objects, origin=loaded.grid.origin)
+                state = self._replace_map(loaded, loaded.newest_stamp_ns)
+        except ValueError as error:
+            raise MapFileError(f"the map {path} does not fit: {error}") from error
+        return len(state.objects), len(loaded)
+
+    def warm_up(self) -> None:
+        """Compile the kernels and load the networks, so that the first frame is not late."""
+        self.models.warm_up()
+
+    def _advance(self, **changes: Any) -> WorldState:
+        """Make the next world state and tell the listeners; called under the lock."""
+        state = replace(
+            self._state,
+            version=self._state.version + 1,
+            objects=self._objects.confirmed(),
+            **changes,
+        )
+        if state.scene is not None:
+            state = replace(state, stamp_ns=state.scene.stamp_ns)
+        self._state = state
+        for listener in self._listeners:
+            listener.offer(state)
+        return state
+
+    def _replace_map(self, voxel_map: VoxelMap, stamp_ns: int) -> WorldState:
+        """Begin a new epoch with another map, under the lock."""
+        self.map = voxel_map
+        self._clicked = self._cached = None
+        scene = replace(voxel_map.snapshot(), stamp_ns=stamp_ns)
+        return self._advance(epoch=self._state.epoch + 1, scene=scene)
+
+    def _segmentation_job(self) -> None:
+        try:
+            self.segment()
+            self.counts.runs += 1
+        except EmptyMapError:
+            pass
+        except DeviceLostError as error:
+            self.counts.failures += 1
+            log.critical("the node ends: %s", error)
+        except Exception:
+            # The next one gets a new chance: one bad scene must not end the segmentations.
+            self.counts.failures += 1
+            log.exception("segmentation failed")
+        finally:
+            self._segmentation_waits = False
+
+    def _segmented_map(self) -> tuple[Scene, Instances]:
+        """Instances of the newest map; those of the last call while the map stands still."""
+        key = (self._state.epoch, self.frames, self.settings)
+        if self._cached is None or self._cached[0] != key:
+            with self.timings.measure("snapshot"):
+                scene = self._snapshot_around_sensor()
+            self._cached = (key, self._instances(scene))
+        return self._cached[1]
+
+    def _instances(self, scene: Scene) -> tuple[Scene, Instances]:
+        with self.timings.measure("segment"), self._watched_device():
+            return scene, self.models.segmenter.segment(scene)
+
+    @contextmanager
+    def _watched_device(self) -> Iterator[None]:
+        try:
+            yield
+        except DeviceLostError:
+            self.device_lost = True
+            raise
+
+    def _snapshot_around_sensor(self) -> Scene:
+        radius = self.settings.segment_radius
+        if radius and self._sensor_position is not None:
+            scene = self.map.snapshot(center=self._sensor_position, radius=radius)
+        else:
+            scene = self.map.snapshot()
+        if not len(scene):
+            raise EmptyMapError
+        return scene
+
+    def _clicked_scene(self, on_object: Float64, refine_id: int) -> ClickedScene:
+        """Part of the map around (K, 3) foreground clicks."""
+        if not len(self.map):
+            raise EmptyMapError
+        clicked = scene_for_clicks(
+            self.map,
+            on_object.astype(np.float64).mean(axis=0),
+            version=(self._state.epoch, self.frames),
+            refine_id=refine_id,
+            last=self._clicked,
+        )
+        if not len(clicked.scene):
+            raise NothingThereError(
+                f"no voxel within {CLICK_RADIUS_M} m of the clicked points; click on the map"
+            )
+        return clicked
+
+
+def _largest_file(settings: PerceptionSettings) -> int:
+    """Bytes of the largest map that these settings allow; what can be saved can be loaded."""
+    size = _VOXEL_BYTES * settings.map.max_voxels + _OBJECT_BYTES * settings.tracking.max_objects
+    return max(MAX_BYTES, size)

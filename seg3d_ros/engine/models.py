@@ -1,0 +1,121 @@
+"""Networks of the engine: segmenters and text encoder, each loaded when it is needed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from seg3d_ros.engine.perception import PerceptionSettings
+from seg3d_ros.mapping.clicked_scene import scene_for_clicks
+from seg3d_ros.mapping.voxel_map import MapSettings, VoxelMap
+from seg3d_ros.mapping.warm_up_frames import warm_up_frames
+from seg3d_ros.objects.object_map import ObjectMap
+from seg3d_ros.segmenters.registry import load_prompt_segmenter, load_segmenter
+from seg3d_ros.segmenters.segmenter import PromptSegmenter, Segmenter
+from seg3d_ros.segmenters.weights import SPACEFORMER
+from seg3d_ros.sensing.frame_filter import FrameFilter
+from seg3d_ros.text.cache import EmbeddingCache
+from seg3d_ros.text.encoder import TextEncoder, load_text_encoder, require_packages
+from seg3d_ros.text.vocabulary import Vocabulary
+
+logger = logging.getLogger(__name__)
+
+
+class Models:
+    """What the settings name, loaded at first use."""
+
+    def __init__(self, settings: PerceptionSettings) -> None:
+        self._settings = settings
+
+    def load(self) -> None:
+        """Load all of them.
+
+        Raises:
+            ValueError: no model has this name, or weights are those of another one.
+            FileNotFoundError: weights are not on this machine.
+            ImportError: packages are missing.
+        """
+        _ = self.segmenter, self.prompt_segmenter, self.encoder
+
+    @cached_property
+    def segmenter(self) -> Segmenter:
+        """Cuts scenes into instances."""
+        settings = self._settings
+        return load_segmenter(
+            settings.model, network=settings.network, postprocess=settings.postprocess
+        )
+
+    @cached_property
+    def prompt_segmenter(self) -> PromptSegmenter:
+        """Answers clicks."""
+        return load_prompt_segmenter(self._settings.prompt_model, network=self._settings.network)
+
+    @cached_property
+    def encoder(self) -> TextEncoder | None:
+        """Text encoder that labels and objects share; None where the segmenter embeds nothing."""
+        space, network = self.segmenter.embedding_space, self._settings.network
+        if not space:
+            return None
+        return load_text_encoder(space, folder=network.text_folder, device=network.device)
+
+    @property
+    def text_model(self) -> str:
+        """Name of the text encoder; empty when there is none."""
+        return self.segmenter.embedding_space or ""
+
+    def embed_vocabulary(
+        self,
+        labels: Sequence[str],
+        templates: Sequence[str],
+        *,
+        version: int,
+        between: Callable[[], None] = lambda: None,
+    ) -> Vocabulary:
+        """Vocabulary in the space of the text encoder; see `Vocabulary`."""
+        return Vocabulary(
+            labels,
+            templates=templates,
+            encoder=self.encoder,
+            cache=EmbeddingCache() if self.encoder else None,
+            version=version,
+            between=between,
+        )
+
+    def warm_up(self) -> None:
+        """Compile the kernels and run the networks once, so that the first frame is not late."""
+        trial = VoxelMap(MapSettings(), FrameFilter())  # at usual sizes, whatever the settings
+        for frame in warm_up_frames():
+            trial.integrate(frame)
+        scene = trial.snapshot()
+        objects = ObjectMap(self._settings.tracking)
+        for _ in range(2):  # the second time there are objects to match
+            objects.update(scene, self.segmenter.segment(scene))
+        click = scene.points[len(scene) // 2][None].astype(np.float64)
+        clicked = scene_for_clicks(trial, click[0], version=0, refine_id=0, last=None)
+        self.prompt_segmenter.segment_at(clicked.scene, click, np.ones(1, bool))
+        if self.encoder is not None:
+            try:
+                self.encoder.encode(["warm-up"])
+            except FileNotFoundError as error:  # enough for words that the cache knows
+                logger.warning("only words that were used before can be used: %s", error)
+
+
+def default_model(checkpoint: str = "") -> str:
+    """Name of the segmenter of a checkpoint, or of the best one whose weights are here.
+
+    Args:
+        checkpoint: weights that the user gives; empty: where downloads go.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CheckpointError: it holds the weights of no segmenter.
+    """
+    if checkpoint:
+        require_packages("a learned model", ("torch",))
+        from seg3d_ros.segmenters.checkpoint_model import segmenter_of_checkpoint
+
+        return segmenter_of_checkpoint(checkpoint)
+    return "spaceformer" if SPACEFORMER.path.is_file() else "mini"

@@ -1,0 +1,89 @@
+"""One still scene of a file through the engine: segmented, or clicked in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from seg3d_ros.engine.engine import Engine
+from seg3d_ros.engine.perception import PerceptionSettings
+from seg3d_ros.objects.map_object import MapObject
+from seg3d_ros.pictures.export import FinerPoints
+from seg3d_ros.pictures.results import Results
+from seg3d_ros.recordings.scene_file import PointCloud, voxelize_cloud
+from seg3d_ros.scene import Bool, Float64, Int64, Scene
+
+
+def engine_for_scenes(settings: PerceptionSettings) -> Engine:
+    """Engine that takes whatever a segmentation shows for an object: there is but one view."""
+    return Engine(replace(settings, tracking=replace(settings.tracking, confirm_views=1)))
+
+
+def segment_scene(engine: Engine, cloud: PointCloud, *, name: str, voxel_size: float) -> Results:
+    """Segment a point cloud.
+
+    Args:
+        engine: of `engine_for_scenes`, with its words.
+        cloud: at least one point, z up.
+        name: of the scene, for the report.
+        voxel_size: metres.
+    """
+    scene, rows = _voxelize(engine, cloud, voxel_size)
+    state = engine.segment(scene)
+    segmenter = engine.models.segmenter
+    report = {"scene": name, "device": segmenter.device}
+    return _results(engine, cloud, (scene, rows), state.objects, segmenter.name, report)
+
+
+def click_scene(
+    engine: Engine,
+    cloud: PointCloud,
+    points: Float64,
+    foreground: Bool,
+    *,
+    voxel_size: float,
+    name: str = "",
+) -> Results:
+    """Segment the clicked object of a point cloud.
+
+    Args:
+        engine: of `engine_for_scenes`; only its prompt segmenter is loaded.
+        cloud: at least one point, z up.
+        points: (K, 3) float64 clicks, in the frame of the file, metres, z up.
+        foreground: (K,) True on the object, False off it.
+        voxel_size: metres.
+        name: what the object is called; empty: "object".
+
+    Raises:
+        NothingThereError: a foreground click is too far from every point.
+        ValueError: the clicks contradict each other, or the name is no printable text.
+    """
+    scene, rows = _voxelize(engine, cloud, voxel_size)
+    found = engine.segment_at(points, foreground, name=name, scene=scene)
+    report = {"clicks": len(points), "predicted_iou": found.predicted_iou}
+    return _results(engine, cloud, (scene, rows), [found.object], found.method, report)
+
+
+def _voxelize(engine: Engine, cloud: PointCloud, voxel_size: float) -> tuple[Scene, Int64]:
+    with engine.timings.measure("voxelize"):
+        return voxelize_cloud(cloud, voxel_size)
+
+
+def _results(
+    engine: Engine,
+    cloud: PointCloud,
+    voxels: tuple[Scene, Int64],
+    objects: Sequence[MapObject],
+    model: str,
+    report: dict[str, Any],
+) -> Results:
+    scene, rows = voxels
+    report = report | {
+        "model": model,
+        "points": len(cloud),
+        "map_voxels": len(scene),
+        "voxel_size": scene.voxel_size,
+        "stages": engine.timings.as_dict(),
+    }
+    return Results(scene, objects, model, report, FinerPoints(cloud.points, rows))

@@ -1,0 +1,35 @@
+"""World states: what the engine knows at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seg3d_ros.objects.map_object import MapObject
+from seg3d_ros.scene import Scene
+from seg3d_ros.text.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, eq=False)
+class WorldState:
+    """Consistent picture of the world; the only thing that leaves the engine.
+
+    Attributes:
+        version: grows by one with every change.
+        epoch: grows when the map is replaced: cleared, loaded.
+        stamp_ns: stamp of the newest frame in the scene, nanoseconds of ROS time.
+        scene: the scene that was segmented last; None before the first segmentation.
+        objects: those known, by id, labelled by `vocabulary`.
+        vocabulary: the words in force; None before the first ones.
+    """
+
+    version: int = 0
+    epoch: int = 0
+    stamp_ns: int = 0
+    scene: Scene | None = None
+    objects: tuple[MapObject, ...] = ()
+    vocabulary: Vocabulary | None = None
+
+    @property
+    def vocabulary_version(self) -> int:
+        """Version of the words in force; 0 without any."""
+        return self.vocabulary.version if self.vocabulary else 0
