@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -268,6 +268,8 @@ class Engine:
         """
         epoch = self._state.epoch
         clicked = None
+        if scene is None and not len(self.map):
+            raise EmptyMapError
         if refine_id:
             self._objects.get(refine_id)
         if scene is None:
@@ -350,10 +352,9 @@ class Engine:
 
     def _segmentation_job(self) -> None:
         try:
-            self.segment()
+            with suppress(EmptyMapError):
+                self.segment()
             self.counts.runs += 1
-        except EmptyMapError:
-            pass
         except DeviceLostError as error:
             self.counts.failures += 1
             log.critical("the node ends: %s", error)
@@ -397,8 +398,6 @@ class Engine:
 
     def _clicked_scene(self, on_object: Float64, refine_id: int) -> ClickedScene:
         """Part of the map around (K, 3) foreground clicks."""
-        if not len(self.map):
-            raise EmptyMapError
         clicked = scene_for_clicks(
             self.map,
             on_object.astype(np.float64).mean(axis=0),

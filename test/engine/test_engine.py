@@ -164,9 +164,9 @@ def test_the_map_survives_a_restart(engine: Engine, tmp_path: Path) -> None:
     counts = engine.save(path)
     restarted = Engine(GEOMETRIC)
     assert restarted.load(path) == counts
-    assert engine.state.scene is not None and restarted.last is not None
+    assert engine.state.scene is not None and restarted.state.scene is not None
     before = {item.id: item.box.center for item in engine.state.objects}
-    after = {item.id: item.box.center for item in restarted.last.objects}
+    after = {item.id: item.box.center for item in restarted.state.objects}
     assert before.keys() == after.keys()
     for object_id, center in before.items():
         np.testing.assert_allclose(after[object_id], center, atol=1e-6)
@@ -310,4 +310,4 @@ def test_frames_flow_while_segmentations_run(frames: list[Frame]) -> None:
 def test_warming_up_leaves_no_trace() -> None:
     engine = Engine(GEOMETRIC)
     engine.warm_up()
-    assert len(engine.map) == 0 and engine.frames == 0 and engine.state is None
+    assert len(engine.map) == 0 and engine.frames == 0 and engine.state.version == 0

@@ -20,7 +20,7 @@ from seg3d_ros.node.conversions import header_msg
 from seg3d_ros.node.environment import free_domain
 from seg3d_ros.node.qos import SENSOR
 from seg3d_ros.node.source_health import SourceJudge
-from seg3d_ros.node.subscriptions import CameraSource
+from seg3d_ros.node.subscriptions import CameraSource, Subscriptions
 
 REMAPS = ("points:=/lidar/cloud", "front/color:=/cam/image", "front/depth:=/cam/depth")
 OVERRIDES = {"reliability": "reliable", "depth": "50"}
