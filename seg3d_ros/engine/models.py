@@ -13,12 +13,13 @@ from seg3d_ros.mapping.clicked_scene import scene_for_clicks
 from seg3d_ros.mapping.voxel_map import MapSettings, VoxelMap
 from seg3d_ros.mapping.warm_up_frames import warm_up_frames
 from seg3d_ros.objects.object_map import ObjectMap
+from seg3d_ros.packages import require_packages
 from seg3d_ros.segmenters.registry import load_prompt_segmenter, load_segmenter
 from seg3d_ros.segmenters.segmenter import PromptSegmenter, Segmenter
 from seg3d_ros.segmenters.weights import SPACEFORMER
 from seg3d_ros.sensing.frame_filter import FrameFilter
 from seg3d_ros.text.cache import EmbeddingCache
-from seg3d_ros.text.encoder import TextEncoder, load_text_encoder, require_packages
+from seg3d_ros.text.encoder import TextEncoder, load_text_encoder
 from seg3d_ros.text.vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
