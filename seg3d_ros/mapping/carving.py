@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.mapping.voxel_table import remove_row
 from seg3d_ros.scene import Camera, Float64
 from seg3d_ros.sensing.frame_filter import PAD

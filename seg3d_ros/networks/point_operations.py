@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Float32, Int64
 
 MAX_POINTS = 250_000  # of one cloud

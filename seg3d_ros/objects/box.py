@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Float32, Float64, Int64, MapGrid
 from seg3d_ros.sparse.voxel_keys import unpack
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.objects.segments import NOBODY, Int32
 from seg3d_ros.objects.tracking import Owners
 from seg3d_ros.scene import Bool, Int64

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.segments import NOBODY, Int32, Segments
 from seg3d_ros.scene import Float32, Float64, Int64, Scene

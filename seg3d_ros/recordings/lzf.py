@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import UInt8
 
 _LITERALS = 32  # control bytes below it announce bytes that follow as they are

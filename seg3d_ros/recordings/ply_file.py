@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.recordings.ply_header import PlyElement, PlyHeader, PlyProperty, parse_header
 from seg3d_ros.recordings.recording import RecordingError
 from seg3d_ros.recordings.text_numbers import parse_numbers

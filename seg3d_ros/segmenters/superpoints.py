@@ -8,12 +8,12 @@ the superpoints of published networks are.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from seg3d_ros.errors import InputError
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Float32, Float64, Int64
 from seg3d_ros.segmenters.geometric.orientation import carry_signs
 from seg3d_ros.segmenters.geometric.surface import flattest_direction

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import UInt8
 
 # Position of red in the 2 x 2 tile (row, column) by the name of a mosaic; blue lies opposite.

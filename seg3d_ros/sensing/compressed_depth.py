@@ -6,10 +6,10 @@ import io
 import struct
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Float32
 from seg3d_ros.sensing.image_decoder import DEPTH_TYPES, MAX_SIDE, ImageError
 

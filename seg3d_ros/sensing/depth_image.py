@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from seg3d_ros.errors import InputError
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Camera, Float32, Float64, UInt8
 from seg3d_ros.sensing.lens import view_rays
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Float32, Float64, Frame
 from seg3d_ros.settings import check_settings, setting
 

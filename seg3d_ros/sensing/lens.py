@@ -6,10 +6,10 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Camera, Float32, Float64
 from seg3d_ros.sensing.frame_filter import PAD
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numba
 import numpy as np
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Camera, Float64, UInt8
 from seg3d_ros.sensing.depth_image import DepthImage
 from seg3d_ros.sensing.lens import lens_of, project

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Int64
 from seg3d_ros.sparse.voxel_keys import AXIS_BITS, key_step
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from seg3d_ros.kernels import numba
 
 Int32 = npt.NDArray[np.int32]
 

@@ -7,8 +7,9 @@ vectors of it. Everything here runs on one thread; several may work on blocks of
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from seg3d_ros.kernels import numba
 
 WIDTHS = 64, 48, 32  # columns of a tile, the fastest first
 DEPTH = 8  # products of a sum that are added together

@@ -7,10 +7,10 @@ key plus a constant (`key_step`), as long as neither touches the border of that 
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from seg3d_ros.errors import InputError
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Float32, Int64
 
 AXIS_BITS = 21

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.mapping.voxel_map import VoxelMap
 from seg3d_ros.scene import Float32, Frame, Int64, Scene
 from seg3d_ros.segmenters.geometric.surface import build_surface

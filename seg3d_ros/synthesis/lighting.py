@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import UInt8
 from seg3d_ros.synthesis.mesh import Array
 from seg3d_ros.synthesis.ray_scene import Hits

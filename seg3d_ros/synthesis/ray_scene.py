@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.synthesis.mesh import Array, Mesh
 
 Int32 = NDArray[np.int32]

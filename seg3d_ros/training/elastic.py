@@ -6,10 +6,10 @@ Analysis" (2003), in three dimensions.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from scipy.ndimage import uniform_filter
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Float32
 
 _BLURS = 2

@@ -9,11 +9,11 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.random import Generator
 
 from seg3d_ros.datasets.scene_dataset import SceneSample, one_point_per_voxel
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Bool, Float32
 from seg3d_ros.training.elastic import smooth_noise, trilinear
 

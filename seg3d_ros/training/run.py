@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numba
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -16,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seg3d_ros.datasets.scene_dataset import ScanNetDataset, load_class_names
 from seg3d_ros.errors import InputError
+from seg3d_ros.kernels import numba
 from seg3d_ros.networks.checkpoint import load_strictly, read_state_dict
 from seg3d_ros.training.checkpoint import find_checkpoint
 from seg3d_ros.training.learner import Learner, LearnerSettings

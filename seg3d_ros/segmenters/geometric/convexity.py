@@ -9,11 +9,11 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Bool, Float64, Int64
 from seg3d_ros.segmenters.geometric.supervoxels import Supervoxels
 from seg3d_ros.segmenters.geometric.surface import Int32, Surface, square_distance

@@ -7,9 +7,9 @@ open or in a crease. Faces go back to their body; the other planes stay removed.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Bool
 from seg3d_ros.segmenters.geometric.convexity import CONTACT_DISTANCE, join
 from seg3d_ros.segmenters.geometric.planes import Planes, covered_area

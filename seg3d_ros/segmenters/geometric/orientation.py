@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numba
 import numpy as np
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Float64
 from seg3d_ros.segmenters.geometric.plane_fronts import plane_fronts
 from seg3d_ros.segmenters.geometric.planes import Planes

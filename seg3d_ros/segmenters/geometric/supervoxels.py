@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Bool, Float64
 from seg3d_ros.segmenters.geometric.surface import Int32, Surface, dot, square_distance
 

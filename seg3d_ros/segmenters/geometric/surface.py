@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Float64, Int64, Scene
 from seg3d_ros.sparse.voxel_keys import key_step
 

@@ -6,9 +6,9 @@ import heapq
 import threading
 import weakref
 
-import numba
 import numpy as np
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Bool, Float32, Int64, Scene
 from seg3d_ros.segmenters.geometric.decomposition import (
     Decomposition,

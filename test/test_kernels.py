@@ -1,0 +1,69 @@
+"""Compiled kernels are shared by clones of the same sources, and only by those."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import seg3d_ros
+
+HITS = """
+import numpy as np
+from seg3d_ros.sparse import hash_index
+index = hash_index.build_index(np.arange(3))
+kernels = [f for f in vars(hash_index).values() if hasattr(f, "stats")]
+print(sum(sum(f.stats.cache_hits.values()) for f in kernels),
+      sum(sum(f.stats.cache_misses.values()) for f in kernels))
+"""
+
+
+def counts(clone: Path, cache: Path) -> list[int]:
+    """Kernels that were found compiled, and that were not."""
+    environment = {**os.environ, "PYTHONPATH": str(clone), "XDG_CACHE_HOME": str(cache)}
+    environment.pop("NUMBA_CACHE_DIR", None)
+    done = subprocess.run(
+        [sys.executable, "-c", HITS],
+        cwd=clone,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [int(word) for word in done.stdout.split()]
+
+
+def make_clone(folder: Path) -> Path:
+    package = Path(seg3d_ros.__file__).parent
+    shutil.copytree(
+        package, folder / "seg3d_ros", ignore=shutil.ignore_patterns("__pycache__", "weights")
+    )
+    return folder
+
+
+def test_a_second_clone_compiles_nothing(tmp_path) -> None:
+    first, second = (make_clone(tmp_path / name) for name in ("first", "second"))
+    cache = tmp_path / "cache"
+    hits, misses = counts(first, cache)
+    assert hits == 0 and misses > 0
+    assert counts(second, cache) == [misses, 0]
+
+
+def test_a_change_in_any_file_with_kernels_compiles_again(tmp_path) -> None:
+    clone, cache = make_clone(tmp_path / "clone"), tmp_path / "cache"
+    _, misses = counts(clone, cache)
+    other = clone / "seg3d_ros" / "mapping" / "carving.py"
+    other.write_text(other.read_text() + "# changed\n")
+    assert counts(clone, cache) == [0, misses]
+    unrelated = clone / "seg3d_ros" / "scene.py"
+    unrelated.write_text(unrelated.read_text() + "# changed\n")
+    assert counts(clone, cache) == [misses, 0]
+
+
+def test_without_a_cache_folder_numba_finds_another_place(tmp_path) -> None:
+    clone, cache = make_clone(tmp_path / "clone"), tmp_path / "file"
+    cache.write_text("no folder")
+    _, misses = counts(clone, cache)
+    assert misses > 0
