@@ -10,8 +10,8 @@ from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seg3d_ros.engine.perception import Perception as Perception
-    from seg3d_ros.engine.segment_file import segment_file as segment_file
+    from seg3d_ros.engine.engine import Engine as Engine
+    from seg3d_ros.engine.still_scene import segment_file as segment_file
     from seg3d_ros.mapping.voxel_map import VoxelMap as VoxelMap
     from seg3d_ros.objects.map_object import MapObject as MapObject
     from seg3d_ros.objects.object_map import ObjectMap as ObjectMap
@@ -30,18 +30,18 @@ __version__ = "0.1.0"
 __path__ = extend_path(__path__, __name__)
 
 _MODULES = {
+    "Engine": "engine.engine",
     "Frame": "scene",
     "Instances": "scene",
     "MapObject": "objects.map_object",
     "ObjectMap": "objects.object_map",
-    "Perception": "engine.perception",
     "Scene": "scene",
     "Vocabulary": "text.vocabulary",
     "VoxelMap": "mapping.voxel_map",
     "load_segmenter": "segmenters.registry",
     "open_recording": "recordings.open",
     "read_scene_file": "recordings.scene_file",
-    "segment_file": "engine.segment_file",
+    "segment_file": "engine.still_scene",
     "write_results": "pictures.results",
 }
 __all__ = ["__version__", *_MODULES]

@@ -1,1 +1,1 @@
-"""Perception of one robot: map, segmenter, objects and vocabulary together."""
+"""Engine: the one owner of map, objects and words, and its shells without ROS."""

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 class Models:
-    """What the settings name, loaded at first use."""
+    """Models that the settings name, loaded at first use."""
 
     def __init__(self, settings: PerceptionSettings) -> None:
         self._settings = settings

@@ -1,4 +1,4 @@
-"""Settings of everything that shapes the result."""
+"""Settings of map, models and tracking."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seg3d_ros.settings import check_settings, replace_settings, setting
 
 @dataclass(frozen=True)
 class PerceptionSettings:
-    """Everything that shapes the result; sections belong to the component they are passed to."""
+    """Settings that shape the result; sections belong to the component they are passed to."""
 
     model: str = setting("mini", "Segmenter that cuts the map into instances.")
     prompt_model: str = setting(

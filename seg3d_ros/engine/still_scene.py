@@ -1,9 +1,10 @@
-"""One still scene of a file through the engine: segmented, or clicked in."""
+"""Still scenes of files through the engine: segmented, or clicked in."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from seg3d_ros.engine.engine import Engine
@@ -11,8 +12,38 @@ from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.pictures.export import FinerPoints
 from seg3d_ros.pictures.results import Results
-from seg3d_ros.recordings.scene_file import PointCloud, voxelize_cloud
+from seg3d_ros.recordings.scene_file import PointCloud, read_scene_file, voxelize_cloud
 from seg3d_ros.scene import Bool, Float64, Int64, Scene
+from seg3d_ros.sparse.scene_voxels import supported_voxel_size
+
+
+def segment_file(
+    path: str | Path, labels: Sequence[str] = (), *, settings: PerceptionSettings | None = None
+) -> Results:
+    """Find the objects in a point cloud or mesh, and name them.
+
+    Args:
+        path: PLY, PCD, XYZ, PTS, NPZ, GLB, OBJ, OFF or STL in metres; z is up (y in glTF).
+        labels: words to name the objects with; empty: the household list.
+        settings: None: the defaults, and voxels as large as the density of the points asks for.
+
+    Returns:
+        The voxels and the objects in them; `write_results` makes files of them.
+
+    Raises:
+        RecordingError: the file cannot be read.
+        ValueError: a label or a setting cannot be one.
+        FileNotFoundError: weights are not on this machine.
+        ImportError: packages are missing; the message says what to install.
+    """
+    chosen = settings or PerceptionSettings()
+    voxel_size = chosen.map.voxel_size
+    cloud = read_scene_file(path, spacing=voxel_size / 2)
+    if settings is None:
+        voxel_size = supported_voxel_size(voxelize_cloud(cloud, voxel_size)[0])
+    engine = engine_for_scenes(chosen)
+    engine.set_first_vocabulary(labels)
+    return segment_scene(engine, cloud, name=Path(path).name, voxel_size=voxel_size)
 
 
 def engine_for_scenes(settings: PerceptionSettings) -> Engine:
