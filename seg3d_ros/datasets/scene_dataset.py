@@ -25,7 +25,6 @@ import torch
 from torch.utils.data import Dataset
 
 from seg3d_ros.errors import InputError
-from seg3d_ros.kernels import numba
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.scene import Float32, Int64, origin_near
 from seg3d_ros.sparse.hash_index import first_rows
