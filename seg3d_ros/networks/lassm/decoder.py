@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from seg3d_ros.networks.lassm.heads import Heads
 from seg3d_ros.networks.lassm.layers import DecoderLayer
 from seg3d_ros.networks.point_operations import sample_farthest
 
@@ -23,23 +24,6 @@ class Superpoints:
 
     features: Tensor
     centers: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class Heads:
-    """Readings of Q queries at one stage.
-
-    Attributes:
-        labels: (Q, C + 1) class logits, the last one for "no object".
-        masks: (Q, S) logits over the superpoints.
-        offsets: (Q, 3) step of the queries' positions, metres.
-        positions: (Q, 3) of the queries after the step, metres: the centres of their objects.
-    """
-
-    labels: Tensor
-    masks: Tensor
-    offsets: Tensor
-    positions: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,12 +100,11 @@ class LassmDecoder(nn.Module):
         labels = self.sp_seg_head(features)
         selected = self.select(labels, centers)
         source, mask_features = self.input_proj(features), self.x_mask(features)
-        queries, positions = self.query_proj(features)[selected], centers[selected]
+        queries, positions = self.query_proj(features[selected]), centers[selected]
         stages = [self._read(queries, positions, mask_features)]
         for layer in self.layers:
-            last = stages[-1]
-            queries = layer(queries, last.positions, source, centers, last.masks)
-            stages.append(self._read(queries, last.positions, mask_features))
+            queries = layer(queries, stages[-1], source, centers)
+            stages.append(self._read(queries, stages[-1].positions, mask_features))
         return Decoded(tuple(stages), labels, selected)
 
     def select(self, labels: Tensor, centers: Tensor) -> Tensor:
@@ -142,8 +125,8 @@ class LassmDecoder(nn.Module):
     def _read(self, queries: Tensor, positions: Tensor, mask_features: Tensor) -> Heads:
         normed = self.out_norm(queries)
         offsets = self.out_center(normed)
-        masks = normed @ mask_features.t()
-        return Heads(self.out_cls(normed), masks, offsets, positions + offsets.float())
+        moved = positions + offsets.float()
+        return Heads(self.out_cls(normed), offsets, moved, normed, mask_features)
 
 
 def _perceptron(inputs: int, width: int, outputs: int) -> nn.Sequential:

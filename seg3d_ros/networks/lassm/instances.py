@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from seg3d_ros.networks.lassm.decoder import Heads
+from seg3d_ros.networks.lassm.heads import Heads
 
 MASK_THRESHOLD = 0.4  # of the probability of a superpoint; scores count those above one half
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from seg3d_ros.networks.lassm.curve_order import curve_orders
+from seg3d_ros.networks.lassm.heads import Heads
 from seg3d_ros.networks.lassm.mamba import Mamba2
 from seg3d_ros.networks.point_operations import find_nearest
 
@@ -106,10 +108,11 @@ class StateSpace(nn.Module):
     def forward(self, queries: Tensor, positions: Tensor) -> Tensor:
         """(Q, C) queries at (Q, 3) positions, metres -> (Q, C)."""
         rows, places = curve_orders(positions, self.orders)
-        places = places[..., None].expand(-1, -1, queries.shape[1])
-        for layer in self.layers:
-            along = layer(self.pre_norm(queries)[rows])
-            queries = self.final_norm(along.gather(1, places).mean(0) + queries)
+        for layer in cast("list[Mamba2]", self.layers):
+            # The projections are linear: once for all orders.
+            along = layer.mix(layer.in_proj(self.pre_norm(queries))[rows])
+            back = torch.stack([way[at] for way, at in zip(along, places, strict=True)])
+            queries = self.final_norm(layer.out_proj(back.mean(0)) + queries)
         return queries
 
 
@@ -158,24 +161,21 @@ class DecoderLayer(nn.Module):
         self.ssm = StateSpace(width, blocks=blocks, orders=orders)
         self.ffn = FeedForward(width)
 
-    def forward(
-        self, queries: Tensor, positions: Tensor, features: Tensor, centers: Tensor, masks: Tensor
-    ) -> Tensor:
+    def forward(self, queries: Tensor, last: Heads, features: Tensor, centers: Tensor) -> Tensor:
         """Update the queries.
 
         Args:
             queries: (Q, C).
-            positions: (Q, 3) of the queries, metres.
+            last: their readings so far.
             features: (S, C) of the superpoints.
             centers: (S, 3) of the superpoints, metres.
-            masks: (Q, S) logits of the queries' masks so far.
 
         Returns:
             (Q, C).
         """
         if self.attention:
-            queries = self.cross_attn(queries, features, masks.sigmoid() < 0.5)
+            queries = self.cross_attn(queries, features, last.masks.sigmoid() < 0.5)
         else:
-            queries = self.aggregation(queries, positions, features, centers)
-        out: Tensor = self.ffn(self.ssm(queries, positions))
+            queries = self.aggregation(queries, last.positions, features, centers)
+        out: Tensor = self.ffn(self.ssm(queries, last.positions))
         return out

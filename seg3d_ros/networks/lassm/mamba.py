@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, silu, softplus
 
-CHUNK = 512  # tokens; the matrices take 8 MB a sequence of the released size
+CHUNK = 64  # tokens; as many as the state has numbers, so that both parts cost about the same
 
 
 def selective_scan(
@@ -25,27 +25,46 @@ def selective_scan(
         decay: (B, L, H) logarithm, at most 0.
         b: (B, L, N) how inputs enter the state of every head.
         c: (B, L, N) how it is read.
-        chunk: tokens that are multiplied with each other at once.
+        chunk: tokens that are multiplied with each other.
 
     Returns:
         (B, L, H, P).
     """
-    state = x.new_zeros(*x.shape[:1], *x.shape[2:], b.shape[2])  # (B, H, P, N)
-    outputs = []
-    for start in range(0, x.shape[1], chunk):
-        part = slice(start, start + chunk)
-        own, read = x[:, part], c[:, part]
-        total = decay[:, part].cumsum(1).transpose(1, 2)  # (B, H, L)
-        between = (total[..., :, None] - total[..., None, :]).tril_()
-        causal = torch.ones(between.shape[-2:], dtype=torch.bool, device=x.device).tril_()
-        kernel = between.exp() * causal * (read @ b[:, part].mT)[:, None]
-        within = torch.einsum("bhij,bjhp->bihp", kernel, own)
-        carried = torch.einsum("bin,bhpn,bhi->bihp", read, state, total.exp())
-        outputs.append(within + carried)
-        left = (total[..., -1:] - total).exp()  # of each token at the end of the chunk
-        entering = torch.einsum("bhj,bjhp,bjn->bhpn", left, own, b[:, part])
-        state = state * total[..., -1].exp()[..., None, None] + entering
-    return torch.cat(outputs, 1)
+    length = x.shape[1]
+    x, decay, b, c = (_chunks(part, chunk) for part in (x, decay, b, c))
+    x = x.transpose(2, 3)  # (B, K, H, T, P): K chunks of T tokens
+    total = decay.cumsum(2).transpose(2, 3)  # (B, K, H, T)
+    between = total[..., :, None] - total[..., None, :]
+    future = torch.ones(chunk, chunk, dtype=torch.bool, device=x.device).triu(1)
+    kernel = between.masked_fill_(future, -torch.inf).exp_() * (c @ b.mT)[:, :, None]
+    end = total[..., -1:]
+    entering = b.mT[:, :, None] @ (x * (end - total).exp()[..., None])  # (B, K, H, N, P)
+    before = _states_before(entering, end[..., None].exp())
+    y = kernel @ x + (c[:, :, None] @ before) * total.exp()[..., None]
+    return y.transpose(2, 3).flatten(1, 2)[:, :length]
+
+
+def _chunks(tokens: Tensor, size: int) -> Tensor:
+    """(B, L, ...) -> (B, K, size, ...), with zeros behind the last token."""
+    missing = -tokens.shape[1] % size
+    padding = [0, 0] * (tokens.ndim - 2) + [0, missing]
+    padded = pad(tokens, padding)
+    return padded.view(len(padded), -1, size, *padded.shape[2:])
+
+
+def _states_before(entering: Tensor, kept: Tensor) -> Tensor:
+    """States (B, K, H, N, P) before each chunk.
+
+    Args:
+        entering: (B, K, H, N, P) what each chunk adds to the state by its end.
+        kept: (B, K, H, 1, 1) share of the state before that is left there.
+    """
+    state = torch.zeros_like(entering[:, 0])
+    states = []
+    for added, left in zip(entering.unbind(1), kept.unbind(1), strict=True):
+        states.append(state)
+        state = state * left + added
+    return torch.stack(states, 1)
 
 
 class Mamba2(nn.Module):
@@ -84,7 +103,12 @@ class Mamba2(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, L, hidden) -> (B, L, hidden)."""
-        gate, mixed, step = torch.split(self.in_proj(tokens), self.splits, dim=-1)
+        out: Tensor = self.out_proj(self.mix(self.in_proj(tokens)))
+        return out
+
+    def mix(self, projected: Tensor) -> Tensor:
+        """All that depends on the order: (B, L, of `in_proj`) -> (B, L, of `out_proj`)."""
+        gate, mixed, step = torch.split(projected, self.splits, dim=-1)
         before = self.conv1d.kernel_size[0] - 1
         mixed = silu(self.conv1d(pad(mixed.mT, (before, 0))).mT).float()
         inner, _, heads = self.splits
@@ -93,5 +117,5 @@ class Mamba2(nn.Module):
         step = softplus(step.float() + self.dt_bias)
         y = selective_scan(x * step[..., None], -step * self.A_log.exp(), b, c)
         y = (y + self.D[:, None] * x).flatten(2).to(gate.dtype)
-        out: Tensor = self.out_proj(self.norm(y) * silu(gate))
-        return out
+        gated: Tensor = self.norm(y) * silu(gate)
+        return gated

@@ -82,7 +82,9 @@ def test_stages_agree_with_the_reference(case, expected, device):
         seen[key] = value
 
     for i, layer in enumerate(network.decoder.layers):
-        layer.register_forward_hook(lambda _, given, out, i=i: keep(f"layer{i}.pos", given[1]))
+        layer.register_forward_hook(
+            lambda _, given, out, i=i: keep(f"layer{i}.pos", given[1].positions)
+        )
         layer.ssm.register_forward_hook(lambda _, given, __, i=i: keep(f"layer{i}.mix", given[0]))
         layer.ssm.register_forward_hook(lambda _, __, out, i=i: keep(f"layer{i}.ssm", out))
         layer.register_forward_hook(lambda _, __, out, i=i: keep(f"layer{i}.out", out))
