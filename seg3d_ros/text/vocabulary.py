@@ -34,6 +34,7 @@ from seg3d_ros.text.labels import (
     is_latin,
     parse_labels,
 )
+from seg3d_ros.text.student import cache_name
 
 logger = logging.getLogger(__name__)
 
@@ -205,7 +206,7 @@ class Vocabulary:
         """(L, D) unit vectors; only labels that the cache lacks are encoded."""
         if self.encoder is None:
             raise InputError("this vocabulary has no text encoder; it cannot embed labels")
-        space, dimension = self.encoder.name, self.encoder.dimension
+        space, dimension = cache_name(self.encoder), self.encoder.dimension
         # The vector of a label depends on all its texts, so all of them are the cache's key.
         texts = [all_texts(words, self.templates) for words in synonyms]
         keys = [json.dumps(group) for group in texts]
