@@ -54,8 +54,8 @@ def replay(
 ) -> None:
     """Segment RECORDING and write view.png, objects.json, instances.ply and timings.json.
 
-    RECORDING is a folder of images (TUM RGB-D, Redwood, 3DMatch, ScanNet, Replica) or a bag: a
-    rosbag2 folder, an .mcap, .db3 or .bag file.
+    RECORDING is a folder of images (TUM RGB-D, Redwood, 3DMatch, ScanNet, Replica), a .sens file
+    of ScanNet, or a bag: a rosbag2 folder, an .mcap, .db3 or .bag file.
     """
     from tqdm import tqdm
 

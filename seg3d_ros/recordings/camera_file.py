@@ -14,6 +14,7 @@ from seg3d_ros.recordings.lens_entries import distortion_in, numbers
 from seg3d_ros.recordings.recording import RecordingError
 from seg3d_ros.scene import Camera
 
+_INFO = "_info.txt"  # of ScanNet's SensReader and of 3RScan
 _FILES = (
     "camera*.json",
     "camera*.yaml",
@@ -21,6 +22,7 @@ _FILES = (
     "*intrinsic*.txt",
     "cam_params.json",
     "intrinsic/intrinsic_depth.txt",  # ScanNet
+    _INFO,
     "../camera-intrinsics.txt",  # 3DMatch
     "../cam_params.json",  # Replica as rendered for NICE-SLAM
 )
@@ -81,7 +83,9 @@ def find_camera(folder: Path, *, depth_unit: float, size: tuple[int, int]) -> De
 
 def _read(path: Path, depth_unit: float, size: tuple[int, int]) -> DepthCamera:
     try:
-        if path.suffix == ".txt":  # 3DMatch and ScanNet: a bare 3x3 or 4x4 matrix
+        if path.name == _INFO:
+            found = _from_info(path.read_text(encoding="utf-8"))
+        elif path.suffix == ".txt":  # 3DMatch and ScanNet: a bare 3x3 or 4x4 matrix
             found = DepthCamera(_from_matrix(np.loadtxt(path), *size), depth_unit)
             _check_center(found.camera)
         else:
@@ -98,6 +102,18 @@ def _read(path: Path, depth_unit: float, size: tuple[int, int]) -> DepthCamera:
             f"{path}: focal lengths and depth_unit must be positive: {HOW_TO_ADD}"
         )
     return found
+
+
+def _from_info(text: str) -> DepthCamera:
+    """Camera of depth in lines `name = value`, as SensReader writes them."""
+    entries = {
+        name.strip(): value.split()
+        for name, _, value in (line.partition("=") for line in text.splitlines())
+    }
+    matrix = np.reshape(numbers(entries["m_calibrationDepthIntrinsic"]), (4, 4))
+    (width,), (height,) = entries["m_depthWidth"], entries["m_depthHeight"]
+    (units,) = entries["m_depthShift"]  # of a metre
+    return DepthCamera(_from_matrix(matrix, int(width), int(height)), 1.0 / float(units))
 
 
 def _parse(path: Path) -> dict[str, Any]:

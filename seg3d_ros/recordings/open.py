@@ -7,6 +7,8 @@ from pathlib import Path
 from seg3d_ros.recordings.bag_path import is_bag
 from seg3d_ros.recordings.recording import Recording, RecordingError
 from seg3d_ros.recordings.redwood import is_redwood, read_redwood
+from seg3d_ros.recordings.sens_file import SUFFIX as SENS_SUFFIX
+from seg3d_ros.recordings.sens_file import SensFile
 from seg3d_ros.recordings.tum import is_tum, read_tum
 from seg3d_ros.recordings.up_axis import Up
 
@@ -14,7 +16,7 @@ from seg3d_ros.recordings.up_axis import Up
 def open_recording(
     path: Path, *, up: Up = "auto", topic: str = "", fixed_frame: str = ""
 ) -> Recording:
-    """Open a folder of images or a bag of ROS 2 or ROS 1.
+    """Open a folder of images, a .sens file, or a bag of ROS 2 or ROS 1.
 
     Args:
         path: the recording.
@@ -36,6 +38,8 @@ def open_recording(
         return Bag(path, topic=topic, fixed_frame=fixed_frame)
     if fixed_frame:
         raise RecordingError(f"{path} is no bag; only bags have frames to choose from")
+    if path.suffix == SENS_SUFFIX:
+        return SensFile(path, up=up)
     if path.is_dir() and is_tum(path):
         return read_tum(path, up=up)
     if path.is_dir() and is_redwood(path):
@@ -43,5 +47,5 @@ def open_recording(
     raise RecordingError(
         f"{path} is no recording: expected a folder with groundtruth.txt and rgb.txt + depth.txt "
         "(TUM), a folder with color/ + depth/ or results/ and poses (Redwood, 3DMatch, ScanNet, "
-        "Replica), a rosbag2 folder, or an .mcap, .db3 or .bag file"
+        "Replica), a .sens file, a rosbag2 folder, or an .mcap, .db3 or .bag file"
     )

@@ -113,7 +113,7 @@ class RgbdReader:
         info = messages.depth_info or messages.color_info
         own = calibration_of(info, depth.shape, rectified=messages.depth_rectified)
         if messages.are_registered or not self._can_register(messages, color_from_depth):
-            resized = _resized(color, depth.shape)
+            resized = resized_color(color, depth.shape)
             return DepthImage(resized, depth, unit, own.camera, own.frame_from_camera)
         other = calibration_of(
             messages.color_info, color.shape[:2], rectified=messages.color_rectified
@@ -178,7 +178,7 @@ def _read_depth(message: Any) -> tuple[Any, float]:
     )
 
 
-def _resized(color: UInt8, size: tuple[int, int]) -> UInt8:
+def resized_color(color: UInt8, size: tuple[int, int]) -> UInt8:
     """The colour image at the resolution (height, width) of depth.
 
     Raises:

@@ -131,3 +131,32 @@ def test_a_quaternion_list_with_lost_tracking(tmp_path):
     (scene / "pose.txt").write_text("0 0 0 0 0 0 1\nnan nan nan nan nan nan nan\n2 0 0 0 0 0 1\n")
     frames = list(open_recording(scene, up="z").frames())
     assert [frame.map_from_sensor[0, 3] for frame in frames] == [0, 2]
+
+
+INFO = """m_versionNumber = 4
+m_sensorName = StructureSensor
+m_colorWidth = 81
+m_colorHeight = 61
+m_depthWidth = 40
+m_depthHeight = 30
+m_depthShift = 500
+m_calibrationColorIntrinsic = 60 0 40 0 0 60 30 0 0 0 1 0 0 0 0 1
+m_calibrationDepthIntrinsic = 30 0 19.5 0 0 31 14.5 0 0 0 1 0 0 0 0 1
+m_frames.size = 1
+"""
+
+
+def test_what_sensreader_unpacks(tmp_path):
+    save(tmp_path / "frame-000000.color.jpg", color_image(81, 61))
+    pixels = depth_image(40, 30).astype(">u2")
+    (tmp_path / "frame-000000.depth.pgm").write_bytes(b"P5\n40 30\n65535\n" + pixels.tobytes())
+    np.savetxt(tmp_path / "frame-000000.pose.txt", POSES[1])
+    (tmp_path / "_info.txt").write_text(INFO)
+    (frame,) = open_recording(tmp_path, up="z").frames()
+    assert frame.data.camera == Camera(40, 30, 30.0, 31.0, 19.5, 14.5)
+    assert frame.data.depth_unit == 1 / 500
+    np.testing.assert_array_equal(frame.data.depth, depth_image(40, 30))
+    assert frame.map_from_sensor[0, 3] == 1
+    (tmp_path / "_info.txt").write_text("m_depthWidth = 40")
+    with pytest.raises(RecordingError, match="no 'm_calibrationDepthIntrinsic'"):
+        open_recording(tmp_path)
