@@ -61,6 +61,11 @@ def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
     help="Score the label of each point: IoU by class. With --split b15n4, b12n7, b10n9, b170n30 "
     "or b150n50 of base and of novel classes, and hIoU.",
 )  # fmt: skip
+@click.option(
+    "--as-published", is_flag=True,
+    help="lassm on all points and with the superpoints of the mesh, as its results were "
+    "published; not as it segments maps.",
+)  # fmt: skip
 @click.option("--objects-only", is_flag=True, help="Ignore walls, floors and ceilings.")
 @click.option(
     "--min-points", type=click.IntRange(min=1), default=100, show_default=True,
@@ -84,6 +89,7 @@ def evaluate(
     vocabulary: str | None,
     prompts: bool,
     semantic: bool,
+    as_published: bool,
     objects_only: bool,
     min_points: int,
     density: float,
@@ -102,6 +108,8 @@ def evaluate(
         raise click.UsageError("--predictions answer no clicks; give --model with --prompts")
     if prompts and semantic:
         raise click.UsageError("give --prompts or --semantic, not both")
+    if as_published and set(models) != {"lassm"}:
+        raise click.UsageError("--as-published is for --model lassm alone")
     with one_line_errors():
         from seg3d_ros.datasets.scene_dataset import ScanNetDataset  # it imports torch
         from seg3d_ros.evaluation.scenes import load_classes
@@ -111,10 +119,11 @@ def evaluate(
         request = _Request(
             classes=load_classes(dataset, label_set, objects_only=objects_only),
             splits=[
-                ScanNetDataset(dataset, split, label_set=label_set)
+                ScanNetDataset(dataset, split, label_set=label_set, superpoints=as_published)
                 for split in splits or _validation_splits(dataset)
             ],
             models=models,
+            as_published=as_published,
             folders=folders,
             vocabulary=vocabulary,
             settings=settings,
@@ -138,6 +147,7 @@ class _Request:
         classes: of the data set.
         splits: of the data set.
         models: names of segmenters.
+        as_published: they run as their results were published.
         folders: of predictions.
         vocabulary: file or bundled list; None: the names of the classes.
         settings: of the models, by name.
@@ -149,6 +159,7 @@ class _Request:
     classes: Classes
     splits: list[ScanNetDataset]
     models: tuple[str, ...]
+    as_published: bool
     folders: tuple[Path, ...]
     vocabulary: str | None
     settings: dict[str, Any]
@@ -178,6 +189,12 @@ class _Request:
     def sources(self) -> list[PredictionSource]:
         """Models, loaded, and folders of predictions."""
         from seg3d_ros.evaluation.predictions import FileSource, SegmenterSource
+
+        folders = [FileSource(folder, self.classes.ids) for folder in self.folders]
+        if self.as_published:
+            from seg3d_ros.evaluation.published import load_published_lassm
+
+            return [load_published_lassm(self.network, self.classes.names), *folders]
         from seg3d_ros.segmenters.registry import load_segmenter
         from seg3d_ros.segmenters.settings import PostprocessSettings
         from seg3d_ros.settings import replace_settings
@@ -187,10 +204,7 @@ class _Request:
             network=self.network,
             postprocess=replace_settings(PostprocessSettings(), self.settings),
         )
-        return [
-            *(SegmenterSource(load(name)) for name in self.models),
-            *(FileSource(folder, self.classes.ids) for folder in self.folders),
-        ]
+        return [*(SegmenterSource(load(name)) for name in self.models), *folders]
 
 
 def _validation_splits(dataset: Path) -> list[str]:

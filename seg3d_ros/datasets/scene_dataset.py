@@ -5,11 +5,12 @@
                          normal.npy     (N, 3) unit vectors, any float type
                          segment.npy    (N,) class of each point, -1 for none
                          instance.npy   (N,) instance of each point, -1 for none
+                         superpoint.npy (N,) superpoint of each point in the mesh
     root/names.txt                      what the classes are called, one a line
 
 Classes of benchmarks are in segment20.npy, segment200.npy (ScanNet) or segment100.npy (ScanNet++)
 instead, and need no names.txt.
-Colours, normals and labels may be missing.
+Colours, normals, labels and superpoints may be missing.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ class SceneSample:
         share: (N,) float32 how much of each point's instance a crop holds; None: all of it.
         segments: (N, K) int64 segment of each point in K decompositions by geometry, -1 for none;
             None: not made.
+        superpoint: (N,) int64 superpoint of each point in the mesh of the scene; None: not read,
+            or not there.
     """
 
     name: str
@@ -63,6 +66,7 @@ class SceneSample:
     instance: Int64
     share: Float32 | None = None
     segments: Int64 | None = None
+    superpoint: Int64 | None = None
 
     def __len__(self) -> int:
         return len(self.points)
@@ -78,6 +82,7 @@ class SceneSample:
             instance=self.instance[rows],
             share=None if self.share is None else self.share[rows],
             segments=None if self.segments is None else self.segments[rows],
+            superpoint=None if self.superpoint is None else self.superpoint[rows],
         )
 
 
@@ -97,6 +102,7 @@ class ScanNetDataset(Dataset[SceneSample]):
         voxel_size: keep one point in each voxel of this edge, metres; None keeps them all.
         drop_stuff: points of walls, floor and ceiling belong to no instance.
         ignore_index: class that stands for "not labelled" in the files.
+        superpoints: read superpoint.npy, where it is there.
         transform: changes the sample at random, such as `seg3d_ros.training.augmentation`.
         seed: of the transform.
 
@@ -114,12 +120,14 @@ class ScanNetDataset(Dataset[SceneSample]):
         voxel_size: float | None = None,
         drop_stuff: bool = False,
         ignore_index: int = -1,
+        superpoints: bool = False,
         transform: Transform | None = None,
         seed: int = 0,
     ) -> None:
         self.class_names = load_class_names(label_set, root)
         self.scenes = _scenes(Path(root).expanduser() / split)
         self.voxel_size = voxel_size
+        self.superpoints = superpoints
         self.transform = transform
         self.seed = seed
         self.epoch = 0
@@ -172,6 +180,9 @@ class ScanNetDataset(Dataset[SceneSample]):
             normals=read("normal.npy", 0, 3).astype(np.float32),
             segment=segment,
             instance=instance,
+            superpoint=read("superpoint.npy", -1).astype(np.int64)
+            if self.superpoints and (folder / "superpoint.npy").is_file()
+            else None,
         )
 
 

@@ -1,0 +1,104 @@
+"""LaSSM as its results were published: all points, superpoints of the mesh, classes of its head.
+
+The segmenter `lassm` sees a map: one point a voxel, superpoints of a cloud, names by embeddings.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from seg3d_ros.compute import Compute
+from seg3d_ros.errors import InputError
+from seg3d_ros.evaluation.overlaps import NO_CLASS
+from seg3d_ros.evaluation.predictions import Predictions
+from seg3d_ros.evaluation.scenes import LabelledScene
+from seg3d_ros.networks.lassm.inputs import prepare_input
+from seg3d_ros.networks.lassm.instances import find_instances
+from seg3d_ros.networks.lassm.network import LaSSM
+from seg3d_ros.networks.lassm.releases import Release, load_released
+from seg3d_ros.scene import Instances
+from seg3d_ros.segmenters.settings import NetworkSettings
+from seg3d_ros.segmenters.superpoints import segment_cloud
+from seg3d_ros.segmenters.weights import LASSM
+
+logger = logging.getLogger(__name__)
+
+
+class PublishedLassm:
+    """Source of predictions.
+
+    Args:
+        model: the network.
+        release: that it is one of.
+        class_names: of the data set.
+        compute: where it runs, and in which precision; results were published in fp32.
+
+    Raises:
+        InputError: the data set has none of its classes.
+    """
+
+    name = "lassm"
+
+    def __init__(
+        self, model: LaSSM, release: Release, class_names: Sequence[str], compute: Compute
+    ) -> None:
+        number = {name: i for i, name in enumerate(class_names)}
+        self._classes = np.array([number.get(n, NO_CLASS) for n in release.class_names], np.int64)
+        if (self._classes == NO_CLASS).all():
+            raise InputError(
+                f"this lassm finds {', '.join(release.class_names[:3])} and so on, of which the "
+                "data set has none; choose another --label-set or variant of lassm"
+            )
+        self._model = model.to(compute.device).eval()
+        self._top_k = release.top_k
+        self._compute = compute
+        self._warned = False
+
+    @torch.inference_mode()
+    def predict(self, scene: LabelledScene) -> Predictions:
+        """Segment the points of the file, not the voxels."""
+        sample = scene.sample
+        superpoint = sample.superpoint
+        if superpoint is None:
+            superpoint = segment_cloud(sample.points)
+            if not self._warned:
+                logger.warning(
+                    "%s has no superpoint.npy; those of its points are used", sample.name
+                )
+                self._warned = True
+        inputs = prepare_input(
+            sample.points, sample.colors, superpoint, self._model.input_config
+        ).to(self._compute.device)
+        heads = self._compute.run(
+            lambda: self._model(inputs).stages[-1],
+            checked=lambda heads: heads.labels.sum() + heads.masks.sum(),
+            name=self.name,
+        )
+        sizes = torch.bincount(inputs.superpoint_of)
+        found = find_instances(heads, sizes, top_k=self._top_k)
+        masks = np.take(found.masks.cpu().numpy(), inputs.superpoint_of.cpu().numpy(), axis=1)
+        return Predictions(
+            Instances(masks, found.scores.cpu().numpy()),
+            classes=self._classes[found.classes.cpu().numpy()],
+        )
+
+
+def load_published_lassm(network: NetworkSettings, class_names: Sequence[str]) -> PublishedLassm:
+    """The released model that the settings name, in fp32 unless they say otherwise.
+
+    Args:
+        network: checkpoint, variant, device and precision.
+        class_names: of the data set.
+
+    Raises:
+        FileNotFoundError: the weights are not on this machine; the message says how to get them.
+        InputError: the file holds other weights, or the data set other classes.
+    """
+    model, release = load_released(LASSM[network.lassm_variant].find(network.checkpoint))
+    precision = "fp32" if network.precision == "auto" else network.precision
+    compute = Compute.named(network.device, precision)
+    return PublishedLassm(model, release, class_names, compute)
