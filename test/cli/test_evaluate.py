@@ -174,3 +174,21 @@ def test_labels_of_other_points_and_two_partitions_are_refused(scannet, capsys):
     assert _semantic(scannet, "--split", "b12n7") == 2
     assert "give one of --split b15n4, b12n7" in capsys.readouterr().err
     assert _semantic(scannet, "--prompts") == 2
+
+
+def test_lassm_as_published(scannet, monkeypatch, capsys):
+    """A whole run, with weights that say nothing."""
+    import torch
+    from support.lassm import tiny_release
+
+    path = scannet / "model_best.pth"
+    torch.save({"state_dict": tiny_release(monkeypatch).build().state_dict()}, path)
+    np.save(scannet / "data" / "val" / "toy" / "superpoint.npy", np.arange(6) // 2)
+    run = ["evaluate", str(scannet / "data"), "--as-published", "-o", str(scannet / "out")]
+    lassm = ["--model", "lassm", "--checkpoint", str(path), "--device", "cpu"]
+    assert main([*run, *lassm, "--label-set", "scannet20"]) == 0
+    (item,) = json.loads((scannet / "out" / "evaluation.json").read_text())["evaluations"]
+    assert item["model"] == "lassm" and item["named"] is not None
+    capsys.readouterr()
+    assert main([*run, "--model", "geometric"]) == 2
+    assert "--as-published is for --model lassm alone" in capsys.readouterr().err
