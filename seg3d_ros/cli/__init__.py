@@ -14,6 +14,7 @@ from seg3d_ros.cli.models import download, models
 from seg3d_ros.cli.preprocess import preprocess
 from seg3d_ros.cli.replay import replay
 from seg3d_ros.cli.segment import segment
+from seg3d_ros.cli.superpoints import superpoints
 from seg3d_ros.cli.synthesize import synthesize
 from seg3d_ros.cli.train import train
 from seg3d_ros.threads import configure_openmp
@@ -36,6 +37,7 @@ for command in (
     train,
     evaluate,
     doctor,
+    superpoints,
 ):
     cli.add_command(command)
 

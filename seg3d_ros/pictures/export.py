@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from seg3d_ros.files import replacing
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.pictures.id_colors import NO_OBJECT, colors_of_ids, object_ids
-from seg3d_ros.scene import Float32, Int64, Scene
+from seg3d_ros.scene import Float32, Float64, Int64, Scene
 
 _BACKGROUND = (150, 150, 150)
 _PLY_TYPES = {"<f4": "float", "<f8": "double", "|u1": "uchar", "<u4": "uint"}
@@ -49,26 +50,49 @@ def write_instances_ply(
     points, ids = scene.points, object_ids(scene, objects)
     if finer is not None:
         points, ids = finer.points, ids[finer.rows]
-    in_map = scene.grid.map_from_local(points)
-    vertices = np.empty(len(points), _vertex("<f8" if scene.origin.any() else "<f4"))
+    colors = np.where((ids == NO_OBJECT)[:, None], _BACKGROUND, colors_of_ids(ids))
+    write_points_ply(path, points, colors, ids, origin=scene.origin)
+
+
+def write_points_ply(
+    path: Path,
+    points: Float32,
+    colors: npt.NDArray[Any],
+    ids: npt.NDArray[np.integer],
+    *,
+    id_name: str = "instance_id",
+    origin: Float64,
+) -> None:
+    """Write coloured points with an integer each as a binary PLY.
+
+    Args:
+        path: file to write; an older one is replaced at once.
+        points: (P, 3) local coordinates, metres.
+        colors: (P, 3) RGB, 0 to 255.
+        ids: (P,) from 0 upwards.
+        id_name: of the property that holds them.
+        origin: (3,) of the local coordinates; positions are of type double unless it is zero.
+    """
+    position = "<f8" if origin.any() else "<f4"
+    vertices = np.empty(len(points), _vertex(position, id_name))
+    in_map = points + origin
     for axis, name in enumerate("xyz"):
         vertices[name] = in_map[:, axis]
-    colors = np.where((ids == NO_OBJECT)[:, None], _BACKGROUND, colors_of_ids(ids))
     for channel, name in enumerate(("red", "green", "blue")):
         vertices[name] = colors[:, channel]
-    vertices["instance_id"] = ids
+    vertices[id_name] = ids
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(_ply_header(vertices).encode("ascii"))
         file.write(vertices.tobytes())
 
 
-def _vertex(position: str) -> np.dtype[Any]:
+def _vertex(position: str, id_name: str) -> np.dtype[Any]:
     """Record of a vertex whose coordinates have this type."""
     return np.dtype(
         [
             ("x", position), ("y", position), ("z", position),
             ("red", "u1"), ("green", "u1"), ("blue", "u1"),
-            ("instance_id", "<u4"),
+            (id_name, "<u4"),
         ]
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ def object_ids(scene: Scene, objects: Sequence[MapObject]) -> npt.NDArray[np.uin
     return ids
 
 
-def colors_of_ids(ids: npt.NDArray[np.uint32]) -> UInt8:
+def colors_of_ids(ids: npt.NDArray[np.integer]) -> UInt8:
     """(N, 3) uint8 RGB palette colours of (N,) object ids."""
     unique, inverse = np.unique(ids, return_inverse=True)
     return np.array([color_of(int(i)) for i in unique], np.uint8).reshape(-1, 3)[inverse]
