@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from seg3d_ros.doctor.evidence import Evidence, Stream
+from seg3d_ros.doctor.evidence import Evidence, Stream, nearest_gaps_s
 from seg3d_ros.doctor.finding import Finding, Findings
 from seg3d_ros.doctor.remedies import parameter
 from seg3d_ros.recordings.bag_topics import CameraTopics
@@ -54,7 +54,7 @@ _OURS = {"colour image": "NAME/color", "camera_info": "NAME/camera_info"}
 def _check_pairs(evidence: Evidence, depth: Stream, color: Stream) -> Findings:
     """Depth images that find a colour image within sync_slop."""
     slop = float(evidence.node.parameters.get("sync_slop", 0.02)) if evidence.node else 0.02
-    gaps = nearest_gaps_s(depth, color)
+    gaps = nearest_gaps_s(depth.stamps, color.stamps)
     paired = float((gaps <= slop + 1e-6).mean())
     if paired >= MIN_PAIRED:
         return
@@ -69,14 +69,6 @@ def _check_pairs(evidence: Evidence, depth: Stream, color: Stream) -> Findings:
         remedy = "ros2 launch realsense2_camera rs_launch.py enable_sync:=true"
         remedy += "   # or the like: the two come from different clocks"
     yield Finding("error" if paired < 0.1 else "warning", depth.topic, text, remedy)
-
-
-def nearest_gaps_s(depth: Stream, color: Stream) -> Float64:
-    """Seconds from each depth stamp to the nearest colour stamp."""
-    stamps, others = depth.stamps, color.stamps
-    after = np.searchsorted(others, stamps)
-    sides = [others[place.clip(0, len(others) - 1)] for place in (after - 1, after)]
-    return np.asarray(np.abs(stamps - np.array(sides)).min(axis=0) * 1e-9)
 
 
 def _check_images(evidence: Evidence, topics: CameraTopics) -> Findings:
@@ -99,7 +91,7 @@ def _check_images(evidence: Evidence, topics: CameraTopics) -> Findings:
     try:
         image = RgbdReader().read(messages, color_from_depth)
     except ValueError as error:
-        yield Finding("error", topics.main, str(error), _image_remedy(topics))
+        yield Finding("error", topics.main, str(error), _image_remedy(topics, str(error)))
         return
     yield from check_depth(topics.main, image)
 
@@ -127,7 +119,12 @@ def _registration(messages: RgbdMessages, color_from_depth: Float64 | None) -> F
     )
 
 
-def _image_remedy(topics: CameraTopics) -> str:
+def _image_remedy(topics: CameraTopics, why: str) -> str:
+    if "no calibration" in why:
+        return (
+            "ros2 run camera_calibration cameracalibrator --size 8x6 --square 0.025 --ros-args "
+            f"-r image:={topics.color}   # then give its file to the driver"
+        )
     return f"ros2 topic echo --once --no-arr {topics.main}   # and the same of {topics.info}"
 
 

@@ -74,6 +74,13 @@ class Stream:
             self.frames.append(frame)
 
 
+def nearest_gaps_s(stamps: Int64, others: Int64) -> Float64:
+    """Distance of each of (N,) stamps to the nearest of (M,) sorted ones, seconds."""
+    after = np.searchsorted(others, stamps)
+    sides = [others[place.clip(0, len(others) - 1)] for place in (after - 1, after)]
+    return np.asarray(np.abs(stamps - np.array(sides)).min(axis=0) * 1e-9)
+
+
 def _nanoseconds(stamp: Any) -> int:
     return int(stamp.sec) * 10**9 + int(stamp.nanosec)
 

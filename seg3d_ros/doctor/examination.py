@@ -10,7 +10,7 @@ from seg3d_ros.doctor.finding import Finding, Findings
 from seg3d_ros.doctor.middleware_checks import check_middleware
 from seg3d_ros.doctor.stream_checks import check_stream
 from seg3d_ros.doctor.transform_checks import check_pose, check_tree
-from seg3d_ros.recordings.bag_topics import CameraTopics
+from seg3d_ros.recordings.bag_topics import CAMERA_INFO, CameraTopics
 from seg3d_ros.sensing.cloud_decoder import NO_COLORS, decode_cloud_message
 
 _ORDER = {"error": 0, "warning": 1, "note": 2}
@@ -34,7 +34,9 @@ def _check_sources(evidence: Evidence) -> Findings:
     for source in evidence.sources.values():
         stream = evidence.streams[source.main]
         for topic in source.topics:
-            yield from check_stream(evidence, evidence.streams[topic])
+            # A calibration holds whatever its stamp: some drivers send it once, latched.
+            is_stamped = evidence.streams[topic].kind != CAMERA_INFO
+            yield from check_stream(evidence, evidence.streams[topic], is_stamped=is_stamped)
         if isinstance(source, CameraTopics):
             yield from check_camera(evidence, source)
             yield from check_depth_axes(evidence, stream)

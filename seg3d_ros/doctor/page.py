@@ -20,7 +20,7 @@ def page(evidence: Evidence, findings: Sequence[Finding]) -> str:
     for number, finding in enumerate(findings, 1):
         lines += _paragraph(number, finding)
     troubles = sum(finding.level != "note" for finding in findings)
-    lines.append(f"{troubles} troubles found." if troubles else "No trouble found.")
+    lines.append(f"Troubles found: {troubles}." if troubles else "No trouble found.")
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from seg3d_ros.doctor.evidence import STATIC, Evidence, Stream
+from seg3d_ros.doctor.evidence import STATIC, Evidence, Stream, nearest_gaps_s
 from seg3d_ros.doctor.finding import Finding, Findings
 from seg3d_ros.doctor.quality import Quality, mismatch
 from seg3d_ros.doctor.remedies import parameter, static_transform
@@ -72,21 +72,33 @@ def check_pose(evidence: Evidence, stream: Stream) -> Findings:
         return
     yield from _check_waits(evidence, stream, sensor)
     for child in record.moving_between(fixed, sensor):
-        stamps = np.array(sorted(stamp for stamp, _ in record.links[child].samples))
-        gap = float(np.median(np.diff(stamps)) * 1e-9) if len(stamps) > 1 else math.inf
-        if MAX_GAP_S < gap < math.inf:
-            yield Finding(
-                "warning", child,
-                f"its transform comes every {gap:.2f} s, and between that motion is guessed",
-                "raise the rate of its sender, for example publish_frequency:=30.0",
-            )  # fmt: skip
+        yield from _check_rate(evidence, stream, child)
+
+
+def _check_rate(evidence: Evidence, stream: Stream, child: str) -> Findings:
+    """Moving transforms that come so seldom that the motion between them is guessed."""
+    known = np.unique([stamp for stamp, _ in evidence.transforms.links[child].samples])
+    if len(known) < 2:
+        return
+    gap = float(np.median(np.diff(known)) * 1e-9)
+    away = float(np.median(nearest_gaps_s(stream.stamps, known)))
+    if gap > MAX_GAP_S and away > MAX_GAP_S / 4:  # else they are sent for the very stamps
+        yield Finding(
+            "warning", child,
+            f"its transform comes every {gap:.2f} s, {away:.2f} s away from the stamps of "
+            f"{stream.topic}: motion between is guessed",
+            "raise the rate of its sender, for example publish_frequency:=30.0",
+        )  # fmt: skip
 
 
 def _unconnected(evidence: Evidence, sensor: str, why: str) -> Finding:
     record, fixed = evidence.transforms, evidence.fixed_frame
     root, usual = record.ancestors(sensor)[-1], record.usual_fixed_frame(sensor)
     text = f"no transform leads from {fixed} to {sensor} ({why})"
-    if fixed not in record.frames and usual != sensor:
+    if not record.links and not evidence.is_live:
+        remedy = f"seg3d replay BAG --fixed-frame {sensor}   # if it stood still; else record /tf"
+        return Finding("error", sensor, "the bag holds no transforms", f"{remedy} and /tf_static")
+    if fixed not in record.frames and usual not in (fixed, sensor):
         remedy = parameter(evidence, "fixed_frame", usual) + f"   # or publish {fixed}"
     elif root == sensor and record.links:
         bodies = [name for name in ("base_link", "base_footprint") if name in record.frames]

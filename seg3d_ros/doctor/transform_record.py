@@ -82,7 +82,9 @@ class TransformRecord:
         return chain
 
     def usual_fixed_frame(self, sensor: str) -> str:
-        """map, odom or world above a sensor, else the root of its tree."""
+        """map, odom or world above a sensor, else the root of its tree; map if there is none."""
+        if not self.links:
+            return FIXED_FRAMES[0]
         above = self.ancestors(sensor)
         return next((name for name in FIXED_FRAMES if name in above), above[-1])
 

@@ -83,7 +83,7 @@ class BagPath:
         found = recover_database(file)
         logger.warning(
             "%s is cut off, as when the recorder is killed or a copy ends early; its first %d "
-            "messages are whole and are read; %s", file, len(found.topics), self.remedy,
+            "messages are whole and are read; %s", file, len(found), self.remedy,
         )  # fmt: skip
         return found
 

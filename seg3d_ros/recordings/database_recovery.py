@@ -29,15 +29,15 @@ class RecoveredDatabase:
 
     Attributes:
         path: the file.
-        topics: topic of each message that is whole, by its row in the table of topics.
-        last_id: row of the last whole message.
-        span_ns: times of the first and the last whole message, nanoseconds.
+        rows: (N, 3) row, topic and time of recording, nanoseconds, of the messages that are
+            whole; the topic is a row in the table of topics.
     """
 
     path: Path
-    topics: Int64
-    last_id: int
-    span_ns: tuple[int, int]
+    rows: Int64
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,11 @@ def recover_database(path: Path) -> RecoveredDatabase:
         ValueError: no message is whole.
     """
     with closing(_connect(path)) as database:
-        rows = np.array(list(_readable_rows(database)), np.int64).reshape(-1, 3)
-        count = _whole_rows(database, rows[:, 0])
+        rows = np.array(list(_readable_rows(database)), np.int64).reshape(-1, 4)
+        count = _whole_rows(database, rows)
     if not count:
         raise ValueError("it is cut off before its first message")
-    ids, topics, times = rows[:count].T
-    return RecoveredDatabase(path, topics, int(ids[-1]), (int(times.min()), int(times.max())))
+    return RecoveredDatabase(path, rows[:count, :3])
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -86,27 +85,32 @@ def _connect(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _readable_rows(database: sqlite3.Connection) -> Iterator[tuple[int, int, int]]:
-    """Row, topic and time of the messages in the order of recording, up to the first lost page."""
+def _readable_rows(database: sqlite3.Connection) -> Iterator[tuple[int, int, int, int]]:
+    """Row, topic, time and size of the messages in their order, up to the first lost page."""
+    query = "SELECT id, topic_id, timestamp, length(data) FROM messages ORDER BY id"
     try:
-        yield from database.execute("SELECT id, topic_id, timestamp FROM messages ORDER BY id")
+        yield from database.execute(query)
     except sqlite3.DatabaseError:
         return
 
 
-def _whole_rows(database: sqlite3.Connection, ids: Int64) -> int:
-    """Number of rows before the first one whose data is cut; found by bisection."""
-    low, high = 0, len(ids)
+def _whole_rows(database: sqlite3.Connection, rows: Int64) -> int:
+    """Number of rows before the first one whose data is cut; found by bisection.
+
+    Only data that does not fit into the page of its row lies elsewhere, and can be lost alone.
+    """
+    (page_size,) = database.execute("PRAGMA page_size").fetchone()
+    large = np.flatnonzero(rows[:, 3] > page_size // 2)
+    low, high = 0, len(large)
     while low < high:
         middle = (low + high) // 2
+        row = (int(rows[large[middle], 0]),)
         try:
-            database.execute(
-                "SELECT data FROM messages WHERE id = ?", (int(ids[middle]),)
-            ).fetchone()
+            database.execute("SELECT data FROM messages WHERE id = ?", row).fetchone()
             low = middle + 1
         except sqlite3.DatabaseError:
             high = middle
-    return low
+    return int(large[low]) if low < len(large) else len(rows)
 
 
 class DatabaseReader:
@@ -123,22 +127,21 @@ class DatabaseReader:
         self._database = _connect(source.path)
         rows = self._database.execute("SELECT id, name, type FROM topics ORDER BY id").fetchall()
         self.connections = [
-            _Connection(row, topic, kind, int((source.topics == row).sum()))
+            _Connection(row, topic, kind, int((source.rows[:, 1] == row).sum()))
             for row, topic, kind in rows
         ]
-        self.duration = source.span_ns[1] - source.span_ns[0]
+        self.duration = int(np.ptp(source.rows[:, 2]))
 
     def messages(
         self, connections: Sequence[_Connection]
     ) -> Iterator[tuple[_Connection, int, bytes]]:
         """(topic, time of recording in nanoseconds, serialized message), in that order."""
         chosen = {connection.id: connection for connection in connections}
-        query = (
-            "SELECT topic_id, timestamp, data FROM messages WHERE id <= ? AND topic_id IN "
-            f"({', '.join('?' * len(chosen))}) ORDER BY id"
-        )
-        for row, time_ns, data in self._database.execute(query, (self._source.last_id, *chosen)):
-            yield chosen[row], time_ns, data
+        rows = self._source.rows
+        # Row by row: a scan looks at the page behind the last row, and that may be lost.
+        for row, topic, time_ns in rows[np.isin(rows[:, 1], list(chosen))].tolist():
+            query = "SELECT data FROM messages WHERE id = ?"
+            yield chosen[topic], time_ns, self._database.execute(query, (row,)).fetchone()[0]
 
     def deserialize(self, data: bytes, kind: str) -> Any:
         """Message of a type."""

@@ -101,8 +101,9 @@ def test_a_camera_that_lacks_topics() -> None:
 
 def test_a_calibration_of_zeros_and_one_of_another_size() -> None:
     blank = Camera(bags.WIDTH, bags.HEIGHT, 0.0, 0.0, 0.0, 0.0)
-    _, text, _ = only(camera_topics(**{INFO: lambda t: bags.camera_info(t, blank)}))
+    _, text, remedy = only(camera_topics(**{INFO: lambda t: bags.camera_info(t, blank)}))
     assert "camera_info holds no calibration" in text
+    assert "cameracalibrator" in remedy and f"-r image:={COLOR}" in remedy
     wide = Camera(16, 3, 10.0, 10.0, 7.5, 1.0)
     _, text, _ = only(camera_topics(**{INFO: lambda t: bags.camera_info(t, wide)}))
     assert "camera_info is for 16 x 3 and depth is 4 x 3" in text
@@ -169,6 +170,31 @@ def test_transforms_that_do_not_lead_to_the_map() -> None:
     _, text, remedy = only(loose)
     assert "frame 'camera' is unknown" in text
     assert "--frame-id base_link --child-frame-id camera" in remedy
+
+
+def test_a_bag_without_transforms() -> None:
+    lost = camera_topics(**{"/tf": None, "/tf_static": None})
+    level, text, remedy = only(lost, fixed_frame="")
+    assert (level, text) == ("error", "the bag holds no transforms")
+    assert "seg3d replay BAG --fixed-frame camera" in remedy
+    _, text, remedy = only(lost, fixed_frame="", machine=machine())
+    assert "no transform leads from map to camera" in text
+    assert "--frame-id map --child-frame-id camera" in remedy
+
+
+@pytest.mark.parametrize(("shift", "count"), [(0.0, 0), (0.25, 1)])
+def test_transforms_that_come_seldom(shift: float, count: int) -> None:
+    """Once in 0.5 s is enough for images of those very stamps only."""
+
+    def seldom(t: float) -> Any:
+        return pose(1000 + 0.5 * round((t - 1000) / 0.1) + shift, "map", "base_link")
+
+    slow = camera_topics(**{"/tf": seldom})
+    for topic in (DEPTH, COLOR):
+        make = slow[topic]
+        slow[topic] = lambda t, make=make: make(1000 + 5 * (t - 1000))
+    found = troubles(slow, arrives=lambda topic, t: 1000 + 5 * (t - 1000))
+    assert [finding.subject for finding in found] == ["base_link"] * count, found
 
 
 def test_transforms_by_another_clock() -> None:

@@ -20,6 +20,7 @@ from support.bags import (
     cloud,
     color,
     depth,
+    transform,
     write,
     write_ros1,
 )
@@ -127,7 +128,10 @@ def test_a_database_cut_before_its_messages_is_refused_with_a_remedy(tmp_path, s
 def test_every_cut_of_a_database_ends_well(tmp_path):
     """Frames of a cut database are the first ones of the whole, at any cut."""
     clouds = [big_cloud(START_S + 0.1 * n) for n in range(1, 9)]
-    folder = write(tmp_path / "bag", PLACED + clouds, storage="sqlite3")
+    small = [
+        (s + 0.02, f"/a{n}", transform(s, "a", "b", 0.0)) for n, (s, _, _) in enumerate(clouds)
+    ]
+    folder = write(tmp_path / "bag", PLACED + clouds + small, storage="sqlite3")
     whole, content = positions(folder), (folder / "bag.db3").read_bytes()
     choose = random.Random(2)
     for _ in range(25):
@@ -135,7 +139,8 @@ def test_every_cut_of_a_database_ends_well(tmp_path):
         try:
             found = positions(folder)
         except RecordingError as error:
-            assert "sqlite3" in str(error)
+            assert "sqlite3" in str(error) or "no frame can be placed" in str(error)
+            assert "malformed" not in str(error)
         else:
             assert found == whole[: len(found)]
 
