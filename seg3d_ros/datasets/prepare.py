@@ -60,10 +60,11 @@ class PreparedDataset:
         result = Preparation(
             scenes=Counter(scene.split for scene in listed.scenes),
             published=listed.published,
-            kept=len(listed.scenes) - len(missing),
         )
-        total, kept = len(listed.scenes), result.kept
-        with tqdm(total=total, initial=kept, desc=self.raw.name, unit="scene") as bar:
+        total = len(listed.scenes)
+        with tqdm(
+            total=total, initial=total - len(missing), desc=self.raw.name, unit="scene"
+        ) as bar:
             prepare = partial(prepare_scene, self)
             for scene, error in run_tasks(prepare, missing, workers=workers):
                 if error is not None:
@@ -105,13 +106,11 @@ class Preparation:
     Attributes:
         scenes: number of scenes that were found, by split.
         published: number of scenes of each split of the complete data set.
-        kept: scenes that were prepared before.
         failures: sentence on each scene that failed, by its name.
     """
 
     scenes: Mapping[str, int]
     published: Mapping[str, int]
-    kept: int
     failures: dict[str, str] = field(default_factory=dict)
 
 

@@ -68,12 +68,13 @@ class ScanNet:
         Raises:
             FileNotFoundError: there are none, or the table of labels is missing.
         """
-        folders = [self.root, self.root / "scans", self.root / "scans_test"]
-        found = sorted(
-            (path for folder in folders for path in folder.glob("scene*") if path.is_dir()),
-            key=lambda path: path.name,
-        )
-        scenes = [RawScene(_split(path.name), path.name, path) for path in found if _is_scan(path)]
+        folders = (self.root, self.root / "scans", self.root / "scans_test")
+        found = {path.name: path for folder in folders for path in folder.glob("scene*")}
+        scenes = [
+            RawScene(_split(name), name, path)
+            for name, path in sorted(found.items())
+            if _SCAN.fullmatch(name) and path.is_dir()
+        ]
         if not scenes:
             raise FileNotFoundError(
                 f"{self.root} holds no ScanNet scans: expected scans/scene0000_00 and so on"
@@ -108,10 +109,6 @@ class ScanNet:
     @property
     def _label_map(self) -> Path:
         return self.label_map or self.root / _LABELS
-
-
-def _is_scan(path: Path) -> bool:
-    return _SCAN.fullmatch(path.name) is not None
 
 
 def _split(scan: str) -> str:

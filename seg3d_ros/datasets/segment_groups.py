@@ -92,7 +92,9 @@ def read_groups(path: Path, *, id_key: str) -> list[SegmentGroup]:
 
     def parse(document: Any) -> list[SegmentGroup]:
         return [
-            SegmentGroup(int(group[id_key]), str(group["label"]), group["segments"])
+            SegmentGroup(
+                int(group[id_key]), str(group["label"]), list(map(int, group["segments"]))
+            )
             for group in document["segGroups"]
         ]
 
@@ -114,7 +116,7 @@ def _read(path: Path, parse: Callable[[Any], _T]) -> _T:
         raise FileNotFoundError(f"{path} is missing; download the scene again")
     try:
         return parse(json.loads(path.read_bytes()))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(
             f"{path} is damaged or no annotation ({type(error).__name__}: {error}); "
             "download it again"

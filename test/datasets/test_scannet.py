@@ -68,6 +68,12 @@ def test_test_scans_have_no_labels(raw):
         ("_vh_clean_2.0.010000.segs.json", '{"segIndices": [1, 2]}', "2 segment indices.*6 vert"),
         ("_vh_clean_2.0.010000.segs.json", '{"segIndices": [1, ', "damaged"),
         (".aggregation.json", '{"segGroups": [{"id": 1}]}', "no annotation.*label"),
+        (
+            ".aggregation.json",
+            '{"segGroups": [{"id": 1, "label": "a", "segments": 3}]}',
+            "damaged",
+        ),
+        ("_vh_clean_2.0.010000.segs.json", '{"segIndices": [99999999999999999999]}', "damaged"),
         ("_vh_clean_2.ply", "ply\nformat ascii 1.0\nelement vertex 9\n", "cut off"),
     ],
 )
