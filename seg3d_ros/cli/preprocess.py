@@ -55,8 +55,18 @@ def _common(command: _Command) -> _Command:
     "--label-map", type=click.Path(path_type=Path, dir_okay=False),
     help="Table of raw labels; if not given: RAW/scannetv2-labels.combined.tsv.",
 )  # fmt: skip
+@click.option(
+    "--frames", type=click.IntRange(min=1), metavar="N",
+    help="Keep every N-th RGB-D frame of the .sens files; a scene is a recording for seg3d replay "
+    "then.",
+)  # fmt: skip
 def scannet(
-    raw: Path, output: Path, workers: int, axis_align: bool, label_map: Path | None
+    raw: Path,
+    output: Path,
+    workers: int,
+    axis_align: bool,
+    label_map: Path | None,
+    frames: int | None,
 ) -> None:
     """ScanNet v2, with the labels of ScanNet and of ScanNet200.
 
@@ -65,7 +75,7 @@ def scannet(
     """
     from seg3d_ros.datasets.scannet import ScanNet
 
-    _prepare(ScanNet(raw, axis_align, label_map), output, workers)
+    _prepare(ScanNet(raw, axis_align, label_map, frames), output, workers)
 
 
 @preprocess.command()

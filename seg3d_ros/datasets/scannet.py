@@ -9,6 +9,7 @@ As downloaded:
                  <scan>_vh_clean_2.0.010000.segs.json         segment of each vertex
                  <scan>.aggregation.json                      objects: groups of segments
                  <scan>.txt                                   axisAlignment, among others
+                 <scan>.sens                                  RGB-D frames, if wanted
     scans_test/<scan>/                the same without labels
 """
 
@@ -17,7 +18,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -25,13 +26,15 @@ from typing import Any
 
 import numpy as np
 
+from seg3d_ros.datasets.posed_frames import PosedFrames
 from seg3d_ros.datasets.raw_dataset import RawScene, SceneList
 from seg3d_ros.datasets.scanned_mesh import read_scanned_mesh
 from seg3d_ros.datasets.scannet_classes import SCANNET20_IDS, scannet200_ids
 from seg3d_ros.datasets.scene_arrays import NONE, SceneArrays
 from seg3d_ros.datasets.segment_groups import read_groups, read_segments, rows_of_groups
+from seg3d_ros.datasets.sens_file import SensFile
 from seg3d_ros.errors import InputError
-from seg3d_ros.scene import Float64
+from seg3d_ros.scene import Float64, Int64
 
 _SCAN = re.compile(r"scene(\d{4})_\d{2}")
 _FIRST_TEST_SPACE = 707
@@ -48,11 +51,13 @@ class ScanNet:
         axis_align: turn each scan by the axisAlignment of its .txt file, so that walls run along
             x and y. Published models learned from scans that are not turned.
         label_map: table of raw labels; None: scannetv2-labels.combined.tsv in `root`.
+        frames: one in so many frames of the .sens file is kept; None: none of them.
     """
 
     root: Path
     axis_align: bool = False
     label_map: Path | None = None
+    frames: int | None = None
 
     name = "scannet"
     class_names = None  # evaluation knows the label sets scannet20 and scannet200
@@ -60,7 +65,7 @@ class ScanNet:
     @property
     def options(self) -> Mapping[str, Any]:
         """Choices that change the files."""
-        return {"axis_align": self.axis_align}
+        return {"axis_align": self.axis_align, "frames": self.frames}
 
     def scenes(self) -> SceneList:
         """Scans that are there.
@@ -93,18 +98,22 @@ class ScanNet:
         start = scene.folder / scene.name
         turn = _axis_alignment(start.with_suffix(".txt")) if self.axis_align else None
         mesh = read_scanned_mesh(Path(f"{start}_vh_clean_2.ply"), world_from_scan=turn)
-        if scene.split == "test":
-            return mesh.labelled({})
-        segment20, segment200, instance = np.full((3, len(mesh)), NONE, np.int64)
+        arrays = mesh.labelled({} if scene.split == "test" else self._labels(start, len(mesh)))
+        if self.frames is None:
+            return arrays
+        recording = SensFile.open(start.with_suffix(".sens"))
+        return replace(arrays, frames=PosedFrames(recording, self.frames, turn))
+
+    def _labels(self, start: Path, vertices: int) -> Mapping[str, Int64]:
+        """(V,) labels by file name; `start` of the names of the scan's files."""
+        segment20, segment200, instance = np.full((3, vertices), NONE, np.int64)
         ids = load_label_map(self._label_map)
-        segments = read_segments(Path(f"{start}_vh_clean_2.0.010000.segs.json"), len(mesh))
+        segments = read_segments(Path(f"{start}_vh_clean_2.0.010000.segs.json"), vertices)
         groups = read_groups(Path(f"{start}.aggregation.json"), id_key="id")
         for group, rows in rows_of_groups(groups, segments):  # later ones win
             segment20[rows], segment200[rows] = ids.get(group.label, (NONE, NONE))
             instance[rows] = group.id
-        return mesh.labelled(
-            {"segment20": segment20, "segment200": segment200, "instance": instance}
-        )
+        return {"segment20": segment20, "segment200": segment200, "instance": instance}
 
     @property
     def _label_map(self) -> Path:

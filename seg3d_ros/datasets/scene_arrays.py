@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.datasets.posed_frames import PosedFrames
 from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Float32, UInt8
 
@@ -26,18 +27,20 @@ class SceneArrays:
         normals: (N, 3) float32 unit vectors, zero where there is none; None: not known.
         labels: (N,) integers by file name: "segment", "segment20", "instance", "superpoint"
             and so on.
+        frames: RGB-D frames of the scene; None: not kept.
     """
 
     points: Float32
     colors: UInt8
     normals: Float32 | None
     labels: Mapping[str, npt.NDArray[np.integer[Any]]]
+    frames: PosedFrames | None = None
 
     def __len__(self) -> int:
         return len(self.points)
 
     def take(self, rows: Any) -> SceneArrays:
-        """Only some of the points: indices or (N,) bool."""
+        """Only some of the points, without frames: indices or (N,) bool."""
         return SceneArrays(
             points=self.points[rows],
             colors=self.colors[rows],
@@ -46,10 +49,10 @@ class SceneArrays:
         )
 
     def write(self, folder: Path) -> None:
-        """Write coord.npy, color.npy, normal.npy and one file for each kind of labels.
+        """Write coord.npy, color.npy, normal.npy, one file for each kind of labels, and frames.
 
         Raises:
-            InputError: there are no points.
+            InputError: there are no points, or a frame is damaged.
         """
         if not len(self):
             raise InputError("it has no points")
@@ -59,3 +62,5 @@ class SceneArrays:
             np.save(folder / "normal.npy", self.normals)
         for name, values in self.labels.items():
             np.save(folder / f"{name}.npy", values.astype(np.int32))
+        if self.frames is not None:
+            self.frames.write(folder)
