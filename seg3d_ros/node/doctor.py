@@ -23,7 +23,8 @@ from seg3d_ros.errors import InputError
 from seg3d_ros.node.environment import set_memory_defaults
 from seg3d_ros.recordings.bag_topics import CAMERA_INFO, find_sources
 
-DISCOVERY_S = 2.0
+QUIET_S = 2.0  # without anything new, all is discovered
+DISCOVERY_S = 10.0  # at most
 LOOK_AGAIN_S = 1.0  # for topics that are new
 ANSWER_S = 2.0
 _QUEUE = 50  # messages: a busy computer must not make the doctor lose what the network brought
@@ -61,7 +62,7 @@ def listen(seconds: float, *, topic: str = "", fixed_frame: str = "") -> Evidenc
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
     try:
-        _spin(executor, DISCOVERY_S)
+        _discover(node, executor)
         listener = _Listener(node, topic)
         evidence = listener.evidence
         evidence.machine = machine
@@ -91,7 +92,7 @@ class _Listener:
     def __init__(self, node: Node, wanted: str) -> None:
         self._node = node
         self._wanted = wanted
-        self.evidence = Evidence({}, {}, {}, node=_segmentation_node(node))
+        self.evidence = Evidence({}, {}, {})
         self.look_around()
         if wanted and not self.evidence.sources:
             known = ", ".join(find_sources(self.evidence.types)) or "none"
@@ -100,6 +101,7 @@ class _Listener:
     def look_around(self) -> None:
         """Find sources and subscribe to what is new."""
         evidence = self.evidence
+        evidence.node = evidence.node or _segmentation_node(self._node)
         evidence.types = {
             name: kinds[0]
             for name, kinds in self._node.get_topic_names_and_types()
@@ -121,16 +123,7 @@ class _Listener:
         def on_message(message: Any) -> None:
             self.evidence.take(topic, message, time.time_ns())
 
-        senders = self._node.get_publishers_info_by_topic(topic)
-        reliable = all(_quality(sender.qos_profile).reliable for sender in senders)
-        for durability in _durabilities(topic):
-            profile = QoSProfile(
-                depth=_QUEUE,
-                durability=durability,
-                reliability=ReliabilityPolicy.RELIABLE
-                if reliable and topic in _ALWAYS
-                else ReliabilityPolicy.BEST_EFFORT,
-            )
+        for profile in _profiles(topic):
             self._node.create_subscription(_KINDS[kind], topic, on_message, profile)
 
     def note_endpoints(self) -> None:
@@ -142,11 +135,29 @@ class _Listener:
             stream.subscribers = [listener for listener in listeners if listener.node != ours]
 
 
-def _durabilities(topic: str) -> tuple[DurabilityPolicy, ...]:
-    """Both kinds for static transforms: those that are not latched are to be noticed."""
+def _profiles(topic: str) -> list[QoSProfile]:
+    """Qualities of service that hear every publisher from its first message on.
+
+    A reliable subscription would get nothing before the next heartbeat, which may take seconds.
+    """
+    profiles = [QoSProfile(depth=_QUEUE, reliability=ReliabilityPolicy.BEST_EFFORT)]
     if topic == STATIC:
-        return DurabilityPolicy.TRANSIENT_LOCAL, DurabilityPolicy.VOLATILE
-    return (DurabilityPolicy.VOLATILE,)
+        latched = DurabilityPolicy.TRANSIENT_LOCAL
+        profiles.append(QoSProfile(depth=_QUEUE, durability=latched))
+    return profiles
+
+
+def _discover(node: Node, executor: SingleThreadedExecutor) -> None:
+    """Wait until nothing new turns up in the graph."""
+    start = changed = time.monotonic()
+    known: set[str] = set()
+    while time.monotonic() < min(changed + QUIET_S, start + DISCOVERY_S):
+        _spin(executor, 0.25)
+        graph = node.get_topic_names_and_types() + node.get_service_names_and_types()
+        names = {name for name, _ in graph}
+        if not names <= known:
+            known |= names
+            changed = time.monotonic()
 
 
 def _spin(executor: SingleThreadedExecutor, seconds: float) -> None:
