@@ -13,6 +13,7 @@ from seg3d_ros.sparse.voxel_keys import pack_keys, unpack_keys
 from seg3d_ros.text.vocabulary import Vocabulary
 
 DIMENSION = 384
+SPACE = "random"
 VOXEL_SIZE = 0.02
 OBJECT_VOXELS = 512
 
@@ -55,7 +56,7 @@ def _relabel_row(*, object_count: int, label_count: int) -> Row:
 class _RandomEncoder:
     """Vectors of the right size; their meaning costs no time."""
 
-    name = "random"
+    name = SPACE
     dimension = DIMENSION
     temperature = 0.05
     templates = ("{}",)
@@ -88,7 +89,7 @@ def _noisy_masks(object_of_point: np.ndarray, embeddings: Float32, seed: int) ->
     owner = np.where(strays, rng.integers(0, count, points), object_of_point)
     masks = np.zeros((count, points), bool)
     masks[owner, np.arange(points)] = True
-    return Instances(masks, rng.uniform(0.3, 0.9, count).astype(np.float32), embeddings)
+    return Instances(masks, rng.uniform(0.3, 0.9, count).astype(np.float32), embeddings, SPACE)
 
 
 if __name__ == "__main__":

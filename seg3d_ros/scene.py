@@ -168,7 +168,7 @@ class Scene:
 
     @property
     def grid(self) -> MapGrid:
-        """Grid that the voxel keys count in and the points are local to."""
+        """Grid whose local coordinates the points are in."""
         return MapGrid(self.voxel_size, self.origin)
 
     def local(self, points: Float64) -> Float32:
@@ -194,12 +194,14 @@ class Instances:
     Attributes:
         masks: (M, N) bool over the scene's points, in its order; masks may overlap.
         scores: (M,) float32 confidence in [0, 1].
-        embeddings: (M, D) float32 unit vectors in the space of a text encoder, or None.
+        embeddings: (M, D) float32 unit vectors, or None.
+        embedding_space: name of the space they lie in, that of a text encoder; None without them.
     """
 
     masks: Bool
     scores: Float32
     embeddings: Float32 | None = None
+    embedding_space: str | None = None
 
     def __post_init__(self) -> None:
         count = len(self.masks)
@@ -210,6 +212,20 @@ class Instances:
             )
         if self.embeddings is not None and len(self.embeddings) != count:
             raise ValueError(f"{len(self.embeddings)} embeddings for {count} masks")
+        if (self.embeddings is None) != (self.embedding_space is None):
+            raise ValueError(
+                f"embedding_space is {self.embedding_space!r}; name the space of embeddings, and "
+                "none without them"
+            )
 
     def __len__(self) -> int:
         return len(self.masks)
+
+    def select(self, rows: Int64) -> Instances:
+        """Those in these (K,) rows, in their order."""
+        return dataclasses.replace(
+            self,
+            masks=self.masks[rows],
+            scores=self.scores[rows],
+            embeddings=None if self.embeddings is None else self.embeddings[rows],
+        )

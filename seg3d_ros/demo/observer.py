@@ -98,7 +98,7 @@ def _instance_ids(cloud: PointCloud2) -> Any:
 
 
 def _scene(msg: PointCloud2, voxel_size: float) -> Scene:
-    """The map; its keys only have to fit those of the objects, so row numbers will do."""
+    """The map; its ids only have to fit those of the objects, so row numbers will do."""
     cloud = cloud_from_msg(msg)
     return Scene(
         points=cloud.points,
@@ -117,6 +117,7 @@ def _map_object(item: Instance, scene: Scene, ids: Any) -> MapObject:
     return MapObject(
         id=item.id,
         element_ids=scene.element_ids[ids == item.id],
+        points=scene.points[ids == item.id],
         box=box,
         centroid=np.array([c.x, c.y, c.z]),
         score=item.score,

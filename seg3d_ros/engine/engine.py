@@ -24,6 +24,7 @@ from seg3d_ros.engine.subscription import Listener, Subscription
 from seg3d_ros.engine.world_state import WorldState
 from seg3d_ros.mapping.clicked_scene import CLICK_RADIUS_M, ClickedScene, scene_for_clicks
 from seg3d_ros.mapping.voxel_map import IntegrationReport, VoxelMap
+from seg3d_ros.objects.load_report import LoadReport, load_remarks
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.object_map import ObjectMap
 from seg3d_ros.objects.query import Match, Query, query_remarks, run_query
@@ -258,7 +259,7 @@ class Engine:
             points: (K, 3) float64, map frame, metres.
             foreground: (K,) bool, True where a point is on the object.
             name: label the object keeps; empty: named by the vocabulary.
-            refine_id: object to replace; 0: a new one.
+            refine_id: object to replace; 0: the one that the mask shows, else a new one.
             scene: what was clicked in; None: the map around the clicks.
 
         Raises:
@@ -294,8 +295,12 @@ class Engine:
             self._objects.clear()
             self._replace_map(self.map, stamp_ns)
 
-    def save(self, path: str | Path) -> tuple[int, int]:
+    def save(self, path: str | Path, *, fixed_frame: str = "") -> tuple[int, int]:
         """Write voxels and objects to one file; returns how many (objects, voxels).
+
+        Args:
+            path: see `save_map`.
+            fixed_frame: frame of the map, which the file remembers; empty: unknown.
 
         Raises:
             MapFileError: the file cannot be written, or is something else than a map.
@@ -303,26 +308,39 @@ class Engine:
         with self._lock:
             voxels, objects = self.map.to_arrays(), self._objects.to_arrays()
             count = len(self._state.objects)
-        save_map(path, voxels, objects, max_bytes=_largest_file(self.settings))
+        most = _largest_file(self.settings)
+        save_map(path, voxels, objects, fixed_frame=fixed_frame, max_bytes=most)
         return count, len(voxels["keys"])
 
-    def load(self, path: str | Path) -> tuple[int, int]:
-        """Replace voxels and objects by those of a file; returns how many (objects, voxels).
+    def load(self, path: str | Path, *, fixed_frame: str = "") -> LoadReport:
+        """Replace voxels and objects by those of a file.
+
+        Args:
+            path: of the file.
+            fixed_frame: frame that the map has to be in; empty: any.
+
+        Returns:
+            How much was loaded, and sentences about what does not fit, which are logged.
 
         Raises:
             MapFileError: the file cannot be read or does not fit; the map is left as it was.
         """
-        voxels, objects = load_map(path, max_bytes=_largest_file(self.settings))
+        most = _largest_file(self.settings)
+        meta, voxels, objects = load_map(path, fixed_frame=fixed_frame, max_bytes=most)
         loaded = VoxelMap(self.settings.map, self.settings.filter)
         try:
             loaded.load_arrays(voxels)
+            scene = loaded.snapshot()
             with self._lock:
-                # Raises before it changes anything.
-                self._objects.load_arrays(objects, origin=loaded.grid.origin)
+                self._objects.load_arrays(objects, scene)  # raises before it changes anything
                 state = self._replace_map(loaded, loaded.newest_stamp_ns)
         except ValueError as error:
             raise MapFileError(f"the map {path} does not fit: {error}") from error
-        return len(state.objects), len(loaded)
+        space = self.models.text_model
+        remarks = load_remarks(meta, state.objects, fixed_frame=fixed_frame, space=space)
+        for remark in remarks:
+            log.warning("%s: %s", path, remark)
+        return LoadReport(len(state.objects), len(loaded), remarks)
 
     def warm_up(self) -> None:
         """Compile the kernels and load the networks, so that the first frame is not late."""

@@ -77,9 +77,10 @@ class Evaluator:
         """
         large = np.flatnonzero(predictions.instances.masks.sum(axis=1) >= self._min_points)
         embeddings = predictions.instances.embeddings
+        space = predictions.instances.embedding_space
         classes, similarities = predictions.classes, None
-        if classes is None and embeddings is not None and predictions.space is not None:
-            similarities = self._labels.similarities(embeddings, predictions.space)
+        if classes is None and embeddings is not None and space is not None:
+            similarities = self._labels.similarities(embeddings, space)
             classes = self._labels.classes[similarities.argmax(axis=1)]
         if classes is None and len(predictions):
             self._named = False

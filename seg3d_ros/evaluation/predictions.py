@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -32,25 +32,18 @@ class Predictions:
     Attributes:
         instances: M masks over the points of the file, in its order.
         classes: (M,) class of each, NO_CLASS for none; None where embeddings or nothing tells.
-        space: text encoder whose space the embeddings lie in, if there are any.
     """
 
     instances: Instances
     classes: Int64 | None = None
-    space: str | None = None
 
     def __len__(self) -> int:
         return len(self.instances)
 
     def take(self, rows: Int64) -> Predictions:
         """Those of the predictions, in this order."""
-        whole = self.instances
-        embeddings = None if whole.embeddings is None else whole.embeddings[rows]
-        return Predictions(
-            Instances(whole.masks[rows], whole.scores[rows], embeddings),
-            None if self.classes is None else self.classes[rows],
-            self.space,
-        )
+        classes = None if self.classes is None else self.classes[rows]
+        return Predictions(self.instances.select(rows), classes)
 
 
 class PredictionSource(Protocol):
@@ -78,10 +71,7 @@ class SegmenterSource:
         """Segment the scene; a point has the masks of its voxel."""
         found = self._segmenter.segment(scene.voxels)
         masks = found.masks if found.masks.shape[1] else np.zeros((0, len(scene.voxels)), np.bool_)
-        return Predictions(
-            Instances(masks[:, scene.voxel_of_point], found.scores, found.embeddings),
-            space=self._segmenter.embedding_space,
-        )
+        return Predictions(replace(found, masks=masks[:, scene.voxel_of_point]))
 
 
 class FileSource:
@@ -168,7 +158,7 @@ def _read_arrays(path: Path) -> Predictions:
         arrays["scores"],
         classes,
         embeddings=arrays.get("embeddings"),
-        space=str(arrays["space"]) if "space" in arrays else None,
+        space=str(arrays["space"]) if "embeddings" in arrays else None,
     )
 
 
@@ -186,7 +176,7 @@ def _checked(
     if classes is not None and classes.shape != (len(masks),):
         raise InputError(f"{path} has {len(classes)} labels for {len(masks)} masks")
     try:
-        instances = Instances(masks, scores.astype(np.float32), embeddings)
+        instances = Instances(masks, scores.astype(np.float32), embeddings, space)
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
-    return Predictions(instances, classes, space)
+    return Predictions(instances, classes)

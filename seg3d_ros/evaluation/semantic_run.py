@@ -80,8 +80,8 @@ class PaintedInstances:
         whole = found.instances
         if found.classes is not None:
             classes = self._rows[found.classes]
-        elif whole.embeddings is not None and found.space is not None:
-            similarities = self._labels.similarities(whole.embeddings, found.space)
+        elif whole.embeddings is not None and whole.embedding_space is not None:
+            similarities = self._labels.similarities(whole.embeddings, whole.embedding_space)
             classes = self._labels.classes[similarities.argmax(axis=1)]
         elif len(found):
             raise InputError(f"{self.name} finds instances but does not name them")

@@ -39,7 +39,7 @@ from seg3d_ros.sensing.stamp_clock import Change, StampClock
 from seg3d_ros.sensing.transforms import check_rigid
 from seg3d_ros.settings import check_settings, setting
 from seg3d_ros.sparse.hash_index import find_rows
-from seg3d_ros.sparse.voxel_keys import AXIS_LIMIT
+from seg3d_ros.sparse.voxel_keys import AXIS_LIMIT, keys_of_points
 
 _CARVED_ROWS = 200_000  # checked a frame, larger maps in turns: about 1 ms
 
@@ -198,7 +198,7 @@ class VoxelMap:
             radius: farthest distance from `center`, metres.
 
         Returns:
-            A scene sorted by voxel key, so that equal maps give equal scenes.
+            A scene sorted by element id, so that equal maps give equal scenes.
 
         Raises:
             ValueError: one of `center` and `radius` without the other.
@@ -214,10 +214,22 @@ class VoxelMap:
             stamp_ns, grid = self._newest_stamp_ns, self.grid
         return make_scene(keys, means, grid=grid, stamp_ns=stamp_ns, ball=ball)
 
-    def contains(self, keys: Int64) -> Bool:
-        """(N,) bool, whether each of (N,) voxel keys is in the map."""
+    def contains(self, element_ids: Int64) -> Bool:
+        """(N,) bool, whether each of (N,) elements is in the map."""
         with self._lock:
-            return np.asarray(find_rows(self._table.index, keys) >= 0)
+            return np.asarray(find_rows(self._table.index, element_ids) >= 0)
+
+    def element_ids_at(self, points: npt.ArrayLike) -> Int64:
+        """Ids (N,) that the elements at (N, 3) points have in this map, whether there or not.
+
+        Args:
+            points: map frame, metres.
+
+        Raises:
+            InputError: a point is not finite or out of the map's reach.
+        """
+        grid = self.grid
+        return keys_of_points(grid.local_from_map(points), grid.voxel_size)
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Copy of the map as named arrays, for a file."""

@@ -174,9 +174,10 @@ class Seg3dNode(LifecycleNode):
         start = time.monotonic()
         self._engine.warm_up()
         log.info(f"warmed up in {time.monotonic() - start:.1f} s")
-        if self.settings.node.map_file and not len(self._engine.map):
-            objects, voxels = self._engine.load(self.settings.node.map_file)
-            log.info(f"map loaded: {objects} objects, {voxels} voxels")
+        node = self.settings.node
+        if node.map_file and not len(self._engine.map):
+            report = self._engine.load(node.map_file, fixed_frame=node.fixed_frame)
+            log.info(f"map loaded: {report.objects} objects, {report.voxels} voxels")
         self._running = _Running(self, self._engine, self._transforms, self._results)
         log.info("active")
 

@@ -145,12 +145,16 @@ class Services:
         response.message = "map and objects are forgotten"
 
     def _save_map(self, request: Any, response: Any) -> None:
-        response.objects, response.voxels = self._engine.save(request.path)
+        response.objects, response.voxels = self._engine.save(
+            request.path, fixed_frame=self._fixed_frame
+        )
         response.message = f"saved {response.objects} objects and {response.voxels} voxels"
 
     def _load_map(self, request: Any, response: Any) -> None:
-        response.objects, response.voxels = self._engine.load(request.path)
-        response.message = f"loaded {response.objects} objects and {response.voxels} voxels"
+        report = self._engine.load(request.path, fixed_frame=self._fixed_frame)
+        response.objects, response.voxels = report.objects, report.voxels
+        summary = f"loaded {response.objects} objects and {response.voxels} voxels"
+        response.message = "; ".join([summary, *report.remarks])
 
     def _on_clicked_point(self, msg: PointStamped) -> None:
         """RViz's "Publish Point": segment there; the result shows up in the outputs."""

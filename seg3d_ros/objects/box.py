@@ -2,8 +2,8 @@
 
 The smallest enclosing rectangle has a side on an edge of the convex hull (Freeman and Shapira,
 "Determining the minimum-area encasing rectangle for an arbitrary closed curve", 1975), so each
-hull edge is tried. The hull is Andrew's monotone chain, which needs points in order of (x, y):
-the order that sorted voxel keys have already, and which has no degenerate cases.
+hull edge is tried. The hull is Andrew's monotone chain, which needs points in order of (x, y)
+and has no degenerate cases.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seg3d_ros.kernels import numba
-from seg3d_ros.scene import Float32, Float64, Int64, MapGrid
-from seg3d_ros.sparse.voxel_keys import unpack
+from seg3d_ros.scene import Float32, Float64, MapGrid
 
 _TIE = 1e-6  # relative; rectangles closer than this count as equal
 
@@ -62,10 +61,20 @@ def upright_box(points: Float32 | Float64, *, margin: float = 0.0) -> Box:
     return _box(points[order, 0], points[order, 1], low, high, margin)
 
 
-def voxel_box(keys: Int64, grid: MapGrid) -> tuple[Box, Float64]:
-    """Box around the voxels of (N,) sorted keys, N >= 1, and the mean (3,) of their centers."""
+def voxel_box(points: Float32, grid: MapGrid) -> tuple[Box, Float64]:
+    """Upright box around the voxels that points fall into.
+
+    It stays the same while the points move within their voxels.
+
+    Args:
+        points: (N, 3) float32, local coordinates of the grid, metres; N >= 1.
+        grid: edge of the voxels, and where local coordinates begin.
+
+    Returns:
+        The box, and the mean (3,) of the voxels' centers, both in the map frame.
+    """
     voxel_size = grid.voxel_size
-    x, y, low, high, mean = _footprint(np.ascontiguousarray(keys))
+    x, y, low, high, mean = _footprint(np.ascontiguousarray(points), voxel_size)
     half = voxel_size / 2
     box = _box(
         x * voxel_size + half,
@@ -80,25 +89,35 @@ def voxel_box(keys: Int64, grid: MapGrid) -> tuple[Box, Float64]:
 
 
 @numba.njit(nogil=True, cache=True)
-def _footprint(keys):  # type: ignore[no-untyped-def]
+def _footprint(points, voxel_size):  # type: ignore[no-untyped-def]
     """Voxels that can be corners of the footprint, lowest and highest z, mean; all in voxels.
 
-    Keys are in order of x, then y: among voxels of equal x only the first and the last y count.
+    Among voxels of equal x only the first and the last y count.
     """
-    x, y = np.empty(2 * keys.size), np.empty(2 * keys.size)
-    count = 0
-    mean = np.zeros(3)
-    _, _, low = unpack(keys[0])
-    high = low
-    for i in range(keys.size):
-        voxel_x, voxel_y, voxel_z = unpack(keys[i])
-        if i == 0 or voxel_x != x[count - 1]:
-            x[count : count + 2], y[count : count + 2] = voxel_x, voxel_y
-            count += 2
-        y[count - 1] = voxel_y
+    size = np.float64(voxel_size)
+    left, right = np.inf, -np.inf
+    for i in range(len(points)):
+        left, right = min(left, points[i, 0]), max(right, points[i, 0])
+    first_x = np.floor(left / size)
+    columns = int(np.floor(right / size) - first_x) + 1
+    lowest, highest = np.full(columns, np.inf), np.full(columns, -np.inf)
+    low, high = np.inf, -np.inf
+    mean_x = mean_y = mean_z = 0.0
+    for i in range(len(points)):
+        voxel_x = np.floor(points[i, 0] / size)
+        voxel_y = np.floor(points[i, 1] / size)
+        voxel_z = np.floor(points[i, 2] / size)
+        column = int(voxel_x - first_x)
+        lowest[column] = min(lowest[column], voxel_y)
+        highest[column] = max(highest[column], voxel_y)
         low, high = min(low, voxel_z), max(high, voxel_z)
-        mean += np.array((voxel_x, voxel_y, voxel_z), np.float64)
-    return x[:count], y[:count], low, high, mean / keys.size
+        mean_x, mean_y, mean_z = mean_x + voxel_x, mean_y + voxel_y, mean_z + voxel_z
+    mean = np.array((mean_x, mean_y, mean_z)) / len(points)
+    filled = np.flatnonzero(lowest < np.inf)
+    x, y = np.empty(2 * filled.size), np.empty(2 * filled.size)
+    x[0::2], x[1::2] = first_x + filled, first_x + filled
+    y[0::2], y[1::2] = lowest[filled], highest[filled]
+    return x, y, low, high, mean
 
 
 def _box(x: Float64, y: Float64, low: float, high: float, margin: float) -> Box:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from seg3d_ros.objects.box import Box, voxel_box
+from seg3d_ros.objects.elements import Elements
+from seg3d_ros.objects.embedding import Embedding
 from seg3d_ros.scene import Float32, Float64, Int64, MapGrid, Scene
 from seg3d_ros.text.vocabulary import Candidate
 
@@ -21,28 +23,31 @@ class MapObject:
 
     Attributes:
         id: 1 to 2**32 - 1, never reused; 0 while the object is not confirmed.
-        element_ids: (K,) sorted int64, K >= 1. No element belongs to two confirmed objects.
+        element_ids: (K,) int64, ascending, K >= 1. No element belongs to two confirmed objects.
+        points: (K, 3) float32 where the elements were last seen, local coordinates, metres.
         box: upright box around the voxels, map frame.
         centroid: (3,) float64 mean of the voxel centers, map frame, metres.
         score: the segmenter's confidence that this is one whole object, in [0, 1].
         first_seen_ns: stamp of the map when the object was first segmented.
         last_seen_ns: the same, last time.
         views: number of segmentations that showed it.
-        embedding: (D,) float32 unit vector in the space of a text encoder, or None.
-        candidates: labels of the vocabulary that fit best, best first; empty without embedding.
+        embeddings: by the name of their space; segmenters, clicks and images add to them.
+        candidates: labels of the vocabulary that fit best, best first; empty without an embedding
+            of its space.
         prompted: made or refined by a person; automatic segmentation leaves its voxels alone.
         pinned_label: name a person gave it, or None.
     """
 
     id: int
     element_ids: Int64
+    points: Float32
     box: Box
     centroid: Float64
     score: float
     first_seen_ns: int
     last_seen_ns: int
     views: int = 1
-    embedding: Float32 | None = None
+    embeddings: Mapping[str, Embedding] = field(default_factory=dict)
     candidates: tuple[Candidate, ...] = ()
     prompted: bool = False
     pinned_label: str | None = None
@@ -54,14 +59,20 @@ class MapObject:
             return self.pinned_label
         return self.candidates[0].label if self.candidates else UNLABELLED
 
+    @property
+    def elements(self) -> Elements:
+        """Its elements of the map."""
+        return Elements(self.element_ids, self.points)
+
     def __len__(self) -> int:
         return len(self.element_ids)
 
 
-def with_voxels(known: MapObject, keys: Int64, grid: MapGrid) -> MapObject:
-    """Copy with other (K,) sorted voxel keys, its box and centroid computed anew."""
-    box, centroid = voxel_box(keys, grid)
-    return dataclasses.replace(known, element_ids=keys, box=box, centroid=centroid)
+def with_elements(known: MapObject, elements: Elements, grid: MapGrid) -> MapObject:
+    """Copy with other elements, its box and centroid computed anew."""
+    ids, points = elements
+    box, centroid = voxel_box(points, grid)
+    return dataclasses.replace(known, element_ids=ids, points=points, box=box, centroid=centroid)
 
 
 def with_candidates(known: MapObject, candidates: tuple[Candidate, ...]) -> MapObject:

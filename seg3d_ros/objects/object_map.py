@@ -13,13 +13,15 @@ import numpy.typing as npt
 
 from seg3d_ros.errors import InputError
 from seg3d_ros.objects.archive import pack_objects, unpack_objects
-from seg3d_ros.objects.box import voxel_box
+from seg3d_ros.objects.elements import elements_of_scene
+from seg3d_ros.objects.embedding import vector_for
 from seg3d_ros.objects.ids import IdCounter
-from seg3d_ros.objects.map_object import MapObject, with_candidates, with_voxels
+from seg3d_ros.objects.map_object import MapObject, with_candidates, with_elements
+from seg3d_ros.objects.prompted import find_clicked, prompted_object
 from seg3d_ros.objects.settings import TrackingSettings
 from seg3d_ros.objects.tracking import Track
 from seg3d_ros.objects.update import Observation, TrackingReport, take_in
-from seg3d_ros.scene import Bool, Float32, Float64, Instances, Int64, MapGrid, Scene
+from seg3d_ros.scene import Bool, Float32, Instances, Int64, MapGrid, Scene
 from seg3d_ros.sparse.hash_index import build_index, find_rows
 from seg3d_ros.text.labels import check_text
 from seg3d_ros.text.vocabulary import Vocabulary
@@ -103,13 +105,13 @@ class ObjectMap:
         """Take voxels that have left the map out of the objects.
 
         Args:
-            contains: maps (K,) keys to (K,) bool, whether the map holds them.
+            contains: maps (K,) element ids to (K,) bool, whether the map holds them.
 
         Returns:
             Number of objects that ended because most of their voxels are gone.
         """
         with self._lock:
-            ended = self._keep_voxels(contains)
+            ended = self._keep_elements(contains)
             self._publish()
         return ended
 
@@ -123,13 +125,16 @@ class ObjectMap:
     def add_prompted(
         self, scene: Scene, mask: Bool, *, name: str = "", refine_id: int = 0, score: float = 1.0
     ) -> MapObject:
-        """Make an object of what a person pointed at; it takes its voxels from all others.
+        """Make an object of what a person pointed at; it takes its elements from all others.
+
+        A mask that shares more than half with a known object is that object, seen better.
 
         Args:
             scene: what the person saw.
             mask: (N,) bool over its points.
             name: label the object keeps; empty: the one it has, else the vocabulary's.
-            refine_id: object that gets this mask; its voxels outside the scene stay. 0: a new one.
+            refine_id: object that gets this mask; its elements outside the scene stay. 0: the
+                one that the mask shows, else a new one.
             score: confidence in [0, 1].
 
         Raises:
@@ -142,31 +147,23 @@ class ObjectMap:
                 f"expected ({len(scene)},) and at least 1"
             )
         label = check_text(name, "the object's name") if name else None
-        stamp_ns, grid = scene.stamp_ns, scene.grid
-        keys = np.sort(scene.element_ids[mask])
-        index = build_index(keys)
+        body = elements_of_scene(scene, np.flatnonzero(mask))
+        taken = build_index(body.ids)
         with self._lock:
-            if refine_id:
-                old = self.get(refine_id)
-                self._tracks = [t for t in self._tracks if t.known.id != refine_id]
-                outside = find_rows(build_index(scene.element_ids), old.element_ids) < 0
-                made = with_voxels(old, np.union1d(keys, old.element_ids[outside]), grid)
-            else:
-                box, centroid = voxel_box(keys, grid)
-                made = MapObject(self._new_id(), keys, box, centroid, score, stamp_ns, stamp_ns)
-            made = replace(
-                made,
-                score=score,
-                last_seen_ns=stamp_ns,
-                prompted=True,
-                pinned_label=label or made.pinned_label,
+            track = (
+                self._track_of(refine_id) if refine_id else find_clicked(self._tracks, scene, body)
             )
-            self._keep_voxels(lambda held: find_rows(index, held) < 0)
+            known = track.known if track else None
+            made = prompted_object(known, body, scene, name=label, score=score)
+            made = replace(made, id=made.id or self._new_id())
+            self._grid = scene.grid
+            self._tracks = [other for other in self._tracks if other is not track]
+            self._keep_elements(lambda ids: find_rows(taken, ids) < 0)
             self._tracks.append(Track(made, segmented_size=len(made)))
-            self._grid = grid
+            self._label(self._tracks[-1:])
             self._enforce_bound()
             self._publish()
-            return made
+            return self.get(made.id)
 
     def clear(self) -> None:
         """Forget everything but the vocabulary; ids go on counting."""
@@ -176,26 +173,22 @@ class ObjectMap:
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The known objects as flat arrays, for `storage.save_map`."""
         with self._lock:
-            return pack_objects(
-                self._confirmed, voxel_size=self._grid.voxel_size, next_id=self._ids.next_id
-            )
+            return pack_objects(self._confirmed, next_id=self._ids.next_id)
 
-    def load_arrays(
-        self, arrays: Mapping[str, npt.NDArray[Any]], *, origin: Float64 | None = None
-    ) -> None:
+    def load_arrays(self, arrays: Mapping[str, npt.NDArray[Any]], scene: Scene) -> None:
         """Replace all objects by those of `to_arrays`; the vocabulary in force names them.
 
         Args:
             arrays: of the objects.
-            origin: (3,) that of the voxels they came with, see `MapGrid`; None: zero.
+            scene: the whole map they came with; elements that it lacks are gone.
 
         Raises:
             ValueError: the arrays are not those of an object map; the objects stay as they were.
         """
-        loaded = unpack_objects(arrays, np.zeros(3) if origin is None else origin)
+        loaded = unpack_objects(arrays, scene)
         with self._lock:
             self._reset()
-            self._grid = loaded.grid
+            self._grid = scene.grid
             # Ids go on counting over a load too: two objects of one run never share one.
             self._ids.skip_to(loaded.next_id)
             self._tracks = [Track(known, segmented_size=len(known)) for known in loaded.objects]
@@ -206,13 +199,17 @@ class ObjectMap:
     def _new_id(self) -> int:
         return self._ids.take(self._by_id)
 
-    def _keep_voxels(self, kept: Callable[[Int64], Bool]) -> int:
-        """Take voxels from all tracks; return how many known objects end by that."""
+    def _track_of(self, object_id: int) -> Track:
+        known = self.get(object_id)
+        return next(track for track in self._tracks if track.known is known)
+
+    def _keep_elements(self, kept: Callable[[Int64], Bool]) -> int:
+        """Take elements from all tracks; return how many known objects end by that."""
         if not self._tracks:
             return 0
         ends = np.cumsum([len(track.known) for track in self._tracks])
-        keys = np.concatenate([track.known.element_ids for track in self._tracks])
-        stays = np.split(np.asarray(kept(keys), bool), ends[:-1])
+        ids = np.concatenate([track.known.element_ids for track in self._tracks])
+        stays = np.split(np.asarray(kept(ids), bool), ends[:-1])
         left, ended = [], 0
         for track, mask in zip(self._tracks, stays, strict=True):
             size = int(np.count_nonzero(mask))
@@ -220,8 +217,8 @@ class ObjectMap:
                 ended += track.confirmed
                 continue
             if size < len(mask):
-                keys = track.known.element_ids[mask]
-                track.known = with_voxels(track.known, keys, self._grid)
+                elements = track.known.elements.select(mask)
+                track.known = with_elements(track.known, elements, self._grid)
             left.append(track)
         self._tracks = left
         return ended
@@ -231,13 +228,13 @@ class ObjectMap:
         vocabulary = self._vocabulary
         named: list[tuple[Track, Float32]] = []
         for track in tracks:
-            embedding = track.known.embedding
-            if vocabulary and embedding is not None and vocabulary.can_classify(len(embedding)):
-                named.append((track, embedding))
+            vector = vector_for(track.known.embeddings, vocabulary)
+            if vector is not None:
+                named.append((track, vector))
             elif track.known.candidates:
                 track.known = replace(track.known, candidates=())
         if vocabulary and named:
-            ranked = vocabulary.classify(np.stack([embedding for _, embedding in named]))
+            ranked = vocabulary.classify(np.stack([vector for _, vector in named]))
             for (track, _), candidates in zip(named, ranked, strict=True):
                 track.known = with_candidates(track.known, candidates)
 

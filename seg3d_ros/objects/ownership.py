@@ -109,11 +109,11 @@ def _claim(claimant, segment, track_of_segment, claims, matched, changed):  # ty
 
 
 @numba.njit(nogil=True, cache=True)
-def keys_of_tracks(keys, owner, claimant, changed):  # type: ignore[no-untyped-def]
-    """Keys that each changed track owns or claims, sorted, track after track.
+def rows_of_tracks(owner, claimant, changed):  # type: ignore[no-untyped-def]
+    """Points that each changed track owns or claims, track after track.
 
     Returns:
-        (K,) int64 keys, and (T + 2,) int64: those of track t are keys[starts[t] : starts[t + 1]].
+        (K,) int64 rows, and (T + 2,) int64: those of track t are rows[starts[t] : starts[t + 1]].
     """
     starts = np.zeros(changed.size + 1, np.int64)
     for holder in (owner, claimant):
@@ -126,8 +126,6 @@ def keys_of_tracks(keys, owner, claimant, changed):  # type: ignore[no-untyped-d
         for i in range(holder.size):
             track = holder[i]
             if changed[track]:
-                grouped[cursor[track]] = keys[i]
+                grouped[cursor[track]] = i
                 cursor[track] += 1
-    for track in np.flatnonzero(changed):
-        grouped[starts[track] : starts[track + 1]].sort()
     return grouped, starts

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seg3d_ros.objects.embedding import vector_for
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.negation import refuse_negation
 from seg3d_ros.text.labels import BACKGROUND, check_text, fold, is_latin
@@ -162,8 +163,8 @@ def _by_text(
         )
     if not objects:
         return []
-    embedded = [(found, e) for found in objects if (e := found.embedding) is not None]
-    fitting = [(found, e) for found, e in embedded if vocabulary.can_classify(len(e))]
+    vectors = [(found, vector_for(found.embeddings, vocabulary)) for found in objects]
+    fitting = [(found, vector) for found, vector in vectors if vector is not None]
     if not fitting:
         raise NoEmbeddingsError(
             f"none of the {len(objects)} objects has an embedding of the text encoder "
@@ -171,7 +172,7 @@ def _by_text(
             "model that gives embeddings"
         )
     text = check_text(text, "text", max_length=MAX_QUERY_LENGTH)
-    cosines = np.stack([e for _, e in fitting]) @ vocabulary.embed_text(text)
+    cosines = np.stack([vector for _, vector in fitting]) @ vocabulary.embed_text(text)
     return [
         Match(found, cosine) for (found, _), cosine in zip(fitting, cosines.tolist(), strict=True)
     ]

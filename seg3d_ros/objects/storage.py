@@ -1,59 +1,72 @@
-"""Map files: voxels and objects in one .npz that is written whole or not at all.
+"""Map files: voxels and objects in one file that is written whole or not at all.
 
-The file is a zip of plain .npy arrays ("voxels.positions", "objects.id", ...) and a version.
-Nothing in it is pickled, and sizes are checked before anything is read, since a file may come
-from anywhere.
+The file is a zip: meta.json (see `map_meta`), plain .npy arrays of the voxels (submaps/0/) and of
+the objects (objects/). Other members, such as keyframes/, are left alone. Files of the formats 1
+and 2, zips of arrays "voxels.keys", "objects.id", ... and a version, are read as well.
 """
 
 from __future__ import annotations
 
-import math
-import re
-import struct
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from seg3d_ros.files import replacing
+from seg3d_ros.objects.array_archive import (
+    DAMAGES,
+    HEADER_BYTES,
+    Members,
+    has_member,
+    read_members,
+    write_members,
+)
+from seg3d_ros.objects.map_meta import (
+    FORMAT_VERSION,
+    MAX_META_BYTES,
+    READ_VERSIONS,
+    MapMeta,
+    MapVersionError,
+    is_of_package,
+    parse_meta,
+    read_versions,
+)
+from seg3d_ros.objects.old_archive import upgrade_objects
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
-FORMAT_VERSION = 2
-_READ_VERSIONS = (1, 2)  # 2 adds the origin of the voxel keys; in 1 it is zero
-MAX_BYTES = 1 << 30  # 20 million voxels with position, colour and weight
-_MAX_ARRAYS = 100
-_VERSION_NAME = "seg3d_ros_map_version"
-_HEADER_BYTES = 128  # of a small .npy array
-_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# Of the .npy headers that NumPy writes; its own parser runs into trouble with made-up ones.
-_HEADER = re.compile(
-    rb"\{'descr': '(?P<dtype>[<>|=]?[A-Za-z?]\d*)', 'fortran_order': (?P<fortran>True|False), "
-    rb"'shape': \((?P<shape>(?:\d{1,19}, ?)*(?:\d{1,19})?)\), \} *\n"
-)
-_DAMAGES = (  # what reading a file can raise
-    *(OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, struct.error, MemoryError),
-    *(OverflowError, NotImplementedError, RuntimeError),  # the last two: encryption
-)
+MAX_BYTES = 1 << 30  # 20 million voxels with position, color and weight
+_META, _VOXELS, _OBJECTS = "meta.json", "submaps/0/", "objects/"
+_OLD_VERSION, _OLD_VOXELS, _OLD_OBJECTS = "seg3d_ros_map_version", "voxels.", "objects."
 
 
 class MapFileError(Exception):
     """A map file cannot be read or written; the message says which, why, and what to do."""
 
 
-class MapArrays(NamedTuple):
-    """Content of a map file: the arrays of `VoxelMap.to_arrays` and `ObjectMap.to_arrays`."""
+class MapFile(NamedTuple):
+    """Content of a map file.
 
+    Attributes:
+        meta: its description.
+        voxels: arrays of `VoxelMap.to_arrays`.
+        objects: arrays of `ObjectMap.to_arrays`.
+    """
+
+    meta: MapMeta
     voxels: dict[str, npt.NDArray[Any]]
     objects: dict[str, npt.NDArray[Any]]
 
 
 def save_map(
-    path: str | Path, voxels: Arrays, objects: Arrays, *, max_bytes: int = MAX_BYTES
+    path: str | Path,
+    voxels: Arrays,
+    objects: Arrays,
+    *,
+    fixed_frame: str = "",
+    max_bytes: int = MAX_BYTES,
 ) -> Path:
     """Write a map file; a crash or a full disk leaves an older file as it was.
 
@@ -62,6 +75,7 @@ def save_map(
             made.
         voxels: arrays of the voxel map.
         objects: arrays of the object map.
+        fixed_frame: frame that the positions are in; empty: unknown.
         max_bytes: what `load_map` will accept.
 
     Returns:
@@ -72,10 +86,14 @@ def save_map(
     """
     target = _resolve(path, "write")
     _check_replaceable(target)
-    arrays = {f"voxels.{name}": array for name, array in voxels.items()}
-    arrays |= {f"objects.{name}": array for name, array in objects.items()}
-    arrays[_VERSION_NAME] = np.array(FORMAT_VERSION)
-    size = sum(_HEADER_BYTES + np.asarray(array).nbytes for array in arrays.values())
+    arrays = {_VOXELS + name: array for name, array in voxels.items()}
+    arrays |= {_OBJECTS + name: array for name, array in objects.items()}
+    meta = MapMeta(
+        fixed_frame=fixed_frame,
+        voxel_size=float(voxels.get("voxel_size", 0.0)),
+        spaces=tuple(np.unique(objects.get("embedding_space", [])).tolist()),
+    ).to_json()
+    size = sum(HEADER_BYTES + np.asarray(array).nbytes for array in arrays.values()) + len(meta)
     if size > max_bytes:
         raise MapFileError(
             f"cannot write the map {target}: it has {size} bytes, and only {max_bytes} could be "
@@ -83,7 +101,7 @@ def save_map(
         )
     try:
         with replacing(target) as temporary, temporary.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+            write_members(file, arrays, {_META: meta})
     except OSError as error:
         raise MapFileError(
             f"cannot write the map {target}: {error}; give a path in a folder that can be written"
@@ -91,15 +109,17 @@ def save_map(
     return target
 
 
-def load_map(path: str | Path, *, max_bytes: int = MAX_BYTES) -> MapArrays:
+def load_map(path: str | Path, *, fixed_frame: str = "", max_bytes: int = MAX_BYTES) -> MapFile:
     """Read a map file.
 
     Args:
         path: file written by `save_map`; "~" is the user's home.
+        fixed_frame: frame that the positions have to be in; empty: any.
         max_bytes: largest unpacked size that is accepted.
 
     Raises:
-        MapFileError: there is no such file, or it is not a map file of this version.
+        MapFileError: there is no such file, it is not a map file of a version that is read, or
+            its positions are in another frame.
     """
     source = _resolve(path, "read")
     try:
@@ -107,21 +127,64 @@ def load_map(path: str | Path, *, max_bytes: int = MAX_BYTES) -> MapArrays:
             raise MapFileError(
                 f"cannot read the map {source}: there is no such file; check the path"
             )
-        with zipfile.ZipFile(source) as archive:
-            _check_sizes(archive, max_bytes)
-            arrays = {info.filename: _read_array(archive, info) for info in archive.infolist()}
-    except _DAMAGES as error:
-        raise _not_a_map(source, str(error) or type(error).__name__) from error
-
-    version = arrays.pop(f"{_VERSION_NAME}.npy", None)
-    if version is None:
-        raise _not_a_map(source, "it has no version")
-    if version.shape != () or version not in _READ_VERSIONS:
+        is_old = has_member(source, f"{_OLD_VERSION}.npy")
+        members = read_members(source, _is_old_part if is_old else _is_part, max_bytes=max_bytes)
+        found = _old_map(members) if is_old else _map(members)
+    except MapVersionError as error:
         raise MapFileError(
-            f"cannot read the map {source}: its version is {version}, this program reads "
-            f"{' and '.join(map(str, _READ_VERSIONS))}; read it with the program that wrote it"
+            f"cannot read the map {source}: {error}; read it with the program that wrote it"
+        ) from error
+    except DAMAGES as error:
+        raise MapFileError(
+            f"cannot read the map {source}: it is not a map file, or a damaged one "
+            f"({error or type(error).__name__}); give a file that save_map has written"
+        ) from error
+    saved = found.meta.fixed_frame
+    if fixed_frame and saved and fixed_frame != saved:
+        raise MapFileError(
+            f"cannot load the map {source}: its positions are in the frame {saved!r}, those here "
+            f"in {fixed_frame!r}; set fixed_frame to {saved!r}, or load another map"
         )
-    return MapArrays(_part(arrays, "voxels."), _part(arrays, "objects."))
+    return found
+
+
+def _is_part(name: str) -> bool:
+    return name == _META or name.startswith((_VOXELS, _OBJECTS))
+
+
+def _is_old_part(name: str) -> bool:
+    return name.startswith((_OLD_VERSION, _OLD_VOXELS, _OLD_OBJECTS))
+
+
+def _map(members: Members) -> MapFile:
+    if _META not in members.files:
+        raise ValueError("it has no version")
+    if len(members.files[_META]) > MAX_META_BYTES:
+        raise ValueError(f"its {_META} is too long")
+    meta = parse_meta(members.files[_META])
+    return MapFile(meta, _part(members, _VOXELS), _part(members, _OBJECTS))
+
+
+def _old_map(members: Members) -> MapFile:
+    version = members.arrays[_OLD_VERSION]
+    if version.shape != () or version not in READ_VERSIONS or version == FORMAT_VERSION:
+        raise MapVersionError(f"its version is {version}, this program reads {read_versions()}")
+    voxels, objects = _part(members, _OLD_VOXELS), _part(members, _OLD_OBJECTS)
+    objects = upgrade_objects(objects) if objects else objects
+    meta = MapMeta(
+        spaces=tuple(np.unique(objects.get("embedding_space", [])).tolist()),
+        format_version=int(version),
+        package_version="",
+    )
+    return MapFile(meta, voxels, objects)
+
+
+def _part(members: Members, prefix: str) -> dict[str, npt.NDArray[Any]]:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in members.arrays.items()
+        if name.startswith(prefix)
+    }
 
 
 def _resolve(path: str | Path, verb: str) -> Path:
@@ -146,66 +209,14 @@ def _check_replaceable(target: Path) -> None:
         if not target.exists() or (target.is_file() and not target.stat().st_size):
             return
         if target.is_file():
-            with zipfile.ZipFile(target) as archive:
-                archive.getinfo(f"{_VERSION_NAME}.npy")
-            return
-    except (KeyError, *_DAMAGES):
+            if has_member(target, f"{_OLD_VERSION}.npy"):
+                return
+            members = read_members(target, _META.__eq__, max_bytes=MAX_META_BYTES)
+            if is_of_package(members.files[_META]):
+                return
+    except (KeyError, *DAMAGES):
         pass
     raise MapFileError(
         f"cannot write the map {target}: there is something else that is no map file; "
         "remove it or give another path"
     )
-
-
-def _not_a_map(path: Path, why: str) -> MapFileError:
-    return MapFileError(
-        f"cannot read the map {path}: it is not a map file, or a damaged one ({why}); "
-        "give a file that save_map has written"
-    )
-
-
-def _check_sizes(archive: zipfile.ZipFile, max_bytes: int) -> None:
-    infos = archive.infolist()
-    if len(infos) > _MAX_ARRAYS:
-        raise ValueError(f"it holds {len(infos)} arrays, {_MAX_ARRAYS} are allowed")
-    total = sum(info.file_size for info in infos)
-    if total > max_bytes:
-        raise ValueError(f"it unpacks to {total} bytes, {max_bytes} are allowed")
-    if any(info.compress_type not in _COMPRESSIONS for info in infos):
-        raise ValueError("it is compressed in another way than save_map does")
-
-
-def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> npt.NDArray[Any]:
-    """Read one array; memory is taken only when its header agrees with the archive's size."""
-    with archive.open(info) as file:
-        shape, fortran_order, dtype = _read_header(file)
-        if dtype.hasobject or fortran_order:
-            raise ValueError(f"{info.filename} has the type {dtype}, only plain ones are allowed")
-        size = math.prod(shape) * dtype.itemsize
-        if file.tell() + size != info.file_size:
-            raise ValueError(f"{info.filename} declares {size} bytes and holds another number")
-        data = file.read(size)
-    return np.frombuffer(bytearray(data), dtype, count=math.prod(shape)).reshape(shape)
-
-
-def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    version = np.lib.format.read_magic(file)
-    if version != (1, 0):
-        raise ValueError(f"an array has the .npy version {version}, expected (1, 0)")
-    header = _HEADER.fullmatch(file.read(int.from_bytes(file.read(2), "little")))
-    if header is None:
-        raise ValueError("the header of an array is damaged")
-    try:
-        dtype = np.dtype(header["dtype"].decode())
-    except TypeError as error:
-        raise ValueError(f"an array has the type {header['dtype'].decode()!r}") from error
-    shape = tuple(int(length) for length in re.findall(rb"\d+", header["shape"]))
-    return shape, header["fortran"] == b"True", dtype
-
-
-def _part(arrays: Arrays, prefix: str) -> dict[str, npt.NDArray[Any]]:
-    return {
-        name.removeprefix(prefix).removesuffix(".npy"): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }

@@ -15,12 +15,13 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from seg3d_ros.kernels import numba
+from seg3d_ros.objects.elements import Elements
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.segments import NOBODY, Int32, Segments
-from seg3d_ros.scene import Float32, Float64, Int64, Scene
+from seg3d_ros.scene import Float32, Float64, Instances, Int64, Scene
 from seg3d_ros.sparse.hash_index import HashIndex, find_rows
 
-_NO_KEYS = np.empty(0, np.int64)
+_NO_ELEMENTS = Elements(np.empty(0, np.int64), np.empty((0, 3), np.float32))
 _REMNANT_SHARE = 0.3  # an object with less of its segmented size left is gone
 _DISAGREEMENT = 0.5  # share of the overlap that opposite embeddings take off
 
@@ -60,30 +61,29 @@ class Owners:
         claimant: (N,) int32 track that is not confirmed yet. Its voxels stay with their owner
             until it is, so that one bad segmentation takes nothing from a known object.
         in_scene: (T,) int64 number of each track's voxels that are in the scene.
-        outside: for each track its voxel keys that are not in the scene, sorted.
+        outside: for each track its elements that are not in the scene.
     """
 
     owner: Int32
     claimant: Int32
     in_scene: Int64
-    outside: list[Int64]
+    outside: list[Elements]
 
 
 def find_owners(index: HashIndex, point_count: int, tracks: list[Track]) -> Owners:
-    """Find the tracks' voxels in a scene whose keys `index` maps to rows."""
+    """Find the tracks' elements in a scene whose element ids `index` maps to rows."""
     owner, claimant = (np.full(point_count, NOBODY, np.int32) for _ in range(2))
     in_scene = np.zeros(len(tracks), np.int64)
     outside = []
     for number, track in enumerate(tracks):
-        keys = track.known.element_ids
-        rows = find_rows(index, keys)
+        rows = find_rows(index, track.known.element_ids)
         found = rows >= 0
         in_scene[number] = np.count_nonzero(found)
-        if in_scene[number] < len(keys):
-            outside.append(keys[~found])
+        if in_scene[number] < len(rows):
+            outside.append(track.known.elements.select(~found))
             rows = rows[found]
         else:
-            outside.append(_NO_KEYS)
+            outside.append(_NO_ELEMENTS)
         (owner if track.confirmed else claimant)[rows] = number
     return Owners(owner, claimant, in_scene, outside)
 
@@ -110,16 +110,16 @@ def count_seen_before(scene: Scene, segments: Segments, owners: Owners, last: Ha
     return np.bincount(known, minlength=len(segments.masks))
 
 
-def cosines(tracks: list[Track], embeddings: Float32 | None, count: int) -> Float32:
-    """(T, count) cosine of each track with each embedding; 1 where either side has none."""
-    cosine = np.ones((len(tracks), count), np.float32)
-    if embeddings is None:
+def cosines(tracks: list[Track], instances: Instances) -> Float32:
+    """(T, M) cosine of each track with each instance; 1 where either lacks an embedding."""
+    cosine = np.ones((len(tracks), len(instances)), np.float32)
+    space, vectors = instances.embedding_space, instances.embeddings
+    if space is None or vectors is None:
         return cosine
-    known = [(row, track.known.embedding) for row, track in enumerate(tracks)]
-    # Embeddings of another length come from a map that another model made.
-    same = [(row, e) for row, e in known if e is not None and len(e) == embeddings.shape[1]]
+    known = [(row, track.known.embeddings.get(space)) for row, track in enumerate(tracks)]
+    same = [(row, e.vector) for row, e in known if e and len(e.vector) == vectors.shape[1]]
     if same:
-        cosine[[row for row, _ in same]] = np.stack([e for _, e in same]) @ embeddings.T
+        cosine[[row for row, _ in same]] = np.stack([e for _, e in same]) @ vectors.T
     return cosine
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from seg3d_ros.objects.box import voxel_box
-from seg3d_ros.objects.map_object import MapObject, with_voxels
+from seg3d_ros.objects.elements import Elements, elements_of_scene
+from seg3d_ros.objects.embedding import MEMORY_VIEWS, Embedding, with_view
+from seg3d_ros.objects.map_object import MapObject, with_elements
 from seg3d_ros.objects.ownership import (
     Roles,
     find_covered,
     hand_over,
-    keys_of_tracks,
+    rows_of_tracks,
 )
 from seg3d_ros.objects.segments import NOBODY, Segments, disjoint_segments
 from seg3d_ros.objects.settings import TrackingSettings
@@ -27,11 +28,10 @@ from seg3d_ros.objects.tracking import (
     count_seen_before,
     find_owners,
 )
-from seg3d_ros.scene import Bool, Float32, Instances, Int64, Scene
+from seg3d_ros.scene import Bool, Instances, Int64, Scene
 from seg3d_ros.sparse.hash_index import HashIndex
 
 _VISIBLE_SHARE = 0.5  # an object with less of its voxels in the scene can't be missed there
-_MEMORY_VIEWS = 10  # views that the running means of score and embedding reach back
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Observation:
     Attributes:
         scene: the scene that was segmented.
         instances: its masks.
-        index: of the scene's voxel keys.
+        index: of the scene's element ids.
         last_index: of those of the scene segmented before, empty the first time.
         elapsed_ns: time since then, >= 0.
     """
@@ -123,10 +123,10 @@ def take_in(
         The tracks that are left together with the new ones, and what happened.
     """
     step = _plan(tracks, new, settings)
-    keys = _new_voxels(tracks, new.scene, step)
+    bodies = _new_bodies(tracks, new.scene, step)
     # After a pause of the input one miss proves little: forgetting takes two at least.
     _count_misses(tracks, step, min(new.elapsed_ns, int(settings.forget_after * 1e9) // 2))
-    ends = _ends(tracks, keys, step, settings)
+    ends = _ends(tracks, bodies, step, settings)
     measured = {
         int(row): int(mask) for row, mask in zip(step.track_of_segment, step.masks, strict=True)
     }
@@ -135,14 +135,15 @@ def take_in(
     for row, track in enumerate(tracks):
         if row in ends:
             continue
-        if row in keys:
-            track.known = with_voxels(track.known, keys[row], new.scene.grid)
+        if row in bodies:
+            track.known = with_elements(track.known, bodies[row], new.scene.grid)
         if row in measured:
             _observe(track, new, measured[row])
         left[row] = track
     for row, mask in measured.items():
-        if row >= len(tracks) and len(keys.get(row, ())) >= settings.min_object_voxels:
-            left[row] = _start(keys[row], new, mask)
+        body = bodies.get(row)
+        if row >= len(tracks) and body and len(body.ids) >= settings.min_object_voxels:
+            left[row] = _start(body, new, mask)
 
     born = [t for row, t in left.items() if step.roles.confirmed[row] and not t.confirmed]
     for track in born:
@@ -164,9 +165,7 @@ def _plan(tracks: list[Track], new: Observation, settings: TrackingSettings) -> 
     owners = find_owners(new.index, len(new.scene), tracks)
     overlap = count_overlap(owners.owner, owners.claimant, segments.of_point, len(tracks), count)
     seen_before = count_seen_before(new.scene, segments, owners, new.last_index)
-    embeddings = new.instances.embeddings
-    chosen = None if embeddings is None else embeddings[segments.masks]
-    cosine = cosines(tracks, chosen, count)
+    cosine = cosines(tracks, new.instances.select(segments.masks))
     found = associate(overlap, owners.in_scene, seen_before, cosine, min_iou=settings.match_iou)
     starts = len(tracks) + np.arange(count)
     track_of_segment = np.where(found == NOBODY, starts, found)
@@ -194,18 +193,19 @@ def _plan(tracks: list[Track], new: Observation, settings: TrackingSettings) -> 
     return _Step(segments, owners, track_of_segment, roles, covered, merging, missing)
 
 
-def _new_voxels(tracks: list[Track], scene: Scene, step: _Step) -> dict[int, Int64]:
-    """Sorted keys of each track whose voxels change; they may be empty."""
+def _new_bodies(tracks: list[Track], scene: Scene, step: _Step) -> dict[int, Elements]:
+    """Elements of each track that gains or loses some; they may be none."""
     segment = step.segments.of_point
     owner, claimant, changed = hand_over(step.owners, segment, step.track_of_segment, step.roles)
-    grouped, starts = keys_of_tracks(scene.element_ids, owner, claimant, changed)
-    rows = np.flatnonzero(changed).tolist()
-    keys = {row: grouped[starts[row] : starts[row + 1]].copy() for row in rows}
-    for row in rows:
+    rows, starts = rows_of_tracks(owner, claimant, changed)
+    bodies = {}
+    for row in np.flatnonzero(changed).tolist():
+        body = elements_of_scene(scene, rows[starts[row] : starts[row + 1]])
         # What a track that is not known yet claims outside the scene may be another's.
-        if row < len(tracks) and tracks[row].confirmed and len(step.owners.outside[row]):
-            keys[row] = np.sort(np.concatenate([keys[row], step.owners.outside[row]]))
-    return keys
+        if row < len(tracks) and tracks[row].confirmed and len(step.owners.outside[row].ids):
+            body = body.joined(step.owners.outside[row])
+        bodies[row] = body
+    return bodies
 
 
 def _count_misses(tracks: list[Track], step: _Step, elapsed_ns: int) -> None:
@@ -219,7 +219,7 @@ def _count_misses(tracks: list[Track], step: _Step, elapsed_ns: int) -> None:
 
 
 def _ends(
-    tracks: list[Track], keys: dict[int, Int64], step: _Step, settings: TrackingSettings
+    tracks: list[Track], bodies: dict[int, Elements], step: _Step, settings: TrackingSettings
 ) -> dict[int, str]:
     """Reasons of ends by row: "merged", "forgotten", "retired"; "waiting" if never known."""
     forget_ns = settings.forget_after * 1e9
@@ -229,8 +229,8 @@ def _ends(
             ends[row] = "merged"
         elif step.missing[row] and track.missed_ns >= forget_ns:
             ends[row] = "forgotten"
-        elif row in keys and _is_too_small(
-            track, len(keys[row]), step.roles.matched[row], settings
+        elif row in bodies and _is_too_small(
+            track, len(bodies[row].ids), step.roles.matched[row], settings
         ):
             ends[row] = "retired"
         if row in ends and not track.confirmed:
@@ -247,38 +247,32 @@ def _observe(track: Track, new: Observation, mask: int) -> None:
     """Bring what is known of an object up to date with its mask in a segmentation."""
     known = track.known
     score = float(new.instances.scores[mask])
-    memory = min(known.views, _MEMORY_VIEWS - 1)
+    memory = min(known.views, MEMORY_VIEWS - 1)
     track.known = replace(
         known,
         score=(known.score * memory + score) / (memory + 1),
         first_seen_ns=min(known.first_seen_ns, new.scene.stamp_ns),
         last_seen_ns=new.scene.stamp_ns,
         views=known.views + 1,
-        embedding=_mean_embedding(track, new.instances, mask, memory),
+        embeddings=_with_embedding(known, new.instances, mask),
     )
     track.segmented_size = len(known)
 
 
-def _mean_embedding(track: Track, instances: Instances, mask: int, memory: int) -> Float32 | None:
-    """Running mean of unit vectors, weighted by score and number of voxels, of unit length."""
-    old = track.known.embedding
-    if instances.embeddings is None:
-        return old
-    new: Float32 = instances.embeddings[mask]
-    if old is None or len(old) != len(new):
-        return new.copy()
-    old_weight = memory * track.known.score * track.segmented_size
-    mean = old * old_weight + new * float(instances.scores[mask]) * len(track.known)
-    unit: Float32 = np.float32(1 / max(math.sqrt(mean @ mean), 1e-12)) * mean
-    return unit
+def _with_embedding(known: MapObject, instances: Instances, mask: int) -> Mapping[str, Embedding]:
+    """Embeddings of an object and that of a mask, weighted by score and number of voxels."""
+    space, vectors = instances.embedding_space, instances.embeddings
+    if space is None or vectors is None:
+        return known.embeddings
+    view = Embedding(vectors[mask].copy(), float(instances.scores[mask]) * len(known))
+    return with_view(known.embeddings, space, view)
 
 
-def _start(keys: Int64, new: Observation, mask: int) -> Track:
+def _start(body: Elements, new: Observation, mask: int) -> Track:
     """A track for a segment that fits no object."""
     stamp_ns = new.scene.stamp_ns
-    box, centroid = voxel_box(keys, new.scene.grid)
+    box, centroid = voxel_box(body.points, new.scene.grid)
     score = float(new.instances.scores[mask])
-    embeddings = new.instances.embeddings
-    embedding = None if embeddings is None else embeddings[mask].copy()
-    known = MapObject(0, keys, box, centroid, score, stamp_ns, stamp_ns, embedding=embedding)
-    return Track(known, segmented_size=len(keys))
+    known = MapObject(0, *body, box, centroid, score, stamp_ns, stamp_ns)
+    known = replace(known, embeddings=_with_embedding(known, new.instances, mask))
+    return Track(known, segmented_size=len(known))

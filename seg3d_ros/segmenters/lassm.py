@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from seg3d_ros.networks.lassm.network import LaSSM
 from seg3d_ros.networks.lassm.releases import load_released
 from seg3d_ros.scene import Instances, Int64, Scene
 from seg3d_ros.segmenters.closed_set import EMBEDDING_SPACE, embed_class_names, mean_embeddings
-from seg3d_ros.segmenters.masks.postprocess import BlockwiseSegmenter, mask_nms, select
+from seg3d_ros.segmenters.masks.postprocess import BlockwiseSegmenter, mask_nms
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.superpoints import segment_cloud
 from seg3d_ros.segmenters.weights import LASSM
@@ -100,6 +101,7 @@ class LassmSegmenter(BlockwiseSegmenter):
             found.masks.cpu().numpy(),
             found.scores.cpu().numpy(),
             normalize(embeddings, dim=1).cpu().numpy(),
+            self.embedding_space,
         )
         return self._spread(on_superpoints, superpoint_of, sizes.cpu().numpy())
 
@@ -113,9 +115,8 @@ class LassmSegmenter(BlockwiseSegmenter):
         """Masks over the points; duplicates, such as other classes, take no memory there."""
         iou = self._postprocess.nms_iou
         best = mask_nms(instances.masks, instances.scores, iou=iou, weights=sizes)
-        kept = select(instances, best[: self._postprocess.max_instances])
-        masks = np.take(kept.masks, superpoint_of, axis=1)
-        return Instances(masks, kept.scores, kept.embeddings)
+        kept = instances.select(best[: self._postprocess.max_instances])
+        return replace(kept, masks=np.take(kept.masks, superpoint_of, axis=1))
 
 
 def load_lassm_segmenter(

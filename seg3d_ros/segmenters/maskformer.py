@@ -67,7 +67,7 @@ class MaskFormerSegmenter(BlockwiseSegmenter):
         )
         queries = self._queries(output)
         scored = score_queries(queries, mask_threshold=self._postprocess.mask_threshold)
-        return propose(queries, scored, self._postprocess)
+        return propose(queries, scored, self._postprocess, space=self.embedding_space)
 
     def _queries(self, output: MaskFormerOutput) -> Queries:
         """The best class stands for "object"; its probability becomes that of the query."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,6 @@ from seg3d_ros.segmenters.masks.postprocess import (
 )
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.weights import MINI
-from seg3d_ros.sparse.voxel_keys import keys_of_points
 
 SEEDS = 400  # a room holds about 30 instances
 _MOST_MASKS = 150
@@ -82,14 +82,13 @@ class MiniSegmenter(BlockwiseSegmenter):
         ]
         objects = self._read(features, np.concatenate(masks) & (structure.kind == OBJECT))
         instances = joined(objects, self._structure(structure, probabilities))
-        over_points = np.take(instances.masks, rows_of_voxels, axis=1)
-        return Instances(over_points, instances.scores, instances.embeddings)
+        return replace(instances, masks=np.take(instances.masks, rows_of_voxels, axis=1))
 
     def _voxels(self, features: SceneFeatures) -> Scene:
         """The scene as the network sees it."""
         points = features.points.cpu().numpy()
-        keys = keys_of_points(points, self._model.voxel_size)
-        return Scene(points, np.zeros_like(points), keys, self._model.voxel_size)
+        ids = np.arange(len(points))
+        return Scene(points, np.zeros_like(points), ids, self._model.voxel_size)
 
     def _masks(self, features: SceneFeatures) -> Bool:
         """Masks of the best queries over the network's voxels, hardly any of them twice."""
@@ -108,8 +107,9 @@ class MiniSegmenter(BlockwiseSegmenter):
         quality = readings.quality.sigmoid().cpu().numpy()
         # What was found twice, in two ways, is more likely to be there.
         scores = quality * (1 + best_overlaps(masks)) / 2
-        good = scores >= self._postprocess.min_score
-        return Instances(masks[good], scores[good], readings.embeddings.cpu().numpy()[good])
+        good = np.flatnonzero(scores >= self._postprocess.min_score)
+        embeddings = readings.embeddings.cpu().numpy()
+        return Instances(masks, scores, embeddings, self.embedding_space).select(good)
 
     def _structure(self, structure: Structure, probabilities: Float32) -> Instances:
         """Instances of floor, walls and ceiling; masks over the network's voxels."""
@@ -119,7 +119,9 @@ class MiniSegmenter(BlockwiseSegmenter):
             for mask, kind in zip(masks, kinds, strict=True)
         ]
         meanings = self._model.structure_meanings.cpu().numpy()
-        return Instances(masks, np.array(scores, np.float32), meanings[kinds - 1])
+        return Instances(
+            masks, np.array(scores, np.float32), meanings[kinds - 1], self.embedding_space
+        )
 
     @property
     def _mask_logit(self) -> float:

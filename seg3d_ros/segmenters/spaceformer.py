@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -82,7 +83,7 @@ class SpaceformerSegmenter(BlockwiseSegmenter):
                     "worse masks. If instances are nonsense, OBJECT_COLUMN in "
                     "segmenters/postprocess.py has to be the other one; please report it"
                 )
-        return propose(queries, scored, self._postprocess)
+        return propose(queries, scored, self._postprocess, space=self.embedding_space)
 
     def _warn_if_coarse(self, scene: Scene) -> None:
         if scene.voxel_size > _COARSE * VOXEL_SIZE_M and not self._warned_coarse:
@@ -136,8 +137,9 @@ def _pooled(views: list[Instances]) -> Instances:
     if len(views) == 1:
         return views[0]
     embeddings = [view.embeddings for view in views if view.embeddings is not None]
-    return Instances(
-        np.concatenate([view.masks for view in views]),
-        np.concatenate([view.scores for view in views]),
-        np.concatenate(embeddings),
+    return replace(
+        views[0],
+        masks=np.concatenate([view.masks for view in views]),
+        scores=np.concatenate([view.scores for view in views]),
+        embeddings=np.concatenate(embeddings),
     )

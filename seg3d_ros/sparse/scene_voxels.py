@@ -51,7 +51,7 @@ def typical_occupancy(scene: Scene) -> float:
     Args:
         scene: at least one voxel.
     """
-    keys = np.sort(scene.element_ids)
+    keys = np.unique(keys_of_points(scene.points, scene.voxel_size))
     around = keys[:: -(-len(keys) // _SAMPLE), None] + _SURROUNDINGS
     place = np.minimum(np.searchsorted(keys, around), len(keys) - 1)
     return float(np.median(np.count_nonzero(keys[place] == around, axis=1))) - 1
@@ -74,7 +74,8 @@ def supported_voxel_size(scene: Scene) -> float:
     """The scene's own voxel size, or a larger one at which its surfaces have no holes, m."""
     if not len(scene) or typical_occupancy(scene) >= _DENSE:
         return scene.voxel_size
-    spacing = point_spacing(scene.points[np.argsort(scene.element_ids)])  # whatever their order
+    order = np.argsort(scene.element_ids)  # the sample is the same whatever the points' order
+    spacing = point_spacing(scene.points[order])
     if not _SPARSE * scene.voxel_size < spacing < np.inf:
         return scene.voxel_size
     # Whole millimetres, which people can type.

@@ -11,7 +11,7 @@ import numpy as np
 
 from seg3d_ros.errors import InputError
 from seg3d_ros.kernels import numba
-from seg3d_ros.scene import Float32, Int64
+from seg3d_ros.scene import Float32, Float64, Int64
 
 AXIS_BITS = 21
 AXIS_LIMIT = 1 << (AXIS_BITS - 1)  # coordinates lie in [-AXIS_LIMIT, AXIS_LIMIT)
@@ -73,7 +73,7 @@ def unpack_columns(keys: Int64) -> tuple[Int64, Int64, Int64]:
     )
 
 
-def keys_of_points(points: Float32, voxel_size: float) -> Int64:
+def keys_of_points(points: Float32 | Float64, voxel_size: float) -> Int64:
     """Keys of the voxels that (N, 3) points in metres fall into: floor(point / voxel_size).
 
     Raises:

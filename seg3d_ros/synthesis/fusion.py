@@ -12,7 +12,6 @@ from seg3d_ros.mapping.voxel_map import VoxelMap
 from seg3d_ros.scene import Float32, Frame, Int64, Scene
 from seg3d_ros.segmenters.geometric.surface import build_surface
 from seg3d_ros.sparse.hash_index import build_index, find_rows
-from seg3d_ros.sparse.voxel_keys import keys_of_points
 
 Int32 = NDArray[np.int32]
 
@@ -37,7 +36,7 @@ class LabelledMap:
 
     def __init__(self) -> None:
         self._map = VoxelMap()
-        self._keys: list[Int64] = []
+        self._element_ids: list[Int64] = []
         self._instances: list[Int32] = []
         self._eyes: list[Float32] = []
 
@@ -47,7 +46,7 @@ class LabelledMap:
         measured = np.flatnonzero(np.isfinite(frame.points[:, 2]))
         pose = frame.map_from_sensor
         points = (frame.points[measured] @ pose[:3, :3].T + pose[:3, 3]).astype(np.float32)
-        self._keys.append(keys_of_points(points, self._map.settings.voxel_size))
+        self._element_ids.append(self._map.element_ids_at(points))
         self._instances.append(instances[measured])
         self._eyes.append(pose[:3, 3].astype(np.float32))
 
@@ -58,12 +57,12 @@ class LabelledMap:
             min_voxels: instances with fewer become NONE: nobody could recognise them.
         """
         scene = self._map.snapshot()
-        rows = find_rows(build_index(scene.element_ids), np.concatenate(self._keys))
+        rows = find_rows(build_index(scene.element_ids), np.concatenate(self._element_ids))
         kept = rows >= 0  # the others were carved away or never came into the map
         instance = majority(rows[kept], np.concatenate(self._instances)[kept], count=len(scene))
         sizes = np.bincount(instance[instance != NONE], minlength=1)
         instance[(instance != NONE) & (sizes[instance] < min_voxels)] = NONE
-        frames = np.repeat(np.arange(len(self._eyes)), [len(keys) for keys in self._keys])
+        frames = np.repeat(np.arange(len(self._eyes)), [len(ids) for ids in self._element_ids])
         last_seen = np.full(len(scene), -1)  # the origin, for voxels without points
         last_seen[rows[kept]] = frames[kept]
         eyes = np.stack([*self._eyes, np.zeros(3, np.float32)])[last_seen]

@@ -136,9 +136,9 @@ class Vocabulary:
         """
         return self._by_word.get(fold(word.removeprefix("-").split("|")[0]))
 
-    def can_classify(self, embeddings_dimension: int) -> bool:
-        """Whether embeddings of this length can be compared with the labels."""
-        return self.encoder is not None and self.encoder.dimension == embeddings_dimension
+    def can_classify(self, space: str) -> bool:
+        """Whether embeddings of the space of this name can be compared with the labels."""
+        return self.encoder is not None and self.encoder.name == space
 
     def classify(self, embeddings: Float32) -> list[tuple[Candidate, ...]]:
         """Rank the labels for each of (M, D) unit vectors.

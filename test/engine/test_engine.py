@@ -163,7 +163,7 @@ def test_the_map_survives_a_restart(engine: Engine, tmp_path: Path) -> None:
     path = tmp_path / "home.map"
     counts = engine.save(path)
     restarted = Engine(GEOMETRIC)
-    assert restarted.load(path) == counts
+    assert restarted.load(path) == (*counts, ())
     assert engine.state.scene is not None and restarted.state.scene is not None
     before = {item.id: item.box.center for item in engine.state.objects}
     after = {item.id: item.box.center for item in restarted.state.objects}
@@ -187,6 +187,36 @@ def test_a_map_file_that_does_not_fit_changes_nothing(engine: Engine, tmp_path: 
         engine.load(path)
     assert len(engine.map) == voxels
     assert engine.state.objects == objects
+
+
+def test_a_map_of_another_fixed_frame_changes_nothing(engine: Engine, tmp_path: Path) -> None:
+    path = tmp_path / "home.map"
+    engine.save(path, fixed_frame="odom")
+    state = engine.state
+    with pytest.raises(MapFileError, match="in the frame 'odom', those here in 'map'"):
+        engine.load(path, fixed_frame="map")
+    assert engine.state is state
+    assert engine.load(path, fixed_frame="odom").remarks == ()
+
+
+def test_a_map_of_another_space_or_an_unknown_frame_is_loaded_with_a_sentence() -> None:
+    """One of a format that knew no frames, with embeddings that this model cannot name."""
+    engine = Engine(GEOMETRIC.with_values({"voxel_size": 0.05}))
+    path = Path(__file__).parent.parent / "data" / "map_files" / "format_2.map"
+    report = engine.load(path, fixed_frame="map")
+    assert (report.objects, report.voxels) == (3, 81)
+    frame, space = report.remarks
+    assert "does not say its fixed frame, which is taken to be 'map'" in frame
+    assert "2 of 3 objects have embeddings of all-MiniLM-L6-v2" in space
+    assert [item.label for item in engine.state.objects] == ["object", "object", "Grüße 猫"]
+
+
+def test_a_click_on_a_known_object_keeps_its_id(engine: Engine) -> None:
+    box = toy_room.BOXES[0]
+    known = object_near(engine, box.center)
+    made = engine.segment_at(*on([*box.center[:2], box.high[2]]))
+    assert made.object.id == known.id
+    assert len(engine.query(Query(near=tuple(box.center), radius=0.01))) == 1
 
 
 def test_a_cleared_map_forgets_but_never_reuses_an_id(engine: Engine, frames: list[Frame]) -> None:

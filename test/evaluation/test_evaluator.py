@@ -56,7 +56,7 @@ class Oracle:
             return Predictions(
                 Instances(masks, scores), np.array([NAMES.index(word) for word in self.words])
             )
-        return Predictions(Instances(masks, scores, embedded(self.words)), space=SPACE)
+        return Predictions(Instances(masks, scores, embedded(self.words), SPACE))
 
 
 TRUE_WORDS = ["floor", "wall", "crate", "ball", "crate"]

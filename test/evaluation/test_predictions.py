@@ -33,7 +33,7 @@ def test_arrays_come_back_as_they_were_saved(tmp_path, scene, arrays):
     np.testing.assert_array_equal(found.instances.masks, arrays["masks"])
     np.testing.assert_array_equal(found.instances.scores, arrays["scores"])
     np.testing.assert_array_equal(found.instances.embeddings, embeddings)
-    assert (found.space, found.classes) == ("word vectors/v1", None)
+    assert (found.instances.embedding_space, found.classes) == ("word vectors/v1", None)
 
 
 def test_benchmark_files_are_read(tmp_path, scene, arrays):

@@ -15,7 +15,7 @@ VOXEL = 0.05
 
 
 class World:
-    """Builds scenes and segmentations of them from sets of voxel keys."""
+    """Builds scenes and segmentations of them from sets of element ids (voxel keys)."""
 
     @staticmethod
     def block(x: int, y: int = 0, z: int = 0, *, size: tuple[int, int, int] = (6, 5, 4)):
@@ -37,13 +37,14 @@ class World:
         *parts: np.ndarray,
         scores: Sequence[float] | None = None,
         embeddings: np.ndarray | None = None,
+        space: str = WordVectors.name,
     ) -> Instances:
         """One mask for each part, over the scene's points."""
         masks = np.zeros((len(parts), len(scene)), bool)
         for mask, part in zip(masks, parts, strict=True):
             mask[:] = np.isin(scene.element_ids, part)
         chosen = np.array(scores if scores is not None else [0.8] * len(parts), np.float32)
-        return Instances(masks, chosen, embeddings)
+        return Instances(masks, chosen, embeddings, None if embeddings is None else space)
 
 
 @pytest.fixture

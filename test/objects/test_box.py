@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from seg3d_ros.objects.box import Box, upright_box, voxel_box
 from seg3d_ros.scene import MapGrid
-from seg3d_ros.sparse.voxel_keys import pack_keys, unpack_keys
 
 
 def corners_of(box: Box) -> np.ndarray:
@@ -91,9 +90,10 @@ COORDINATES = st.tuples(*[st.integers(-40, 40)] * 3)
 @settings(deadline=None, max_examples=150)
 @given(st.lists(COORDINATES, min_size=1, max_size=60, unique=True))
 def test_box_encloses_the_voxels_and_none_is_smaller(coordinates: list) -> None:
-    keys = np.sort(pack_keys(np.array(coordinates)))
-    box, centroid = voxel_box(keys, MapGrid(0.1))
-    centers = (unpack_keys(keys) + 0.5) * 0.1
+    cells = np.array(coordinates)
+    centers = (cells + 0.5) * 0.1
+    inside = np.random.default_rng(len(cells)).uniform(0.01, 0.99, cells.shape)
+    box, centroid = voxel_box(((cells + inside) * 0.1).astype(np.float32), MapGrid(0.1))
     assert max(box.distance(point) for point in centers) < 1e-9
     assert -math.pi / 2 <= box.yaw < math.pi / 2
     assert box.size[0] >= box.size[1] - 1e-6
@@ -106,7 +106,7 @@ def test_box_encloses_the_voxels_and_none_is_smaller(coordinates: list) -> None:
 
 
 def test_one_voxel_has_the_size_of_a_voxel() -> None:
-    box, centroid = voxel_box(pack_keys(np.array([[3, -2, 0]])), MapGrid(0.02))
+    box, centroid = voxel_box(np.float32([[0.061, -0.021, 0.019]]), MapGrid(0.02))
     np.testing.assert_allclose(box.size, [0.02] * 3)
     np.testing.assert_allclose(box.center, [0.07, -0.03, 0.01])
     np.testing.assert_allclose(centroid, box.center)
@@ -114,8 +114,8 @@ def test_one_voxel_has_the_size_of_a_voxel() -> None:
 
 def test_boxes_are_in_the_map_frame() -> None:
     origin = np.array([500_000.0, 4_649_776.0, 212.0])
-    keys = pack_keys(np.array([[3, -2, 0], [3, 0, 0], [9, -2, 4]]))
-    here, there = (voxel_box(keys, grid) for grid in (MapGrid(0.02), MapGrid(0.02, origin)))
+    points = np.float32([[0.07, -0.03, 0.01], [0.07, 0.01, 0.01], [0.19, -0.03, 0.09]])
+    here, there = (voxel_box(points, grid) for grid in (MapGrid(0.02), MapGrid(0.02, origin)))
     np.testing.assert_allclose(there[0].center - origin, here[0].center, atol=1e-9)
     np.testing.assert_allclose(there[1] - origin, here[1], atol=1e-9)
     np.testing.assert_array_equal(there[0].size, here[0].size)

@@ -7,13 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seg3d_ros.objects.map_object import object_rows
+from seg3d_ros.objects.map_object import MapObject, object_rows
 from seg3d_ros.objects.object_map import ObjectMap, TrackingSettings, UnknownObjectError
 from seg3d_ros.scene import Instances, Scene
 from seg3d_ros.sparse.voxel_keys import pack_keys
 from seg3d_ros.text.vocabulary import Vocabulary
 
 AT_ONCE = TrackingSettings(confirm_views=1, merge_views=2, forget_after=5.0)
+
+
+def vector_of(known: MapObject) -> np.ndarray:
+    (embedding,) = known.embeddings.values()
+    return embedding.vector
 
 
 def keys_by_id(objects: ObjectMap) -> dict[int, set[int]]:
@@ -213,16 +218,16 @@ def test_embeddings_decide_where_overlap_does_not(world) -> None:
     left, right = world.block(0, size=(8, 5, 5)), world.block(8, size=(8, 5, 5))
     vectors = np.eye(4, dtype=np.float32)[:2]
     show(objects, world, [left, right], embeddings=vectors)
-    id_of = {tuple(known.embedding): known.id for known in objects.confirmed()}
+    id_of = {tuple(vector_of(known)): known.id for known in objects.confirmed()}
     # Both new masks overlap both objects alike.
     low, high = (world.block(0, 0, z, size=(16, 5, n)) for z, n in ((0, 2), (3, 2)))
     for order in ([0, 1], [1, 0]):
         show(objects, world, [left, right], [low, high], embeddings=vectors[order], stamp_s=2)
-        got = {tuple(np.round(known.embedding, 3)): known.id for known in objects.confirmed()}
+        got = {tuple(np.round(vector_of(known), 3)): known.id for known in objects.confirmed()}
         assert got == id_of
         objects.clear()
         show(objects, world, [left, right], embeddings=vectors)
-        id_of = {tuple(known.embedding): known.id for known in objects.confirmed()}
+        id_of = {tuple(vector_of(known)): known.id for known in objects.confirmed()}
 
 
 def test_the_embedding_is_a_weighted_mean_of_unit_length(world) -> None:
@@ -232,7 +237,7 @@ def test_the_embedding_is_a_weighted_mean_of_unit_length(world) -> None:
     show(objects, world, [mug], embeddings=first[None], scores=[0.9])
     show(objects, world, [mug], embeddings=second[None], scores=[0.3])
     expected = np.array([0.9, 0.3]) / np.hypot(0.9, 0.3)
-    np.testing.assert_allclose(objects.get(1).embedding, expected, atol=1e-6)
+    np.testing.assert_allclose(vector_of(objects.get(1)), expected, atol=1e-6)
     assert objects.get(1).score == pytest.approx(0.6)
 
 
@@ -288,6 +293,66 @@ def test_a_prompted_object_keeps_its_voxels_and_its_name(world, union) -> None:
     objects.retire_carved(lambda keys: np.isin(keys, seat))
     with pytest.raises(UnknownObjectError, match="no object has id 2"):
         objects.get(2)
+
+
+@pytest.mark.parametrize(("size", "same"), [(12, True), (9, True), (7, True), (6, False)])
+def test_a_click_on_a_known_object_keeps_its_id_label_and_embedding(
+    size, same, world, encoder
+) -> None:
+    """Same object: mask and object share more than half of both. The object has 12 slices."""
+    objects = ObjectMap(AT_ONCE)
+    objects.relabel(Vocabulary(["chair", "lamp"], encoder=encoder))
+    chair, lamp = world.block(0, size=(12, 5, 5)), world.block(40, size=(12, 6, 5))
+    show(objects, world, [chair, lamp], embeddings=encoder.encode(["chair", "lamp"]))
+    scene = world.scene(chair, lamp, stamp_s=2)
+    part = world.block(0, size=(size, 5, 5))
+    made = objects.add_prompted(scene, np.isin(scene.element_ids, part))
+    assert (made.id == 1, made.label == "chair") == (same, same)
+    assert set(made.element_ids) == set(part)
+    if same:
+        assert set(keys_by_id(objects)) == {1, 2}
+        np.testing.assert_array_equal(vector_of(made), encoder.encode(["chair"])[0])
+    again = objects.add_prompted(scene, np.isin(scene.element_ids, part), name="stool")
+    assert (again.id, again.label) == (made.id, "stool")
+
+
+def test_a_mask_that_holds_a_known_object_and_more_is_another_object(world, union) -> None:
+    objects = ObjectMap(AT_ONCE)
+    mug, table = world.block(0), world.block(0, 0, 4, size=(20, 20, 5))
+    show(objects, world, [mug])
+    scene = world.scene(mug, table, stamp_s=2)
+    assert objects.add_prompted(scene, np.ones(len(scene), bool)).id == 2
+
+
+def test_only_what_is_in_the_scene_says_whether_a_click_means_an_object(world) -> None:
+    objects = ObjectMap(AT_ONCE)
+    wall = world.block(0, size=(40, 5, 5))
+    show(objects, world, [wall])
+    near = world.scene(world.block(0, size=(10, 5, 5)), stamp_s=2)
+    made = objects.add_prompted(near, np.isin(near.element_ids, world.block(0, size=(8, 5, 5))))
+    assert made.id == 1
+    kept = set(world.block(10, size=(30, 5, 5))) | set(world.block(0, size=(8, 5, 5)))
+    assert set(made.element_ids) == kept
+
+
+def test_a_click_on_what_waits_for_its_id_takes_its_embedding_over(world, encoder) -> None:
+    objects = ObjectMap(TrackingSettings(confirm_views=2))
+    objects.relabel(Vocabulary(["chair", "lamp"], encoder=encoder))
+    chair = world.block(0)
+    show(objects, world, [chair], embeddings=encoder.encode(["chair"]))
+    assert objects.confirmed() == ()
+    scene = world.scene(chair)
+    made = objects.add_prompted(scene, np.ones(len(scene), bool))
+    assert (made.id, made.label) == (1, "chair")
+
+
+def test_opposite_embeddings_leave_a_unit_vector(world) -> None:
+    objects = ObjectMap(AT_ONCE)
+    mug = world.block(0)
+    vector = np.eye(1, 8, dtype=np.float32)
+    show(objects, world, [mug], embeddings=vector)
+    show(objects, world, [mug], embeddings=-vector, stamp_s=2)
+    np.testing.assert_array_equal(vector_of(objects.get(1)), vector[0])
 
 
 def test_a_segment_that_gets_no_voxel_makes_no_object(world) -> None:
@@ -350,10 +415,18 @@ def test_a_vocabulary_names_known_and_future_objects(world, encoder) -> None:
 
 
 def test_embeddings_of_another_space_are_not_named(world, encoder) -> None:
+    """Though they are as long as those of the words' own space."""
     objects = ObjectMap(AT_ONCE)
-    show(objects, world, [world.block(0)], embeddings=np.eye(7, dtype=np.float32)[:1])
-    objects.relabel(Vocabulary(["lamp"], encoder=encoder))
+    mug = world.block(0)
+    show(objects, world, [mug], embeddings=encoder.encode(["mug"]), space="other")
+    objects.relabel(Vocabulary(["lamp", "mug"], encoder=encoder))
     assert objects.get(1).label == "object"
+    show(objects, world, [mug], embeddings=encoder.encode(["lamp"]), stamp_s=2)
+    assert objects.get(1).label == "lamp"
+    both = objects.get(1).embeddings
+    np.testing.assert_array_equal(both["other"].vector, encoder.encode(["mug"])[0])
+    np.testing.assert_array_equal(both[encoder.name].vector, encoder.encode(["lamp"])[0])
+    assert (both["other"].views, both[encoder.name].views) == (1, 1)
 
 
 def test_object_rows_are_its_points_in_any_scene(world) -> None:

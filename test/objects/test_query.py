@@ -59,7 +59,9 @@ def test_text_ranks_by_cosine_and_still_obeys_the_rest(objects, encoder) -> None
     assert set(labels(matches)[:2]) == {"chair", "lamp"}
     text = encoder.encode(["chair lamp"])[0]
     for match in matches:
-        assert match.score == pytest.approx(float(match.object.embedding @ text), abs=1e-6)
+        assert match.score == pytest.approx(
+            float(match.object.embeddings[encoder.name].vector @ text), abs=1e-6
+        )
     assert [m.score for m in matches] == sorted((m.score for m in matches), reverse=True)
     strict = Query(text="chair", min_score=0.9)
     assert labels(run_query(objects, strict, vocabulary)) == ["chair"]

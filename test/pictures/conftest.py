@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from seg3d_ros.objects.box import voxel_box
+from seg3d_ros.objects.elements import elements_of_scene
 from seg3d_ros.objects.map_object import MapObject
-from seg3d_ros.scene import MapGrid, Scene
+from seg3d_ros.scene import Scene
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 
 VOXEL = 0.05
@@ -41,8 +42,8 @@ def in_block() -> Callable[[np.ndarray], np.ndarray]:
 @pytest.fixture
 def make_object(room) -> Callable[..., MapObject]:
     def make(mask: np.ndarray, *, object_id: int = 1) -> MapObject:
-        keys = np.sort(room.element_ids[mask])
-        box, centroid = voxel_box(keys, MapGrid(VOXEL))
-        return MapObject(object_id, keys, box, centroid, 0.75, 10, 20, views=3)
+        body = elements_of_scene(room, np.flatnonzero(mask))
+        box, centroid = voxel_box(body.points, room.grid)
+        return MapObject(object_id, *body, box, centroid, 0.75, 10, 20, views=3)
 
     return make

@@ -126,7 +126,9 @@ def test_without_an_encoder_or_with_another_space_it_says_so(encoder) -> None:
         bare.embed_text("lamp")
     with pytest.raises(ValueError, match="gives 32 numbers"):
         Vocabulary(["lamp"], encoder=encoder).classify(np.ones((1, 7), np.float32))
-    assert not bare.can_classify(32)
+    assert not bare.can_classify(encoder.name)
+    named = Vocabulary(["lamp"], encoder=encoder)
+    assert named.can_classify(encoder.name) and not named.can_classify("other words")
 
 
 def test_a_free_text_is_encoded_once(encoder) -> None:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Float64, Int64, Scene
-from seg3d_ros.sparse.voxel_keys import key_step
+from seg3d_ros.sparse.voxel_keys import key_step, keys_of_points
 
 Int32 = npt.NDArray[np.int32]
 
@@ -56,8 +56,9 @@ class Surface(NamedTuple):
 
 def build_surface(scene: Scene) -> Surface:
     """Find neighbours and normals of every voxel (PCA of its 5x5x5 surroundings)."""
-    order = np.argsort(scene.element_ids)
-    keys = scene.element_ids[order]
+    keys = keys_of_points(scene.points, scene.voxel_size)
+    order = np.lexsort((scene.element_ids, keys))
+    keys = keys[order]
     points = scene.points[order].astype(np.float64)
     points -= points.min(axis=0) if len(points) else 0.0  # small numbers keep moments exact
     starts = np.zeros(len(keys) + 1, np.int64)

@@ -115,10 +115,12 @@ def merge_blocks(count: int, results: Sequence[BlockResult]) -> Instances:
     rows, columns = masks.nonzero()
     merged[group[rows], columns] = True
     scores = np.concatenate([r.instances.scores for r in results])
+    embeddings = _mean_embeddings(members, results)
     return Instances(
         merged,
         (members @ scores / weights).astype(np.float32),
-        _mean_embeddings(members, results),
+        embeddings,
+        None if embeddings is None else results[0].instances.embedding_space,
     )
 
 

@@ -8,7 +8,7 @@ several views or blocks of a scene may be pooled.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +20,7 @@ from seg3d_ros.segmenters.masks.blocks import segment_blocks
 from seg3d_ros.segmenters.masks.mask_matrix import adjacency, intersections
 from seg3d_ros.segmenters.on_device import run_on_device
 from seg3d_ros.segmenters.settings import PostprocessSettings
-from seg3d_ros.sparse.voxel_keys import key_step, pack_keys, unpack_keys
+from seg3d_ros.sparse.voxel_keys import key_step, keys_of_points
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -101,10 +101,18 @@ def looks_inverted(scored: QueryScores) -> bool:
     return bool(most & (of_others > of_objects + _INVERSION_MARGIN))
 
 
-def propose(queries: Queries, scored: QueryScores, settings: PostprocessSettings) -> Instances:
+def propose(
+    queries: Queries, scored: QueryScores, settings: PostprocessSettings, *, space: str
+) -> Instances:
     """Masks that are large and good enough, in the order of the queries, with unit embeddings.
 
     Queries with a number that is not finite are left out.
+
+    Args:
+        queries: of the network.
+        scored: the same, scored.
+        settings: thresholds.
+        space: name of the space that the embeddings lie in.
     """
     scores = scored.scores
     kept = (scores >= settings.min_score) & (scored.sizes >= settings.min_mask_points)
@@ -115,6 +123,7 @@ def propose(queries: Queries, scored: QueryScores, settings: PostprocessSettings
         scored.inside[:, rows].t().contiguous().cpu().numpy(),
         scores[rows].cpu().numpy(),
         embeddings.cpu().numpy(),
+        space,
     )
 
 
@@ -131,14 +140,15 @@ def filter_instances(
     Returns:
         Instances, best score first.
     """
-    cell = round(settings.split_gap / scene.voxel_size)
+    cells = max(1, round(settings.split_gap / scene.voxel_size))
     least = settings.min_mask_points
     if settings.split_gap:
-        proposals = split_parts(proposals, scene.element_ids, cell=max(1, cell), min_points=least)
+        size = cells * scene.voxel_size
+        proposals = split_parts(proposals, scene.points, cell=size, min_points=least)
     else:
-        proposals = select(proposals, np.flatnonzero(proposals.masks.sum(axis=1) >= least))
+        proposals = proposals.select(np.flatnonzero(proposals.masks.sum(axis=1) >= least))
     best = mask_nms(proposals.masks, proposals.scores, iou=settings.nms_iou)
-    return select(proposals, best[: settings.max_instances])
+    return proposals.select(best[: settings.max_instances])
 
 
 class BlockwiseSegmenter(ABC):
@@ -187,23 +197,14 @@ class BlockwiseSegmenter(ABC):
         """Proposals for the points in these rows, masks over them; memory may run out."""
 
 
-def select(instances: Instances, rows: Int64) -> Instances:
-    """Those of the instances, in this order."""
-    embeddings = instances.embeddings
-    return Instances(
-        instances.masks[rows],
-        instances.scores[rows],
-        None if embeddings is None else embeddings[rows],
-    )
-
-
 def joined(first: Instances, second: Instances) -> Instances:
     """Instances of both, over the same points, with embeddings of the same space."""
     assert first.embeddings is not None and second.embeddings is not None
-    return Instances(
-        np.concatenate([first.masks, second.masks]),
-        np.concatenate([first.scores, second.scores]),
-        np.concatenate([first.embeddings, second.embeddings]),
+    return replace(
+        first,
+        masks=np.concatenate([first.masks, second.masks]),
+        scores=np.concatenate([first.scores, second.scores]),
+        embeddings=np.concatenate([first.embeddings, second.embeddings]),
     )
 
 
@@ -245,28 +246,25 @@ def mask_nms(masks: Bool, scores: Float32, *, iou: float, weights: Int64 | None 
 
 
 def split_parts(
-    instances: Instances, voxel_keys: Int64, *, cell: int, min_points: int = 1
+    instances: Instances, points: Float32, *, cell: float, min_points: int = 1
 ) -> Instances:
     """Make every connected part of a mask an instance with the mask's score and embedding.
 
-    Connected are points in the same cube of `cell` voxels, or in two that touch: DBSCAN with one
-    point for a core, on the grid that is there already. Parts less than `cell` voxels apart always
-    stay together.
+    Connected are points in the same cube of edge `cell`, or in two that touch: DBSCAN with one
+    point for a core, on a grid. Parts less than `cell` apart always stay together.
 
     Args:
         instances: masks over N points.
-        voxel_keys: (N,) of the points.
-        cell: edge of a cube, voxels.
+        points: (N, 3) metres.
+        cell: edge of a cube, metres.
         min_points: parts with fewer points are dropped before they take any memory.
     """
     if not len(instances):
         return instances
-    cells, cell_of_point = np.unique(
-        pack_keys(unpack_keys(voxel_keys) // cell), return_inverse=True
-    )
+    cells, cell_of_point = np.unique(keys_of_points(points, cell), return_inverse=True)
     # Of a matrix nonzero takes ten times as long.
-    masks, points = np.divmod(np.flatnonzero(instances.masks), len(voxel_keys))
-    nodes = masks * len(cells) + cell_of_point[points]  # a cell of a mask
+    masks, rows = np.divmod(np.flatnonzero(instances.masks), len(points))
+    nodes = masks * len(cells) + cell_of_point[rows]  # a cell of a mask
     occupied = np.zeros((len(instances), len(cells)), np.bool_)
     occupied.reshape(-1)[nodes] = True
     first, second = _touching(cells)
@@ -280,12 +278,9 @@ def split_parts(
     large = sizes >= min_points
     row = np.cumsum(large) - 1
     inside = large[part]
-    parts = np.zeros((np.count_nonzero(large), len(voxel_keys)), np.bool_)
-    parts[row[part[inside]], points[inside]] = True
-    owners, embeddings = masks[firsts[large]], instances.embeddings
-    return Instances(
-        parts, instances.scores[owners], None if embeddings is None else embeddings[owners]
-    )
+    parts = np.zeros((np.count_nonzero(large), len(points)), np.bool_)
+    parts[row[part[inside]], rows[inside]] = True
+    return replace(instances.select(masks[firsts[large]]), masks=parts)
 
 
 def _touching(cells: Int64) -> tuple[Int64, Int64]:

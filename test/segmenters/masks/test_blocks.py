@@ -40,7 +40,7 @@ def seen_in(points, masks):
         order = np.random.default_rng(len(rows)).permutation(shown)
         embeddings = np.eye(len(masks), dtype=np.float32)[order]
         scores = (0.5 + order / 100).astype(np.float32)
-        return Instances(parts[order], scores, embeddings)
+        return Instances(parts[order], scores, embeddings, "words")
 
     return segment
 
@@ -54,6 +54,7 @@ def test_blocks_put_together_give_what_the_whole_scene_gives(hall, limit):
     np.testing.assert_array_equal(merged.masks[order], masks)
     np.testing.assert_allclose(merged.scores[order], 0.5 + np.arange(len(masks)) / 100, atol=1e-6)
     np.testing.assert_allclose(merged.embeddings[order], np.eye(len(masks)), atol=1e-6)
+    assert merged.embedding_space == "words"
 
 
 def test_a_scene_that_fits_is_not_cut(hall):

@@ -18,11 +18,9 @@ from seg3d_ros.segmenters.masks.postprocess import (
     mask_nms,
     propose,
     score_queries,
-    select,
     split_parts,
 )
 from seg3d_ros.segmenters.settings import PostprocessSettings
-from seg3d_ros.sparse.voxel_keys import pack_keys
 
 
 def logit(probability):
@@ -57,12 +55,16 @@ def test_score_is_objectness_times_mean_probability_in_the_mask():
 def test_proposals_are_those_that_are_large_and_good_enough():
     settings = PostprocessSettings(min_mask_points=2, min_score=0.3)
     scored = score_queries(THREE, mask_threshold=0.5)
-    both = propose(THREE, scored, settings)
+    both = propose(THREE, scored, settings, space="words")
     assert both.masks.tolist() == [[True, True, False, False], [False, True, True, True]]
     np.testing.assert_allclose(both.embeddings, np.eye(2, 3), atol=1e-6)
-    large = propose(THREE, scored, PostprocessSettings(min_mask_points=3, min_score=0.3))
+    large = propose(
+        THREE, scored, PostprocessSettings(min_mask_points=3, min_score=0.3), space="words"
+    )
     assert large.masks.tolist() == [[False, True, True, True]]
-    good = propose(THREE, scored, PostprocessSettings(min_mask_points=2, min_score=0.5))
+    good = propose(
+        THREE, scored, PostprocessSettings(min_mask_points=2, min_score=0.5), space="words"
+    )
     np.testing.assert_allclose(good.scores, [0.72], atol=1e-6)
 
 
@@ -70,7 +72,8 @@ def test_numbers_that_are_not_finite_make_no_instance():
     sick = queries([0.9, 0.9], [[0.9, 0.9], [0.9, 0.9]], [[np.nan, 0, 0], [1, 0, 0]])
     sick.masks[:, 1] = np.nan
     settings = PostprocessSettings(min_mask_points=1, min_score=0)
-    assert len(propose(sick, score_queries(sick, mask_threshold=0.5), settings)) == 0
+    scored = score_queries(sick, mask_threshold=0.5)
+    assert len(propose(sick, scored, settings, space="words")) == 0
 
 
 @pytest.mark.parametrize(
@@ -136,17 +139,18 @@ def test_intersections_are_those_of_a_dense_product(seed, count):
 
 
 def line_of_voxels(*x):
-    return pack_keys(np.array([(a, 0, 0) for a in x]))
+    return np.array([(a + 0.5, 0.5, 0.5) for a in x], np.float32)
 
 
 def test_parts_that_do_not_touch_are_instances_of_their_own():
-    keys = line_of_voxels(7, 0, 1, 2, 5, 6)
+    points = line_of_voxels(7, 0, 1, 2, 5, 6)
     found = Instances(
         np.array([[1, 1, 1, 1, 0, 1], [0, 0, 1, 1, 1, 0]], bool),
         np.array([0.9, 0.4], np.float32),
         np.eye(2, dtype=np.float32),
+        "words",
     )
-    parts = split_parts(found, keys, cell=1)
+    parts = split_parts(found, points, cell=1)
     assert parts.masks.astype(int).tolist() == [
         [0, 1, 1, 1, 0, 0],
         [1, 0, 0, 0, 0, 1],
@@ -155,19 +159,22 @@ def test_parts_that_do_not_touch_are_instances_of_their_own():
     ]
     np.testing.assert_allclose(parts.scores, [0.9, 0.9, 0.4, 0.4])
     assert parts.embeddings.argmax(axis=1).tolist() == [0, 0, 1, 1]
-    assert len(split_parts(found, keys, cell=4)) == 2  # 2 and 5 are in cubes 0 and 1, which touch
+    assert parts.embedding_space == "words"
+    assert (
+        len(split_parts(found, points, cell=4)) == 2
+    )  # 2 and 5 are in cubes 0 and 1, which touch
 
 
 def test_small_parts_are_dropped_before_they_take_memory():
     """A mask with many speckles: only the line of three is kept."""
-    keys = line_of_voxels(*range(3), *range(10, 4010, 2))
-    found = Instances(np.ones((1, len(keys)), bool), np.ones(1, np.float32))
+    points = line_of_voxels(*range(3), *range(10, 4010, 2))
+    found = Instances(np.ones((1, len(points)), bool), np.ones(1, np.float32))
     tracemalloc.start()
-    parts = split_parts(found, keys, cell=1, min_points=2)
+    parts = split_parts(found, points, cell=1, min_points=2)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert np.flatnonzero(parts.masks[0]).tolist() == [0, 1, 2] and len(parts) == 1
-    assert peak < len(keys) ** 2 / 2  # bytes; a row for every speckle would take twice as many
+    assert peak < len(points) ** 2 / 2  # bytes; a row for every speckle would take twice as many
 
 
 def flood(cells):
@@ -192,7 +199,7 @@ def test_parts_are_those_found_by_walking(seed, cell):
     rng.shuffle(voxels)
     mask = rng.random(len(voxels)) < 0.6
     found = Instances(mask[None], np.ones(1, np.float32))
-    parts = split_parts(found, pack_keys(voxels), cell=cell).masks
+    parts = split_parts(found, (voxels + 0.5).astype(np.float32), cell=cell).masks
     cells = [tuple(c) for c in (voxels // cell).tolist()]
     walked = flood({c for c, inside in zip(cells, mask, strict=True) if inside})
     assert len(parts) == len(walked)
@@ -201,9 +208,8 @@ def test_parts_are_those_found_by_walking(seed, cell):
 
 
 def test_finish_splits_before_it_drops_duplicates_and_ranks():
-    keys = line_of_voxels(0, 1, 2, 3, 50, 51, 52, 53, 90)
-    points = np.zeros((9, 3), np.float32)
-    scene = Scene(points, points, keys, 0.1)
+    points = line_of_voxels(0, 1, 2, 3, 50, 51, 52, 53, 90) * np.float32(0.1)
+    scene = Scene(points, np.zeros_like(points), np.arange(9), 0.1)
     found = Instances(
         rows("########.", "....####.", "........#", "####....#"),  # two things, one of them, dirt
         np.array([0.5, 0.9, 0.95, 0.1], np.float32),
@@ -220,4 +226,4 @@ def test_nothing_comes_of_nothing():
     scene = Scene(np.zeros((2, 3), np.float32), np.zeros((2, 3), np.float32), np.arange(2), 0.1)
     empty = Instances(np.zeros((0, 2), bool), np.zeros(0, np.float32))
     assert filter_instances(empty, scene, PostprocessSettings()).masks.shape == (0, 2)
-    assert select(empty, np.zeros(0, np.int64)).masks.shape == (0, 2)
+    assert empty.select(np.zeros(0, np.int64)).masks.shape == (0, 2)
