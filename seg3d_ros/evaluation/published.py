@@ -19,7 +19,7 @@ from seg3d_ros.evaluation.scenes import LabelledScene
 from seg3d_ros.networks.lassm.inputs import prepare_input
 from seg3d_ros.networks.lassm.instances import find_instances
 from seg3d_ros.networks.lassm.network import LaSSM
-from seg3d_ros.networks.lassm.releases import Release, load_released
+from seg3d_ros.networks.lassm.releases import RELEASES, Release, load_released
 from seg3d_ros.scene import Instances
 from seg3d_ros.segmenters.settings import NetworkSettings
 from seg3d_ros.segmenters.superpoints import segment_cloud
@@ -51,7 +51,7 @@ class PublishedLassm:
         if (self._classes == NO_CLASS).all():
             raise InputError(
                 f"this lassm finds {', '.join(release.class_names[:3])} and so on, of which the "
-                "data set has none; choose another --label-set or variant of lassm"
+                "data set has none; choose another --label-set or checkpoint"
             )
         self._model = model.to(compute.device).eval()
         self._top_k = release.top_k
@@ -87,18 +87,33 @@ class PublishedLassm:
         )
 
 
+def variant_for(class_names: Sequence[str]) -> str:
+    """Name of the released model whose classes a data set has.
+
+    Raises:
+        InputError: there is none.
+    """
+    for variant, release in RELEASES.items():
+        if set(release.class_names) <= set(class_names):
+            return variant
+    raise InputError(
+        f"no released model of lassm finds the classes of this data set ({class_names[0]} and so "
+        "on); choose another --label-set"
+    )
+
+
 def load_published_lassm(network: NetworkSettings, class_names: Sequence[str]) -> PublishedLassm:
-    """The released model that the settings name, in fp32 unless they say otherwise.
+    """The released model for a data set, in fp32 unless the settings say otherwise.
 
     Args:
-        network: checkpoint, variant, device and precision.
+        network: device and precision; checkpoint, where it is not that of the release.
         class_names: of the data set.
 
     Raises:
         FileNotFoundError: the weights are not on this machine; the message says how to get them.
         InputError: the file holds other weights, or the data set other classes.
     """
-    model, release = load_released(LASSM[network.lassm_variant].find(network.checkpoint))
+    model, release = load_released(LASSM[variant_for(class_names)].find(network.checkpoint))
     precision = "fp32" if network.precision == "auto" else network.precision
     compute = Compute.named(network.device, precision)
     return PublishedLassm(model, release, class_names, compute)

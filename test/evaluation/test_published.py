@@ -9,9 +9,9 @@ from support.lassm import network_of
 from support.parity import assert_agrees, recordings
 
 from seg3d_ros.compute import Compute
-from seg3d_ros.datasets.scene_dataset import SceneSample
+from seg3d_ros.datasets.scene_dataset import SceneSample, load_class_names
 from seg3d_ros.errors import InputError
-from seg3d_ros.evaluation.published import PublishedLassm
+from seg3d_ros.evaluation.published import PublishedLassm, variant_for
 from seg3d_ros.evaluation.scenes import LabelledScene
 from seg3d_ros.networks.lassm.releases import RELEASES
 
@@ -20,6 +20,7 @@ CASES = [
     for recording in recordings("lassm", having="scenes")
     if "sceneA/pred.scores" in recording.arrays
 ]
+BENCHMARKS = {"scannet20": "scannet", "scannet200": "scannet200", "scannetpp": "scannetpp"}
 CPU = Compute(torch.device("cpu"))
 
 
@@ -72,3 +73,12 @@ def test_another_data_set_is_refused(case, monkeypatch):
     release, _ = _release(recording, monkeypatch, recording.description["model"])
     with pytest.raises(InputError, match=r"class 0, class 1, class 2 and so on.*--label-set"):
         PublishedLassm(network_of(recording), release, ["sofa"], CPU)
+
+
+def test_the_data_set_chooses_the_model(tmp_path):
+    names = {label_set: load_class_names(label_set, tmp_path) for label_set in BENCHMARKS}
+    assert {key: variant_for(value) for key, value in names.items()} == BENCHMARKS
+    instances = [n for n in names["scannetpp"] if n in RELEASES["scannetpp"].class_names]
+    assert len(instances) == 84 and variant_for(instances) == "scannetpp"
+    with pytest.raises(InputError, match="unicorn and so on"):
+        variant_for(["unicorn", "sofa"])
