@@ -14,6 +14,7 @@ from seg3d_ros.mapping.voxel_map import MapSettings, VoxelMap
 from seg3d_ros.mapping.warm_up_frames import warm_up_frames
 from seg3d_ros.objects.object_map import ObjectMap
 from seg3d_ros.packages import require_packages
+from seg3d_ros.pictures.painted_points import painted_points
 from seg3d_ros.segmenters.registry import load_prompt_segmenter, load_segmenter
 from seg3d_ros.segmenters.segmenter import PromptSegmenter, Segmenter
 from seg3d_ros.segmenters.weights import SPACEFORMER
@@ -94,6 +95,7 @@ class Models:
         objects = ObjectMap(self._settings.tracking)
         for _ in range(2):  # the second time there are objects to match
             objects.update(scene, self.segmenter.segment(scene))
+        painted_points(scene, objects.confirmed(), dimming=1.0)
         click = scene.points[len(scene) // 2][None].astype(np.float64)
         clicked = scene_for_clicks(trial, click[0], version=0, refine_id=0, last=None)
         self.prompt_segmenter.segment_at(clicked.scene, click, np.ones(1, bool))

@@ -15,16 +15,13 @@ from std_msgs.msg import Header
 from seg3d_ros.msg import Instance
 from seg3d_ros.objects.box import Box
 from seg3d_ros.objects.map_object import MapObject
+from seg3d_ros.pictures.painted_points import PAINTED_POINT
 from seg3d_ros.scene import Float32, Float64
 from seg3d_ros.sensing.cloud_decoder import Cloud, decode_cloud_message
 from seg3d_ros.sensing.transforms import matrix_from_pose
 
-NO_INSTANCE = 0  # instance_id of points that belong to no object
 NANOSECONDS = 1_000_000_000
 
-_CLOUD_DTYPE = np.dtype(
-    [("xyz", "<f4", 3), ("rgb", "<u4"), ("instance_id", "<u4"), ("score", "<f4")]
-)
 _CLOUD_FIELDS = [
     PointField(name=name, offset=4 * i, datatype=datatype, count=1)
     for i, (name, datatype) in enumerate(
@@ -120,15 +117,20 @@ def instance_cloud_msg(
         header: frame and stamp.
         points: (N, 3) float64, metres; float32 in the message, the only type that RViz shows.
         colors: (N, 3) float32 RGB in [0, 1].
-        ids: (N,) uint32 or one number; NO_INSTANCE for points of no object.
+        ids: (N,) uint32 or one number; NO_OBJECT for points of no object.
         scores: (N,) float32 or one number.
     """
-    rows = np.empty(len(points), _CLOUD_DTYPE)
+    rows = np.empty(len(points), PAINTED_POINT)
     rows["xyz"] = points
     rows["rgb"] = packed_rgb(colors)
     rows["instance_id"] = ids
     rows["score"] = scores
-    return cloud_msg(header, _CLOUD_FIELDS, rows)
+    return painted_cloud_msg(header, rows)
+
+
+def painted_cloud_msg(header: Header, painted: Any) -> PointCloud2:
+    """Cloud with the fields x, y, z, rgb, instance_id, score of (N,) `PAINTED_POINT`."""
+    return cloud_msg(header, _CLOUD_FIELDS, painted)
 
 
 def map_cloud_msg(header: Header, points: Float64, colors: Float32) -> PointCloud2:

@@ -18,16 +18,17 @@ from seg3d_ros.engine.world_state import WorldState
 from seg3d_ros.msg import InstanceArray
 from seg3d_ros.msg import Vocabulary as VocabularyMsg
 from seg3d_ros.node.conversions import (
-    NO_INSTANCE,
     header_msg,
     instance_cloud_msg,
     instance_msg,
     map_cloud_msg,
+    painted_cloud_msg,
 )
 from seg3d_ros.node.markers import MarkerBook
 from seg3d_ros.node.qos import LATCHED, STREAM
-from seg3d_ros.objects.map_object import MapObject, object_rows, rows_of_objects
-from seg3d_ros.pictures.palette import color_of
+from seg3d_ros.objects.map_object import MapObject
+from seg3d_ros.objects.point_owners import object_rows
+from seg3d_ros.pictures.painted_points import painted_points
 from seg3d_ros.scene import Scene
 from seg3d_ros.text.vocabulary import Vocabulary
 
@@ -170,15 +171,8 @@ def colored_by_instance(
     header: Header, scene: Scene, objects: tuple[MapObject, ...]
 ) -> PointCloud2:
     """The scene with each object in its own colour and the rest dimmed."""
-    colors = scene.colors * BACKGROUND_DIMMING
-    ids = np.full(len(scene), NO_INSTANCE, np.uint32)
-    scores = np.zeros(len(scene), np.float32)
-    if objects:
-        rows, owners = rows_of_objects(scene, objects)
-        colors[rows] = np.array([color_of(item.id) for item in objects], np.float32)[owners] / 255
-        ids[rows] = np.array([item.id for item in objects], np.uint32)[owners]
-        scores[rows] = np.array([item.score for item in objects], np.float32)[owners]
-    return instance_cloud_msg(header, scene.grid.map_from_local(scene.points), colors, ids, scores)
+    painted = painted_points(scene, objects, dimming=BACKGROUND_DIMMING)
+    return painted_cloud_msg(header, painted)
 
 
 def cloud_of_object(header: Header, scene: Scene, item: MapObject) -> PointCloud2:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-import numpy as np
 
 from seg3d_ros.objects.box import Box, voxel_box
 from seg3d_ros.objects.elements import Elements
 from seg3d_ros.objects.embedding import Embedding
-from seg3d_ros.scene import Float32, Float64, Int64, MapGrid, Scene
+from seg3d_ros.scene import Float32, Float64, Int64, MapGrid
 from seg3d_ros.text.vocabulary import Candidate
 
 UNLABELLED = "object"  # shown where neither a person nor the vocabulary has a word
@@ -79,34 +77,3 @@ def with_candidates(known: MapObject, candidates: tuple[Candidate, ...]) -> MapO
     """Copy with other labels."""
     # dataclasses.replace takes three times as long, and a new vocabulary renames everything.
     return MapObject(**(vars(known) | {"candidates": candidates}))
-
-
-def object_rows(scene: Scene, known: MapObject) -> Int64:
-    """Rows of the scene's points that belong to an object, ascending; others are out of view."""
-    rows, _ = rows_of_objects(scene, [known])
-    return np.sort(rows)
-
-
-def rows_of_objects(scene: Scene, objects: Sequence[MapObject]) -> tuple[Int64, Int64]:
-    """Points of many objects at once.
-
-    The objects' keys are searched in the scene's, not the reverse: that costs as much as the
-    objects are large, however many there are.
-
-    Returns:
-        (rows, owners): (K,) rows of the scene's points that belong to an object, and the index
-        in `objects` of that object; in the order of the objects.
-    """
-    scene_keys, order = scene.element_ids, None
-    if np.any(scene_keys[1:] < scene_keys[:-1]):  # those of the map are sorted, of files may not
-        order = np.argsort(scene_keys)
-        scene_keys = scene_keys[order]
-    if not len(scene_keys) or not objects:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    keys = np.concatenate([known.element_ids for known in objects])
-    owners = np.repeat(np.arange(len(objects)), [len(known) for known in objects])
-    rows = np.searchsorted(scene_keys, keys)
-    rows[rows == len(scene_keys)] = 0
-    found = scene_keys[rows] == keys
-    rows, owners = rows[found], owners[found]
-    return (rows if order is None else order[rows]), owners

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from seg3d_ros.objects.map_object import MapObject, rows_of_objects
+from seg3d_ros.objects.map_object import MapObject
+from seg3d_ros.objects.point_owners import owner_of_points
 from seg3d_ros.pictures.palette import color_of
 from seg3d_ros.scene import Scene, UInt8
 
@@ -16,11 +17,9 @@ NO_OBJECT = 0
 
 def object_ids(scene: Scene, objects: Sequence[MapObject]) -> npt.NDArray[np.uint32]:
     """(N,) id of the object each point belongs to, NO_OBJECT for the rest; the smaller wins."""
-    ids = np.full(len(scene), NO_OBJECT, np.uint32)
     smallest_last = sorted(objects, key=len, reverse=True)
-    rows, owners = rows_of_objects(scene, smallest_last)
-    ids[rows] = np.array([item.id for item in smallest_last], np.uint32)[owners]
-    return ids
+    of_owner = np.array([*(item.id for item in smallest_last), NO_OBJECT], np.uint32)
+    return of_owner[owner_of_points(scene, smallest_last)]
 
 
 def colors_of_ids(ids: npt.NDArray[np.integer]) -> UInt8:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from seg3d_ros.scene import UInt8
@@ -28,6 +30,7 @@ _RGB_FROM_CONES = np.array(
 )
 
 
+@lru_cache(maxsize=4096)
 def color_of(object_id: int) -> UInt8:
     """Colour (3,) uint8 RGB of an object id; the same id has the same colour everywhere."""
     lightness, chroma = _TONES[object_id % len(_TONES)]
@@ -35,4 +38,6 @@ def color_of(object_id: int) -> UInt8:
     lab = np.array([lightness, chroma * np.cos(hue), chroma * np.sin(hue)])
     linear = np.clip(_RGB_FROM_CONES @ (_CONE_ROOTS_FROM_LAB @ lab) ** 3, 0, 1)
     encoded = np.where(linear < 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.rint(encoded * 255).astype(np.uint8)
+    color = np.rint(encoded * 255).astype(np.uint8)
+    color.setflags(write=False)  # it is remembered
+    return color

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seg3d_ros.objects.map_object import MapObject, object_rows
+from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.object_map import ObjectMap, TrackingSettings, UnknownObjectError
+from seg3d_ros.objects.point_owners import object_rows
 from seg3d_ros.scene import Instances, Scene
 from seg3d_ros.sparse.voxel_keys import pack_keys
 from seg3d_ros.text.vocabulary import Vocabulary
