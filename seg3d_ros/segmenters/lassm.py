@@ -82,7 +82,7 @@ class LassmSegmenter(BlockwiseSegmenter):
         inputs = prepare_input(points, colors, superpoint_of, self._model.input_config)
         inputs = inputs.to(self._device)
         heads = self._compute.run(
-            lambda: self._model(inputs).stages[-1],
+            lambda: self._model.predict(inputs).stages[-1],
             checked=lambda heads: heads.labels.sum() + heads.masks.sum(),
             name=self.name,
         )

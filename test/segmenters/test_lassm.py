@@ -73,7 +73,7 @@ def last_heads(network, scene):
     superpoints = segment_cloud(scene.points)
     inputs = prepare_input(scene.points, scene.colors, superpoints, network.input_config)
     with torch.inference_mode():
-        return network(inputs).stages[-1], superpoints
+        return network.predict(inputs).stages[-1], superpoints
 
 
 def test_masks_are_superpoints_of_the_network(checkpoint, network, words, scene):

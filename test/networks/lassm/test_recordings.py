@@ -114,7 +114,7 @@ def test_instances_are_those_of_the_reference(case, expected):
     config = recording.description["model"]
     with torch.inference_mode():
         found = find_instances(
-            network(scene).stages[-1],
+            network.predict(scene).stages[-1],
             torch.bincount(scene.superpoint_of),
             top_k=config["topk_insts"],
             min_points=config["npoint_thr"] + 1,
