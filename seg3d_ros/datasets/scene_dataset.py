@@ -28,6 +28,7 @@ from torch.utils.data import Dataset
 from seg3d_ros.errors import InputError
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.scene import Float32, Int64, origin_near
+from seg3d_ros.segmenters.superpoints import segment_cloud
 from seg3d_ros.sparse.hash_index import first_rows
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
@@ -102,7 +103,7 @@ class ScanNetDataset(Dataset[SceneSample]):
         voxel_size: keep one point in each voxel of this edge, metres; None keeps them all.
         drop_stuff: points of walls, floor and ceiling belong to no instance.
         ignore_index: class that stands for "not labelled" in the files.
-        superpoints: read superpoint.npy, where it is there.
+        superpoints: read superpoint.npy; where it is missing, cut the points themselves.
         transform: changes the sample at random, such as `seg3d_ros.training.augmentation`.
         seed: of the transform.
 
@@ -173,6 +174,11 @@ class ScanNetDataset(Dataset[SceneSample]):
         instance = read("instance.npy", -1).astype(np.int64, copy=False)
         if len(self._stuff):
             instance = np.where(np.isin(segment, self._stuff), -1, instance)
+        superpoint = None
+        if self.superpoints and (folder / "superpoint.npy").is_file():
+            superpoint = read("superpoint.npy", -1).astype(np.int64)
+        elif self.superpoints:
+            superpoint = segment_cloud(points[rows])
         return SceneSample(
             name=folder.name,
             points=points[rows],
@@ -180,9 +186,7 @@ class ScanNetDataset(Dataset[SceneSample]):
             normals=read("normal.npy", 0, 3).astype(np.float32),
             segment=segment,
             instance=instance,
-            superpoint=read("superpoint.npy", -1).astype(np.int64)
-            if self.superpoints and (folder / "superpoint.npy").is_file()
-            else None,
+            superpoint=superpoint,
         )
 
 
@@ -212,6 +216,20 @@ def load_class_names(label_set: LabelSet, root: str | Path) -> tuple[str, ...]:
             "ScanNet's own classes choose the label set scannet20, scannet200 or scannetpp"
         )
     return tuple(file.read_text(encoding="utf-8").splitlines())
+
+
+def instance_classes(label_set: LabelSet, root: str | Path) -> dict[int, str]:
+    """Names of the classes that have instances, by label: not those of walls and floors.
+
+    Raises:
+        FileNotFoundError: the classes are in names.txt, and it is not there.
+        ValueError: there is no such label set.
+    """
+    names = load_class_names(label_set, root)
+    if label_set == "names":
+        return {label: name for label, name in enumerate(names) if name not in STUFF}
+    marked = load_vocabulary_file(label_set)  # a "-" in front of those that have none
+    return {i: name for i, name in enumerate(names) if not marked[i].startswith("-")}
 
 
 def _scenes(folder: Path) -> list[Path]:
@@ -250,6 +268,7 @@ def collate(samples: list[SceneSample]) -> SceneBatch:
         instance=joined("instance"),
         share=None if samples[0].share is None else joined("share"),
         segments=None if samples[0].segments is None else joined("segments"),
+        superpoint=None if samples[0].superpoint is None else joined("superpoint"),
         sizes=tuple(len(sample) for sample in samples),
         names=tuple(sample.name for sample in samples),
     )

@@ -25,6 +25,7 @@ class SceneBatch:
         names: of the scenes.
         segments: (P, K) int64 segment of each point in K decompositions by geometry, -1 for none;
             None: not made.
+        superpoint: (P,) int64 superpoint of each point, anew in each scene; None: not read.
         share: (P,) float32 how much of each point's instance its crop holds; None: all of it.
     """
 
@@ -37,6 +38,7 @@ class SceneBatch:
     names: tuple[str, ...]
     share: Tensor | None = None
     segments: Tensor | None = None
+    superpoint: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.sizes)

@@ -15,6 +15,7 @@ _LASSM_PREFIX = "decoder.sp_seg_head."
 _OF_TARGET = {
     "seg3d_ros.networks.mini.Mini": "mini",
     "seg3d_ros.networks.maskformer.MaskFormer": "maskformer",
+    "seg3d_ros.networks.lassm.network.LaSSM": "lassm",
 }
 
 

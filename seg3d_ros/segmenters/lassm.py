@@ -11,10 +11,12 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from seg3d_ros.compute import Compute
+from seg3d_ros.networks.checkpoint import CheckpointError, read_checkpoint
 from seg3d_ros.networks.lassm.inputs import prepare_input
 from seg3d_ros.networks.lassm.instances import MASK_THRESHOLD, find_instances
 from seg3d_ros.networks.lassm.network import LaSSM
-from seg3d_ros.networks.lassm.releases import load_released
+from seg3d_ros.networks.lassm.releases import REFERENCE_SCALAR, load_released
+from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Instances, Int64, Scene
 from seg3d_ros.segmenters.closed_set import EMBEDDING_SPACE, embed_class_names, mean_embeddings
 from seg3d_ros.segmenters.masks.postprocess import BlockwiseSegmenter, mask_nms
@@ -25,6 +27,7 @@ from seg3d_ros.segmenters.weights import LASSM
 logger = logging.getLogger(__name__)
 
 _BLOCK_POINTS = 600_000  # 3 GB on a CPU
+_TOP_K = 300  # of a model that the user trained
 _COARSE = 1.5  # times the network's voxels; above, surfaces have holes in its grid
 
 
@@ -128,11 +131,19 @@ def load_lassm_segmenter(
         FileNotFoundError: the weights are not on this machine; the message says how to get them.
         ValueError: the file holds other weights, or the device is not there.
     """
-    model, release = load_released(LASSM[network.lassm_variant].find(network.checkpoint))
+    path = LASSM[network.lassm_variant].find(network.checkpoint)
+    if "recipe" in read_checkpoint(path, allowed=REFERENCE_SCALAR):
+        trained = load_trained(path)
+        if not isinstance(trained.network, LaSSM):
+            raise CheckpointError(f"{path} holds a {type(trained.network).__name__}, not a LaSSM")
+        model, names, top_k = trained.network, trained.class_names, _TOP_K
+    else:
+        model, release = load_released(path)
+        names, top_k = tuple(release.class_names), release.top_k
     return LassmSegmenter(
         model,
-        embed_class_names(release.class_names, network),
-        top_k=release.top_k,
+        embed_class_names(names, network),
+        top_k=top_k,
         compute=Compute.named(network.device, network.precision),
         network=network,
         postprocess=postprocess,

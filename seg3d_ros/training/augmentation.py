@@ -187,6 +187,25 @@ class RandomCubeCrop:
 
 
 @dataclass(frozen=True)
+class NearestCrop:
+    """Keeps the points nearest to a random one.
+
+    Attributes:
+        count: of points; smaller scenes stay whole.
+    """
+
+    count: int
+
+    def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
+        """Keep them, in their order."""
+        if len(sample) <= self.count:
+            return sample
+        away = sample.points - sample.points[rng.integers(len(sample))]
+        square = np.einsum("ij,ij->i", away, away)
+        return sample.take(np.sort(np.argpartition(square, self.count - 1)[: self.count]))
+
+
+@dataclass(frozen=True)
 class AutoContrast:
     """Stretches each channel towards its full range, by a random share of the way."""
 
@@ -287,6 +306,32 @@ def default_train_augmentations(
             Sometimes(0.95, ColorShift()),
             Sometimes(0.95, ColorJitter()),
             Sometimes(0.05, ColorDrop()),
+        )
+    )
+
+
+def lassm_augmentations(max_points: int = 250_000) -> Transform:
+    """The augmentations of LaSSM on ScanNet.
+
+    Elastic distortion moves the points themselves, as in the recipe for ScanNet200.
+
+    Args:
+        max_points: of a scene; of larger ones the points around a random one are kept.
+    """
+    elastic = Chain((ElasticDistortion(0.2, 0.4), ElasticDistortion(0.8, 1.6)))
+    return Chain(
+        (
+            Sometimes(0.5, PointDropout()),
+            HorizontalFlip(),
+            Sometimes(0.95, Rotation(x=0, y=0)),
+            Sometimes(0.5, Rotation(y=0, z=0)),
+            Sometimes(0.5, Rotation(x=0, z=0)),
+            Scaling(0.8, 1.2),
+            Sometimes(0.95, elastic),
+            Sometimes(0.2, AutoContrast()),
+            Sometimes(0.95, ColorShift()),
+            Sometimes(0.95, ColorJitter(0.05)),
+            NearestCrop(max_points),
         )
     )
 

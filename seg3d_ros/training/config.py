@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seg3d_ros.datasets.scene_dataset import load_class_names
+from seg3d_ros.datasets.scene_dataset import instance_classes, load_class_names
 from seg3d_ros.errors import InputError
 
 FOLDER = Path(__file__).parent / "configs"
@@ -25,6 +25,17 @@ OmegaConf.register_new_resolver(
 OmegaConf.register_new_resolver(
     "class_names", lambda label_set, root: list(load_class_names(label_set, root)), replace=True
 )
+OmegaConf.register_new_resolver(
+    "instance_classes",
+    lambda label_set, root: list(instance_classes(label_set, root)),
+    replace=True,
+)
+OmegaConf.register_new_resolver(
+    "instance_class_names",
+    lambda label_set, root: list(instance_classes(label_set, root).values()),
+    replace=True,
+)
+OmegaConf.register_new_resolver("len", len, replace=True)
 
 
 def config_names() -> tuple[str, ...]:

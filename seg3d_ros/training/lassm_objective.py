@@ -95,8 +95,10 @@ class LassmObjective(nn.Module):
             for part in (batch.points, self._class_of(batch.segment), batch.instance)
         )
         return [
-            build_lassm_targets(*own, scene.superpoint_of, num_classes=self.num_classes)
-            for scene, *own in zip(output, *labels, strict=True)
+            build_lassm_targets(
+                points, segment, instance, scene.superpoint_of, num_classes=self.num_classes
+            )
+            for scene, points, segment, instance in zip(output, *labels, strict=True)
         ]
 
     def _class_of(self, segment: Tensor) -> Tensor:

@@ -86,6 +86,7 @@ def _dataset(config: DictConfig, split: str, *, augmented: bool = False) -> Scan
         voxel_size=data.voxel_size,
         drop_stuff=data.drop_stuff,
         ignore_index=data.ignore_index,
+        superpoints=data.superpoints,
         transform=_built(data.train_transform) if augmented else None,
         seed=config.seed,
     )

@@ -35,6 +35,21 @@ class StepDecay:
 
 
 @dataclass(frozen=True)
+class PolynomialDecay:
+    """Down to nearly zero along a power of what is left.
+
+    Attributes:
+        power: 1 is a straight line.
+    """
+
+    power: float = 0.9
+
+    def __call__(self, epoch: float, epochs: float) -> float:
+        """See `Schedule`."""
+        return max(1 - epoch / epochs, 0.0) ** self.power
+
+
+@dataclass(frozen=True)
 class WarmupCosine:
     """Up in a straight line, then down along half a cosine.
 

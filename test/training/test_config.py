@@ -78,7 +78,7 @@ def test_mini_changes_the_recipe_and_keeps_its_keys():
     assert mini.data.label_set == "names"
     assert set(recipe.train) == set(mini.train)
     assert set(recipe.data) == set(mini.data)
-    assert configs.config_names() == ("mini", "point_sam_mini", "train")
+    assert configs.config_names() == ("lassm", "mini", "point_sam_mini", "train")
 
 
 def test_overrides():

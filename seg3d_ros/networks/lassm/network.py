@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.networks.lassm.decoder import Decoded, LassmDecoder, Superpoints
 from seg3d_ros.networks.lassm.inputs import InputConfig, LassmInput, prepare_input
@@ -60,9 +61,12 @@ class LaSSM(nn.Module):
         self.input_config = input_config
 
     def forward(self, batch: SceneBatch) -> list[DecodedScene]:
-        """Readings for each scene of a batch, in whose first `segments` superpoints may be.
+        """Readings for each scene of a batch with superpoints.
 
         Scenes are not turned as for inference: training turns them at random.
+
+        Raises:
+            InputError: the batch has no superpoints.
         """
         config = replace(self.input_config, turn=0.0)
         scenes = [self._prepare(batch, part, config) for part in _parts(batch.sizes)]
@@ -75,7 +79,7 @@ class LaSSM(nn.Module):
                 torch.cat([scene.voxels.features for scene in scenes]),
             )
         )
-        split = features.split([len(own) for own in coordinates])
+        split = torch.split(features, [len(own) for own in coordinates])
         return [
             DecodedScene(self.decoder(pooled), scene.superpoint_of, pooled.centers)
             for scene, pooled in zip(scenes, map(pool_superpoints, scenes, split), strict=True)
@@ -83,7 +87,9 @@ class LaSSM(nn.Module):
 
     def _prepare(self, batch: SceneBatch, part: slice, config: InputConfig) -> LassmInput:
         points, colors = batch.points[part], batch.colors[part]
-        superpoints = batch.segments[part, 0].cpu().numpy()
+        if batch.superpoint is None:
+            raise InputError("LaSSM needs superpoints; load them with data.superpoints=true")
+        superpoints = batch.superpoint[part].cpu().numpy()
         prepared = prepare_input(points.cpu().numpy(), colors.cpu().numpy(), superpoints, config)
         return prepared.to(points.device)
 

@@ -1,0 +1,127 @@
+"""A LaSSM from its recipe to the checkpoint that the segmenter reads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from support.toy_dataset import write_dataset
+from support.word_vectors import WordVectors
+
+from seg3d_ros.datasets.scene_dataset import ScanNetDataset, collate, instance_classes
+from seg3d_ros.errors import InputError
+from seg3d_ros.networks.lassm.decoder import LassmDecoder
+from seg3d_ros.networks.lassm.inputs import InputConfig
+from seg3d_ros.networks.lassm.network import LaSSM
+from seg3d_ros.networks.lassm.spunet import SpUNet
+from seg3d_ros.networks.trained import load_trained
+from seg3d_ros.segmenters import closed_set
+from seg3d_ros.segmenters.checkpoint_model import segmenter_of_checkpoint
+from seg3d_ros.segmenters.registry import load_segmenter
+from seg3d_ros.segmenters.settings import NetworkSettings
+from seg3d_ros.segmenters.superpoints import segment_cloud
+from seg3d_ros.training.lassm_objective import LassmObjective
+from seg3d_ros.training.schedule import PolynomialDecay
+
+SMALL = ["model.backbone.num_planes=[8,12]", "model.decoder.width=64", "data.label_set=names"]
+BRIEF = ["train.max_steps=2", "train.num_workers=0", "train.precision=32", "device=cpu"]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return write_dataset(tmp_path_factory.mktemp("data"), rooms=2, points=400)
+
+
+def small_network(classes):
+    torch.manual_seed(0)
+    decoder = LassmDecoder(8, classes, width=64, num_blocks=(1, 1), attention_layers=1)
+    return LaSSM(SpUNet(6, (8, 12)), decoder, InputConfig(0.05))
+
+
+def batch_of(root):
+    scenes = ScanNetDataset(root, "train", superpoints=True)
+    return collate([scenes[0], scenes[1]])
+
+
+def test_what_the_recipe_trains_is_ready_for_use(root, tmp_path, monkeypatch):
+    pytest.importorskip("hydra", reason="training needs Hydra: pip install .[train]")
+    from seg3d_ros.training.config import load_config
+    from seg3d_ros.training.run import run
+
+    folders = [f"paths.data_dir={root}", f"paths.output_dir={tmp_path}", "data.val_split=null"]
+    run(load_config("lassm", [*folders, *SMALL, *BRIEF]))
+    path = tmp_path / "checkpoint.pt"
+    trained = load_trained(path)
+    assert isinstance(trained.network, LaSSM)
+    assert trained.class_names == ("crate", "ball")  # no floor, no wall
+    assert segmenter_of_checkpoint(path) == "lassm"
+    monkeypatch.setattr(closed_set, "load_text_encoder", lambda *_, **__: WordVectors())
+    segmenter = load_segmenter("lassm", network=NetworkSettings(str(path), device="cpu"))
+    assert segmenter.name == "lassm"
+
+
+def test_it_learns_a_room_by_heart(root):
+    torch.set_num_threads(1)
+    network, batch = small_network(2), batch_of(root)
+    objective = LassmObjective(classes=list(instance_classes("names", root)))
+    optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
+    losses = []
+    for _ in range(30):
+        optimizer.zero_grad()
+        losses.append(objective(network(batch), batch))
+        losses[-1]["total"].backward()
+        optimizer.step()
+    assert losses[-1]["total"] < 0.5 * losses[0]["total"]
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+
+
+def test_scenes_of_a_batch_do_not_touch(root):
+    network, batch = small_network(2).eval(), batch_of(root)
+    alone = collate([ScanNetDataset(root, "train", superpoints=True)[1]])
+    with torch.inference_mode():
+        together, single = network(batch)[1], network(alone)[0]
+    torch.testing.assert_close(
+        together.decoded.stages[-1].labels, single.decoded.stages[-1].labels
+    )
+
+
+def test_a_slip_of_the_reference_is_an_option(root):
+    network, batch = small_network(2).eval(), batch_of(root)
+    classes = list(instance_classes("names", root))
+    with torch.inference_mode():
+        output = network(batch)
+        published, mended = (
+            LassmObjective(classes=classes, final_dice_by_batch=slip)(output, batch)
+            for slip in (True, False)
+        )
+    torch.testing.assert_close(published["dice"], 2 * mended["dice"])
+    torch.testing.assert_close(published["total"], mended["total"] + mended["dice"])
+
+
+def test_scenes_without_objects_give_finite_gradients(root):
+    network, batch = small_network(2), batch_of(root)
+    batch.instance.fill_(-1)
+    losses = LassmObjective(classes=[2, 3])(network(batch), batch)
+    losses["total"].backward()
+    assert losses["total"].isfinite()
+
+
+def test_superpoints_are_read_or_made(root, tmp_path):
+    sample = ScanNetDataset(root, "train", superpoints=True)[0]
+    assert np.array_equal(sample.superpoint, segment_cloud(sample.points))
+    other = write_dataset(tmp_path / "data", rooms=1)
+    np.save(other / "train/room_0/superpoint.npy", np.arange(len(sample)))
+    assert ScanNetDataset(other, "train", superpoints=True)[0].superpoint[5] == 5
+
+
+def test_without_superpoints_it_says_so(root):
+    scenes = ScanNetDataset(root, "train")
+    with pytest.raises(InputError, match=r"data\.superpoints=true"):
+        small_network(2)(collate([scenes[0]]))
+
+
+def test_the_learning_rate_falls_along_a_power():
+    decay = PolynomialDecay(0.9)
+    assert decay(0, 10) == 1 and decay(10, 10) == 0
+    assert decay(5, 10) == pytest.approx(0.5**0.9)
