@@ -74,7 +74,7 @@ class PublishedLassm:
             sample.points, sample.colors, superpoint, self._model.input_config
         ).to(self._compute.device)
         heads = self._compute.run(
-            lambda: self._model(inputs).stages[-1],
+            lambda: self._model.predict(inputs).stages[-1],
             checked=lambda heads: heads.labels.sum() + heads.masks.sum(),
             name=self.name,
         )

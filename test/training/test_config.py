@@ -108,6 +108,6 @@ def test_overrides_that_do_not_fit_are_explained_in_one_line(override, message):
 
 def test_unknown_configurations_are_refused():
     with pytest.raises(
-        ValueError, match="no configuration 'maxi'; there are mini, point_sam_mini, train"
+        ValueError, match="no configuration 'maxi'; there are lassm, mini, point_sam_mini, train"
     ):
         configs.load_config("maxi")
