@@ -16,8 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 from seg3d_ros.datasets.scene_dataset import ScanNetDataset, load_class_names
 from seg3d_ros.errors import InputError
 from seg3d_ros.kernels import numba
-from seg3d_ros.networks.checkpoint import load_strictly, read_state_dict
 from seg3d_ros.training.checkpoint import find_checkpoint
+from seg3d_ros.training.first_weights import load_first_weights
 from seg3d_ros.training.learner import Learner, LearnerSettings
 from seg3d_ros.training.metrics_logger import Journal
 from seg3d_ros.training.processes import Processes, joined
@@ -54,8 +54,7 @@ def _trainer(config: DictConfig, processes: Processes) -> Trainer:
     torch.manual_seed(config.seed)  # the same first weights in all processes
     model = _built(config.model)
     if config.paths.ckpt_path:
-        path = config.paths.ckpt_path
-        load_strictly(model, read_state_dict(path), source=path)
+        load_first_weights(model, config.paths.ckpt_path)
     learner = Learner(
         model,
         _built(config.loss),

@@ -10,6 +10,7 @@ from support.word_vectors import WordVectors
 
 from seg3d_ros.datasets.scene_dataset import ScanNetDataset, collate, instance_classes
 from seg3d_ros.errors import InputError
+from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.lassm.decoder import LassmDecoder
 from seg3d_ros.networks.lassm.inputs import InputConfig
 from seg3d_ros.networks.lassm.network import LaSSM
@@ -20,6 +21,7 @@ from seg3d_ros.segmenters.checkpoint_model import segmenter_of_checkpoint
 from seg3d_ros.segmenters.registry import load_segmenter
 from seg3d_ros.segmenters.settings import NetworkSettings
 from seg3d_ros.segmenters.superpoints import segment_cloud
+from seg3d_ros.training.first_weights import load_first_weights
 from seg3d_ros.training.lassm_objective import LassmObjective
 from seg3d_ros.training.schedule import PolynomialDecay
 
@@ -74,6 +76,36 @@ def test_it_learns_a_room_by_heart(root):
     assert losses[-1]["total"] < 0.5 * losses[0]["total"]
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+
+
+def test_it_starts_from_a_model_of_other_classes(tmp_path):
+    released, ours = small_network(5), small_network(2)
+    torch.nn.init.zeros_(released.decoder.out_norm.weight)
+    path = tmp_path / "model_best.pth"
+    state = {"module." + name: tensor for name, tensor in released.state_dict().items()}
+    torch.save({"state_dict": state, "epoch": 1}, path)
+    before = ours.decoder.out_cls[2].weight.clone()
+    load_first_weights(ours, path)
+    for name, tensor in ours.state_dict().items():
+        if not name.startswith(("decoder.sp_seg_head.2.", "decoder.out_cls.2.")):
+            assert torch.equal(tensor, released.state_dict()[name]), name
+    assert torch.equal(ours.decoder.out_cls[2].weight, before)
+    assert all(parameter.requires_grad for parameter in ours.parameters())
+
+
+def test_it_starts_from_a_backbone(tmp_path):
+    other, ours = small_network(2), small_network(2)
+    state = {n: t + 1 for n, t in other.state_dict().items() if n.startswith("backbone.")}
+    torch.save(state, tmp_path / "backbone.pth")
+    decoder = ours.decoder.out_norm.weight.clone()
+    load_first_weights(ours, tmp_path / "backbone.pth")
+    name = "backbone.input_conv.0.weight"
+    assert torch.equal(ours.state_dict()[name], state[name])
+    assert torch.equal(ours.decoder.out_norm.weight, decoder)
+    del state[name]
+    torch.save(state, tmp_path / "backbone.pth")
+    with pytest.raises(CheckpointError, match=r"missing: backbone\.input_conv\.0\.weight"):
+        load_first_weights(ours, tmp_path / "backbone.pth")
 
 
 def test_scenes_of_a_batch_do_not_touch(root):
