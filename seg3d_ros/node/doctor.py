@@ -23,7 +23,7 @@ from seg3d_ros.errors import InputError
 from seg3d_ros.node.environment import set_memory_defaults
 from seg3d_ros.recordings.bag_topics import CAMERA_INFO, find_sources
 
-QUIET_S = 2.0  # without anything new, all is discovered
+QUIET_S = 3.5  # without anything new, all is discovered; Fast DDS repeats itself after 3 s
 DISCOVERY_S = 10.0  # at most
 LOOK_AGAIN_S = 1.0  # for topics that are new
 ANSWER_S = 2.0
