@@ -20,7 +20,8 @@ from seg3d_ros.segmenters.segmenter import PromptSegmenter, Segmenter
 from seg3d_ros.segmenters.weights import SPACEFORMER
 from seg3d_ros.sensing.frame_filter import FrameFilter
 from seg3d_ros.text.cache import EmbeddingCache
-from seg3d_ros.text.encoder import TextEncoder, load_text_encoder
+from seg3d_ros.text.encoder import TextEncoder
+from seg3d_ros.text.student import load_space_encoder
 from seg3d_ros.text.vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,12 @@ class Models:
         space, network = self.segmenter.embedding_space, self._settings.network
         if not space:
             return None
-        return load_text_encoder(space, folder=network.text_folder, device=network.device)
+        return load_space_encoder(
+            space,
+            folder=network.text_folder,
+            student=network.text_student,
+            device=network.device,
+        )
 
     @property
     def text_model(self) -> str:

