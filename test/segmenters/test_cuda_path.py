@@ -12,7 +12,12 @@ from support.pretend_cuda import CUDA, pretend_cuda
 from support.trained_maskformer import CONFIG
 
 from seg3d_ros.compute import Compute
+from seg3d_ros.networks.lassm.decoder import LassmDecoder
+from seg3d_ros.networks.lassm.inputs import InputConfig
+from seg3d_ros.networks.lassm.network import LaSSM
+from seg3d_ros.networks.lassm.spunet import SpUNet
 from seg3d_ros.networks.trained import build
+from seg3d_ros.segmenters.lassm import LassmSegmenter
 from seg3d_ros.segmenters.maskformer import MaskFormerSegmenter
 from seg3d_ros.segmenters.prompts.point_sam import PointSamPrompt
 from seg3d_ros.segmenters.prompts.prompt_network import PromptNetwork
@@ -33,6 +38,14 @@ def maskformer(compute):
     torch.manual_seed(0)
     model = build(CONFIG)
     return MaskFormerSegmenter(model, torch.eye(3), compute=compute, postprocess=LENIENT).segment
+
+
+def lassm(compute):
+    torch.manual_seed(0)
+    decoder = LassmDecoder(4, 3, width=64, num_blocks=(1, 1), attention_layers=1)
+    model = LaSSM(SpUNet(6, (4, 6)), decoder, InputConfig())
+    segmenter = LassmSegmenter(model, torch.eye(3), top_k=20, compute=compute, postprocess=LENIENT)
+    return segmenter.segment
 
 
 def mini(compute):
@@ -63,6 +76,8 @@ def scene(builder):
         (spaceformer, "fp16", 16),
         (maskformer, "fp32", 12),
         (maskformer, "fp16", 16),
+        (lassm, "fp32", 25),
+        (lassm, "fp16", 30),
         (clicks, "fp32", 12),
         (clicks, "fp16", 16),
         (mini, "fp32", 50),

@@ -17,25 +17,25 @@ _FARTHEST = (1 << MAX_BITS) - 1  # cells that a code has room for
 ORDERS = ("hilbert", "hilbert-trans", "z", "z-trans")
 
 
-def curve_codes(positions: Tensor, order: str) -> Tensor:
-    """Codes along a curve, (Q,) int64.
+def curve_codes(positions: Tensor, orders: Sequence[str]) -> Tensor:
+    """Codes along R curves, (R, Q) int64.
 
     Args:
         positions: (Q, 3) metres, Q >= 1.
-        order: one of `ORDERS`; "-trans" exchanges x and y.
+        orders: of `ORDERS`; "-trans" exchanges x and y.
     """
     moved = (positions - positions.amin(0)).nan_to_num().clamp(max=_FARTHEST)
-    depth = int(moved.max()).bit_length()
+    depth = int(moved.max()).bit_length()  # the one step that waits for the device
     cells = moved.long()
+    return torch.stack([_codes(cells, order, depth) for order in orders]) | 1 << 3 * depth
+
+
+def _codes(cells: Tensor, order: str, depth: int) -> Tensor:
     if order.endswith("-trans"):
         cells = cells[:, [1, 0, 2]]
-    along = order.removesuffix("-trans")
-    codes = (
-        hilbert_codes(cells, bits=max(depth, 1))
-        if along == "hilbert"
-        else morton_codes(cells, "zyx")
-    )
-    return codes | 1 << 3 * depth
+    if order.startswith("hilbert"):
+        return hilbert_codes(cells, bits=max(depth, 1))
+    return morton_codes(cells, "zyx")
 
 
 def curve_orders(positions: Tensor, orders: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -48,5 +48,5 @@ def curve_orders(positions: Tensor, orders: Sequence[str]) -> tuple[Tensor, Tens
     Returns:
         (R, Q) int64 rows and (R, Q) int64 places.
     """
-    rows = torch.stack([curve_codes(positions, o).argsort(stable=True) for o in orders])
+    rows = curve_codes(positions, orders).argsort(dim=1, stable=True)
     return rows, rows.argsort(dim=1)

@@ -29,4 +29,4 @@ class Heads:
     @cached_property
     def masks(self) -> Tensor:
         """(Q, S) logits over the superpoints; a product that not every stage needs."""
-        return self.queries @ self.mask_features.t()
+        return self.queries.to(self.mask_features.dtype) @ self.mask_features.t()
