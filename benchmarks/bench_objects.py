@@ -72,11 +72,11 @@ def _unit_vectors(count: int) -> Float32:
 
 
 def _blocks(count: int) -> tuple[Scene, np.ndarray]:
-    """Cubes of voxels on a grid, points in random order, and the cube of each point."""
+    """Cubes of voxels on a grid, in the order of a map, and the cube of each point."""
     cube = np.indices((8, 8, 8)).reshape(3, -1).T
     corners = [[10 * (i % 20), 10 * (i // 20), 0] for i in range(count)]
     keys = pack_keys(np.concatenate([cube + np.array(corner) for corner in corners]))
-    order = np.random.default_rng(0).permutation(len(keys))
+    order = np.argsort(keys)
     points = ((unpack_keys(keys[order]) + 0.5) * VOXEL_SIZE).astype(np.float32)
     scene = Scene(points, np.zeros_like(points), keys[order], VOXEL_SIZE, stamp_ns=1)
     return scene, order // OBJECT_VOXELS

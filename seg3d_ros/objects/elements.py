@@ -36,8 +36,11 @@ def elements_of_scene(scene: Scene, rows: Int64) -> Elements:
     return _sorted(scene.element_ids[rows], scene.points[rows])
 
 
+def ascending_order(ids: Int64) -> Int64 | None:
+    """(N,) order that sorts (N,) ids; None where they are sorted, as those of a map."""
+    return np.argsort(ids) if np.any(ids[1:] < ids[:-1]) else None
+
+
 def _sorted(ids: Int64, points: Float32) -> Elements:
-    if np.any(ids[1:] < ids[:-1]):
-        order = np.argsort(ids)
-        ids, points = ids[order], points[order]
-    return Elements(ids, points)
+    order = ascending_order(ids)
+    return Elements(ids, points) if order is None else Elements(ids[order], points[order])

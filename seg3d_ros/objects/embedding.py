@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -35,7 +36,7 @@ class Embedding:
         memory = min(self.views, MEMORY_VIEWS - 1)
         before = memory * self.weight
         mean = before * self.vector + view.weight * view.vector
-        length = float(np.linalg.norm(mean))
+        length = math.sqrt(float(mean @ mean))
         opposite = length <= _OPPOSITE * (before + view.weight)
         return Embedding(
             vector=self.vector if opposite else (mean / length).astype(np.float32),

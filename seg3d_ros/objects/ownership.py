@@ -110,7 +110,7 @@ def _claim(claimant, segment, track_of_segment, claims, matched, changed):  # ty
 
 @numba.njit(nogil=True, cache=True)
 def rows_of_tracks(owner, claimant, changed):  # type: ignore[no-untyped-def]
-    """Points that each changed track owns or claims, track after track.
+    """Points that each changed track owns or claims, track after track, ascending.
 
     Returns:
         (K,) int64 rows, and (T + 2,) int64: those of track t are rows[starts[t] : starts[t + 1]].
@@ -128,4 +128,6 @@ def rows_of_tracks(owner, claimant, changed):  # type: ignore[no-untyped-def]
             if changed[track]:
                 grouped[cursor[track]] = i
                 cursor[track] += 1
+    for track in np.flatnonzero(changed):
+        grouped[starts[track] : starts[track + 1]].sort()
     return grouped, starts

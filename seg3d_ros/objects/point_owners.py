@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seg3d_ros.kernels import numba
+from seg3d_ros.objects.elements import ascending_order
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.scene import Int64, Scene
 
@@ -25,10 +26,8 @@ def owner_of_points(scene: Scene, objects: Sequence[MapObject]) -> Int32:
     owner = np.full(len(scene), NO_OWNER, np.int32)
     if not objects:
         return owner
-    ids, order = scene.element_ids, None
-    if np.any(ids[1:] < ids[:-1]):  # those of the map are sorted, of files may not
-        order = np.argsort(ids)
-        ids = ids[order]
+    order = ascending_order(scene.element_ids)
+    ids = scene.element_ids if order is None else scene.element_ids[order]
     starts = np.cumsum([0, *(len(known) for known in objects)])
     owned = np.concatenate([known.element_ids for known in objects])
     _find_owners(np.ascontiguousarray(ids), owned, starts, owner)

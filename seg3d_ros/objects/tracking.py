@@ -110,16 +110,16 @@ def count_seen_before(scene: Scene, segments: Segments, owners: Owners, last: Ha
     return np.bincount(known, minlength=len(segments.masks))
 
 
-def cosines(tracks: list[Track], instances: Instances) -> Float32:
-    """(T, M) cosine of each track with each instance; 1 where either lacks an embedding."""
-    cosine = np.ones((len(tracks), len(instances)), np.float32)
+def cosines(tracks: list[Track], instances: Instances, masks: Int64) -> Float32:
+    """(T, S) cosine of each track with (S,) of the instances; 1 where one has no embedding."""
+    cosine = np.ones((len(tracks), len(masks)), np.float32)
     space, vectors = instances.embedding_space, instances.embeddings
     if space is None or vectors is None:
         return cosine
     known = [(row, track.known.embeddings.get(space)) for row, track in enumerate(tracks)]
     same = [(row, e.vector) for row, e in known if e and len(e.vector) == vectors.shape[1]]
     if same:
-        cosine[[row for row, _ in same]] = np.stack([e for _, e in same]) @ vectors.T
+        cosine[[row for row, _ in same]] = np.stack([e for _, e in same]) @ vectors[masks].T
     return cosine
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from seg3d_ros.objects.box import voxel_box
-from seg3d_ros.objects.elements import Elements, elements_of_scene
+from seg3d_ros.objects.elements import Elements, ascending_order
 from seg3d_ros.objects.embedding import MEMORY_VIEWS, Embedding, with_view
 from seg3d_ros.objects.map_object import MapObject, with_elements
 from seg3d_ros.objects.ownership import (
@@ -165,7 +165,7 @@ def _plan(tracks: list[Track], new: Observation, settings: TrackingSettings) -> 
     owners = find_owners(new.index, len(new.scene), tracks)
     overlap = count_overlap(owners.owner, owners.claimant, segments.of_point, len(tracks), count)
     seen_before = count_seen_before(new.scene, segments, owners, new.last_index)
-    cosine = cosines(tracks, new.instances.select(segments.masks))
+    cosine = cosines(tracks, new.instances, segments.masks)
     found = associate(overlap, owners.in_scene, seen_before, cosine, min_iou=settings.match_iou)
     starts = len(tracks) + np.arange(count)
     track_of_segment = np.where(found == NOBODY, starts, found)
@@ -197,10 +197,17 @@ def _new_bodies(tracks: list[Track], scene: Scene, step: _Step) -> dict[int, Ele
     """Elements of each track that gains or loses some; they may be none."""
     segment = step.segments.of_point
     owner, claimant, changed = hand_over(step.owners, segment, step.track_of_segment, step.roles)
-    rows, starts = rows_of_tracks(owner, claimant, changed)
+    order = ascending_order(scene.element_ids)
+    if order is None:
+        rows, starts = rows_of_tracks(owner, claimant, changed)
+    else:
+        places, starts = rows_of_tracks(owner[order], claimant[order], changed)
+        rows = order[places]
+    ids, points = scene.element_ids[rows], scene.points[rows]
     bodies = {}
     for row in np.flatnonzero(changed).tolist():
-        body = elements_of_scene(scene, rows[starts[row] : starts[row + 1]])
+        part = slice(starts[row], starts[row + 1])
+        body = Elements(ids[part].copy(), points[part].copy())
         # What a track that is not known yet claims outside the scene may be another's.
         if row < len(tracks) and tracks[row].confirmed and len(step.owners.outside[row].ids):
             body = body.joined(step.owners.outside[row])
