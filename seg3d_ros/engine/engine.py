@@ -7,20 +7,20 @@ line are shells around this class: they call it and listen to its world states.
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from seg3d_ros.engine.background import BackgroundSegmentation
 from seg3d_ros.engine.job_queue import JobQueue, Priority
+from seg3d_ros.engine.map_segmentation import EmptyMapError, MapSegmentation
 from seg3d_ros.engine.models import Models
 from seg3d_ros.engine.perception import PerceptionSettings
-from seg3d_ros.engine.subscription import Listener, Subscription
+from seg3d_ros.engine.subscription import Listener, Listeners, Subscription
 from seg3d_ros.engine.world_state import WorldState
 from seg3d_ros.mapping.clicked_scene import CLICK_RADIUS_M, ClickedScene, scene_for_clicks
 from seg3d_ros.mapping.voxel_map import IntegrationReport, VoxelMap
@@ -30,22 +30,13 @@ from seg3d_ros.objects.object_map import ObjectMap
 from seg3d_ros.objects.query import Match, Query, query_remarks, run_query
 from seg3d_ros.objects.storage import MAX_BYTES, MapFileError, load_map, save_map
 from seg3d_ros.scene import Bool, Float64, Frame, Instances, Scene
-from seg3d_ros.segmenters.segmenter import DeviceLostError, NothingThereError
+from seg3d_ros.segmenters.segmenter import NothingThereError
 from seg3d_ros.text.vocabulary import Vocabulary
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 from seg3d_ros.timings import StageTimings
 
-log = logging.getLogger(__name__)
-
 _VOXEL_BYTES = 64  # in a map file, at most
 _OBJECT_BYTES = 16_384  # with its embedding and name, without its voxels
-
-
-class EmptyMapError(RuntimeError):
-    """Map without a frame."""
-
-    def __init__(self) -> None:
-        super().__init__("the map is empty: no frame has been integrated yet")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,15 +56,6 @@ class Prompted:
     predicted_iou: float | None
 
 
-@dataclass
-class SegmentationCounts:
-    """Fates of the segmentations that `segment_soon` was asked for."""
-
-    runs: int = 0
-    skipped: int = 0
-    failures: int = 0
-
-
 class Engine:
     """Frames in, world states out.
 
@@ -86,10 +68,9 @@ class Engine:
         models: segmenters and text encoder.
         map: the voxels.
         jobs: what runs beside the caller, by priority.
-        counts: fates of the segmentations in the background.
+        background: segments when the map has changed.
         timings: durations of all stages.
         frames: number of frames in the map.
-        device_lost: whether no network can run any more; only a new process can go on.
     """
 
     def __init__(self, settings: PerceptionSettings | None = None) -> None:
@@ -97,26 +78,24 @@ class Engine:
         self.models = Models(self.settings)
         self.map = VoxelMap(self.settings.map, self.settings.filter)
         self.jobs = JobQueue()
-        self.counts = SegmentationCounts()
+        self.background = BackgroundSegmentation(self.jobs, self.segment)
         self.timings = StageTimings()
         self.frames = 0
-        self.device_lost = False
         self._objects = ObjectMap(self.settings.tracking)
         self._state = WorldState()
-        self._listeners: list[Subscription] = []
+        self._listeners = Listeners()
         self._lock = threading.Lock()
         self._segment_lock = threading.Lock()
-        self._segmentation_waits = False
         self._segmented: tuple[int, int] = (0, 0)  # frames and stamp of the newest segmentation
         self._sensor_position: Float64 | None = None  # map frame
         self._clicked: ClickedScene | None = None
-        self._cached: tuple[object, tuple[Scene, Instances]] | None = None
+        self._map_segmentation = MapSegmentation(self.models, self.timings)
 
     def close(self) -> None:
         """Drop the jobs that wait and stop listening; what runs ends by itself."""
         self.jobs.close()
-        for subscription in self._listeners:
-            subscription.close()
+        with self._lock:
+            self._listeners.close()
 
     @property
     def state(self) -> WorldState:
@@ -126,15 +105,12 @@ class Engine:
     def subscribe(self, listener: Listener) -> Subscription:
         """Call a listener with the newest world state, now and after every change."""
         with self._lock:
-            subscription = Subscription(listener, self._state)
-            self._listeners.append(subscription)
-        return subscription
+            return self._listeners.add(listener, self._state)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """End a subscription."""
         with self._lock:
             self._listeners.remove(subscription)
-        subscription.close()
 
     def apply(self, settings: PerceptionSettings) -> None:
         """Take over the settings that can change while frames flow (those marked `live`)."""
@@ -173,7 +149,7 @@ class Engine:
             while True:
                 epoch = self._state.epoch
                 self._segmented = (self.frames, self.map.newest_stamp_ns)
-                found = self._segmented_map() if scene is None else self._instances(scene)
+                found = self._instances(scene)
                 with self._lock, self.timings.measure("track"):
                     if epoch == self._state.epoch:
                         self._objects.update(*found)
@@ -181,16 +157,6 @@ class Engine:
                             self._objects.retire_carved(self.map.contains)
                         return self._advance(scene=found[0])
                 # The map was replaced meanwhile: these instances are of another one.
-
-    def segment_soon(self) -> None:
-        """Segment in the background, unless that is under way."""
-        with self._lock:
-            if self._segmentation_waits:
-                self.counts.skipped += 1
-                return
-            self._segmentation_waits = self.jobs.submit(
-                Priority.SEGMENT, self._segmentation_job, on_drop=lambda: None
-            )
 
     def settle(self) -> WorldState:
         """Segment a map that stands still until every object has been seen often enough."""
@@ -276,16 +242,15 @@ class Engine:
         if scene is None:
             clicked = self._clicked_scene(points[foreground], refine_id)
             scene = clicked.scene
-        segmenter = self.models.prompt_segmenter
-        with self.timings.measure("prompt"), self._watched_device():
-            found = segmenter.segment_at(scene, scene.local(points), foreground)
+        with self.timings.measure("prompt"):
+            found = self.models.segment_at(scene, scene.local(points), foreground)
         with self._lock:
             if epoch != self._state.epoch:
                 raise EmptyMapError
             made = self._objects.add_prompted(scene, found.mask, name=name, refine_id=refine_id)
             self._clicked = replace(clicked, object_id=made.id) if clicked else None
             self._advance(scene=self._state.scene or (self.map.snapshot() if clicked else scene))
-        return Prompted(made, scene, segmenter.name, found.predicted_iou)
+        return Prompted(made, scene, self.models.prompt_segmenter.name, found.predicted_iou)
 
     def clear(self) -> None:
         """Forget the map and all objects; ids are not used again."""
@@ -357,62 +322,28 @@ class Engine:
         if state.scene is not None:
             state = replace(state, stamp_ns=state.scene.stamp_ns)
         self._state = state
-        for listener in self._listeners:
-            listener.offer(state)
+        self._listeners.tell(state)
         return state
 
     def _replace_map(self, voxel_map: VoxelMap, stamp_ns: int) -> WorldState:
         """Begin a new epoch with another map, under the lock."""
         self.map = voxel_map
-        self._clicked = self._cached = None
+        self._clicked = None
+        self._map_segmentation.forget()
         scene = replace(voxel_map.snapshot(), stamp_ns=stamp_ns)
         return self._advance(epoch=self._state.epoch + 1, scene=scene)
 
-    def _segmentation_job(self) -> None:
-        try:
-            with suppress(EmptyMapError):
-                self.segment()
-            self.counts.runs += 1
-        except DeviceLostError as error:
-            self.counts.failures += 1
-            log.critical("the node ends: %s", error)
-        except Exception:
-            # The next one gets a new chance: one bad scene must not end the segmentations.
-            self.counts.failures += 1
-            log.exception("segmentation failed")
-        finally:
-            self._segmentation_waits = False
-
-    def _segmented_map(self) -> tuple[Scene, Instances]:
-        """Instances of the newest map; those of the last call while the map stands still."""
-        key = (self._state.epoch, self.frames, self.settings)
-        if self._cached is None or self._cached[0] != key:
-            with self.timings.measure("snapshot"):
-                scene = self._snapshot_around_sensor()
-            self._cached = (key, self._instances(scene))
-        return self._cached[1]
-
-    def _instances(self, scene: Scene) -> tuple[Scene, Instances]:
-        with self.timings.measure("segment"), self._watched_device():
-            return scene, self.models.segmenter.segment(scene)
-
-    @contextmanager
-    def _watched_device(self) -> Iterator[None]:
-        try:
-            yield
-        except DeviceLostError:
-            self.device_lost = True
-            raise
-
-    def _snapshot_around_sensor(self) -> Scene:
-        radius = self.settings.segment_radius
-        if radius and self._sensor_position is not None:
-            scene = self.map.snapshot(center=self._sensor_position, radius=radius)
-        else:
-            scene = self.map.snapshot()
-        if not len(scene):
-            raise EmptyMapError
-        return scene
+    def _instances(self, scene: Scene | None) -> tuple[Scene, Instances]:
+        """Instances of a scene; None: of the map around the sensor."""
+        if scene is not None:
+            with self.timings.measure("segment"):
+                return scene, self.models.segment(scene)
+        radius, position = self.settings.segment_radius, self._sensor_position
+        return self._map_segmentation.run(
+            self.map,
+            version=(self._state.epoch, self.frames, self.settings),
+            ball=(position, radius) if radius and position is not None else None,
+        )
 
     def _clicked_scene(self, on_object: Float64, refine_id: int) -> ClickedScene:
         """Part of the map around (K, 3) foreground clicks."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 
 import numpy as np
@@ -15,8 +16,14 @@ from seg3d_ros.mapping.warm_up_frames import warm_up_frames
 from seg3d_ros.objects.object_map import ObjectMap
 from seg3d_ros.packages import require_packages
 from seg3d_ros.pictures.painted_points import painted_points
+from seg3d_ros.scene import Bool, Float32, Instances, Scene
 from seg3d_ros.segmenters.registry import load_prompt_segmenter, load_segmenter
-from seg3d_ros.segmenters.segmenter import PromptSegmenter, Segmenter
+from seg3d_ros.segmenters.segmenter import (
+    DeviceLostError,
+    PromptResult,
+    PromptSegmenter,
+    Segmenter,
+)
 from seg3d_ros.segmenters.weights import SPACEFORMER
 from seg3d_ros.sensing.frame_filter import FrameFilter
 from seg3d_ros.text.cache import EmbeddingCache
@@ -28,9 +35,14 @@ logger = logging.getLogger(__name__)
 
 
 class Models:
-    """Models that the settings name, loaded at first use."""
+    """Models that the settings name, loaded at first use.
+
+    Attributes:
+        device_lost: whether no network can run any more; only a new process can go on.
+    """
 
     def __init__(self, settings: PerceptionSettings) -> None:
+        self.device_lost = False
         self._settings = settings
 
     def load(self) -> None:
@@ -73,6 +85,24 @@ class Models:
     def text_model(self) -> str:
         """Name of the text encoder; empty when there is none."""
         return self.segmenter.embedding_space or ""
+
+    def segment(self, scene: Scene) -> Instances:
+        """Cut a scene into instances; see `Segmenter`."""
+        with self._watched_device():
+            return self.segmenter.segment(scene)
+
+    def segment_at(self, scene: Scene, points: Float32, foreground: Bool) -> PromptResult:
+        """Segment the clicked object; see `PromptSegmenter`."""
+        with self._watched_device():
+            return self.prompt_segmenter.segment_at(scene, points, foreground)
+
+    @contextmanager
+    def _watched_device(self) -> Iterator[None]:
+        try:
+            yield
+        except DeviceLostError:
+            self.device_lost = True
+            raise
 
     def embed_vocabulary(
         self,

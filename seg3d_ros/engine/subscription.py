@@ -54,3 +54,30 @@ class Subscription:
                 self._listener(state)
             except Exception:
                 log.exception("a listener failed on state %d", state.version)
+
+
+class Listeners:
+    """Subscriptions to the states of one engine; not thread-safe, its owner holds a lock."""
+
+    def __init__(self) -> None:
+        self._subscriptions: list[Subscription] = []
+
+    def add(self, listener: Listener, state: WorldState) -> Subscription:
+        """Begin a subscription with a state."""
+        self._subscriptions.append(Subscription(listener, state))
+        return self._subscriptions[-1]
+
+    def remove(self, subscription: Subscription) -> None:
+        """End a subscription."""
+        self._subscriptions.remove(subscription)
+        subscription.close()
+
+    def tell(self, state: WorldState) -> None:
+        """Deliver the next state to all."""
+        for subscription in self._subscriptions:
+            subscription.offer(state)
+
+    def close(self) -> None:
+        """End all subscriptions."""
+        while self._subscriptions:
+            self.remove(self._subscriptions[-1])

@@ -98,9 +98,9 @@ class Diagnostics:
 
     def _segmentation_status(self) -> DiagnosticStatus:
         engine = self._engine
-        state, counts, models = engine.state, engine.counts, engine.models
-        failed = counts.failures > self._failures_before
-        self._failures_before = counts.failures
+        state, background, models = engine.state, engine.background, engine.models
+        failed = background.failures > self._failures_before
+        self._failures_before = background.failures
         values: dict[str, object] = {
             "model": models.segmenter.name,
             "prompt_model": models.prompt_segmenter.name,
@@ -108,9 +108,9 @@ class Diagnostics:
             "map_voxels": len(engine.map),
             "max_voxels": engine.settings.map.max_voxels,
             "objects": len(state.objects),
-            "segmentations": counts.runs,
-            "segmentations_skipped": counts.skipped,
-            "segmentations_failed": counts.failures,
+            "segmentations": background.runs,
+            "segmentations_skipped": background.skipped,
+            "segmentations_failed": background.failures,
             "vocabulary_version": state.vocabulary_version,
             "resident_mb": f"{_resident_mb():.0f}",
         }

@@ -118,7 +118,7 @@ class Seg3dNode(LifecycleNode):
     @property
     def is_lost(self) -> bool:
         """Whether only a new process can go on; see `DeviceLostError`."""
-        return self._engine is not None and self._engine.device_lost
+        return self._engine is not None and self._engine.models.device_lost
 
     def _configure(self) -> None:
         settings = self.settings
@@ -281,7 +281,7 @@ class _Running:
         """Segment if the map has changed; else serve clouds to those who came late."""
         state = self._engine.state
         if self._engine.is_due():
-            self._engine.segment_soon()
+            self._engine.background.request()
         elif self._results.lacks_clouds(state):
             self._publishing.offer(state)
 

@@ -11,8 +11,8 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future
 
-from seg3d_ros.engine.engine import EmptyMapError
 from seg3d_ros.engine.job_queue import MAX_WAITING, JobQueue, Priority
+from seg3d_ros.engine.map_segmentation import EmptyMapError
 from seg3d_ros.msg import ErrorCode
 from seg3d_ros.node.qos import SERVICE
 from seg3d_ros.objects.object_map import UnknownObjectError

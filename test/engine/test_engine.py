@@ -11,7 +11,8 @@ import pytest
 from support import toy_room
 
 from seg3d_ros.compute import Compute
-from seg3d_ros.engine.engine import EmptyMapError, Engine
+from seg3d_ros.engine.engine import Engine
+from seg3d_ros.engine.map_segmentation import EmptyMapError
 from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.objects.object_map import UnknownObjectError
 from seg3d_ros.objects.query import NoEmbeddingsError, Query

@@ -79,11 +79,11 @@ def test_what_was_segmented_before_a_clear_is_never_delivered_after_it(engine) -
     gated, delivered = Gated(), []
     engine.models.segmenter = gated
     engine.subscribe(delivered.append)
-    engine.segment_soon()
+    engine.background.request()
     assert gated.begun.wait(30)
     engine.clear()
     gated.go.set()
-    wait_until(lambda: not engine._segmentation_waits, "the end of the segmentation")
+    wait_until(lambda: not engine.background.is_under_way, "the end of the segmentation")
     wait_until(lambda: delivered[-1].version == engine.state.version, "the newest state")
     assert len(delivered[-1].scene) == 0
 
