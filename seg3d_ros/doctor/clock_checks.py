@@ -6,7 +6,7 @@ import numpy as np
 
 from seg3d_ros.doctor.evidence import CLOCK, Evidence, Stream
 from seg3d_ros.doctor.finding import Finding, Findings
-from seg3d_ros.doctor.remedies import parameter
+from seg3d_ros.doctor.remedies import LAUNCH, parameter
 
 _MIN_CLOCK_HZ = 5.0
 
@@ -29,7 +29,7 @@ def check_clock(evidence: Evidence) -> Findings:
     if evidence.node and not uses:
         yield Finding(
             "error", CLOCK, "/clock runs, but the node uses the computer's time",
-            "ros2 launch seg3d_ros segment.launch.py use_sim_time:=true",
+            f"{LAUNCH} use_sim_time:=true",
         )  # fmt: skip
     if len(clock.publishers) > 1:
         names = ", ".join(sender.node for sender in clock.publishers)

@@ -28,6 +28,12 @@ def examine(evidence: Evidence) -> list[Finding]:
 
 
 def _check_sources(evidence: Evidence) -> Findings:
+    node = evidence.node
+    if node and not node.inputs:
+        yield Finding(
+            "warning", node.name, "it listens to no sensor: it warms up, or is not active",
+            f"ros2 lifecycle get {node.name}   # then: ros2 lifecycle set {node.name} activate",
+        )  # fmt: skip
     if not evidence.sources:
         remedy = "ros2 topic list -t   # ROS_DOMAIN_ID must be that of the driver"
         yield Finding("error", "sources", NO_SOURCE, remedy if evidence.is_live else "")

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from seg3d_ros.doctor.evidence import Evidence, Stream
 from seg3d_ros.doctor.finding import Finding
+from seg3d_ros.doctor.remedies import start_line
+from seg3d_ros.recordings.bag_topics import CloudTopic
 
 _WIDTH = 100
 _TITLES = {"error": "ERROR", "warning": "warning", "note": "note"}
@@ -65,10 +67,12 @@ def _row(stream: Stream) -> Row:
 
 def _sources(evidence: Evidence) -> Iterator[str]:
     for topic, source in evidence.sources.items():
-        kind = "cloud" if type(source).__name__ == "CloudTopic" else "camera"
+        kind = "cloud" if isinstance(source, CloudTopic) else "camera"
         frames = evidence.streams[topic].frames
         chain = evidence.transforms.ancestors(frames[-1]) if frames else ["no frame"]
         yield f"{kind} {topic}: frames {' < '.join(chain)}"
+        if evidence.is_live and evidence.node is None:
+            yield f"   > {start_line(evidence, source)}"
 
 
 def _paragraph(number: int, finding: Finding) -> list[str]:

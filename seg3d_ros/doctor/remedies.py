@@ -5,22 +5,47 @@ from __future__ import annotations
 from typing import Any
 
 from seg3d_ros.doctor.evidence import Evidence
+from seg3d_ros.recordings.bag_topics import COMPRESSED, CameraTopics, CloudTopic
 
 RUN = "ros2 run seg3d_ros seg3d_node --ros-args"
+LAUNCH = "ros2 launch seg3d_ros segment.launch.py"
+# Parameters of the node by the last part of their name, for when none runs that could be asked.
+PARAMETERS = {
+    "cameras": "cameras",
+    "clear_on_time_jump": "clear_on_time_jump",
+    "compressed_color": "compressed_color",
+    "compressed_depth": "compressed_depth",
+    "point_cloud_topics": "point_cloud_topics",
+    "sync_slop": "sync_slop",
+    "tf_timeout": "tf_timeout",
+}
 
 
 def parameter(evidence: Evidence, name: str, value: Any, *, live: bool = False) -> str:
     """Line that sets a parameter of our node; of a running one where it can change."""
     node = evidence.node
-    full = node.names.get(name, name) if node else name
+    full = (node.names if node else PARAMETERS).get(name, name)
     if node and live:
         return f"ros2 param set {node.name} {full} {value}"
     return f'{RUN} -p "{full}:={value}"'
 
 
-def remap(ours: str, theirs: str) -> str:
-    """Line that lets our node read another topic."""
-    return f"{RUN} -r {ours}:={theirs}"
+def start_line(evidence: Evidence, source: CloudTopic | CameraTopics) -> str:
+    """Line that starts our node on a source."""
+    if isinstance(source, CloudTopic):
+        return f"{RUN} -p \"{PARAMETERS['point_cloud_topics']}:=['{source.main}']\""
+    ours = {"color": source.color, "depth": source.main, "camera_info": source.color_info}
+    cameras, clouds = PARAMETERS["cameras"], PARAMETERS["point_cloud_topics"]
+    parts = [RUN, f'-p "{cameras}:=[camera]" -p "{clouds}:=[\'\']"']
+    for name, transport in (("color", "compressed"), ("depth", "compressedDepth")):
+        topic = ours[name]
+        if evidence.types.get(topic) == COMPRESSED:
+            parts.append(f'-p "{PARAMETERS[f"compressed_{name}"]}:=true"')
+            ours[f"{name}/{transport}"] = ours.pop(name)
+    if source.info != source.color_info:
+        ours["depth/camera_info"] = source.info
+    parts += [f"-r camera/{name}:={topic}" for name, topic in ours.items() if topic]
+    return " ".join(parts)
 
 
 def static_transform(parent: str, child: str, *, optical: bool = False) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from seg3d_ros.doctor.evidence import STATIC, Evidence, Stream, nearest_gaps_s
 from seg3d_ros.doctor.finding import Finding, Findings
 from seg3d_ros.doctor.quality import Quality, mismatch
-from seg3d_ros.doctor.remedies import parameter, static_transform
+from seg3d_ros.doctor.remedies import LAUNCH, parameter, static_transform
 from seg3d_ros.sensing.transform_buffer import TransformError
 
 MIN_PLACED = 0.9
@@ -99,7 +99,7 @@ def _unconnected(evidence: Evidence, sensor: str, why: str) -> Finding:
         remedy = f"seg3d replay BAG --fixed-frame {sensor}   # if it stood still; else record /tf"
         return Finding("error", sensor, "the bag holds no transforms", f"{remedy} and /tf_static")
     if fixed not in record.frames and usual not in (fixed, sensor):
-        remedy = parameter(evidence, "fixed_frame", usual) + f"   # or publish {fixed}"
+        remedy = f"{LAUNCH} fixed_frame:={usual}   # or publish {fixed}"
     elif root == sensor and record.links:
         bodies = [name for name in ("base_link", "base_footprint") if name in record.frames]
         parent = next(iter([*bodies, *record.links]))

@@ -101,14 +101,14 @@ class _Listener:
     def look_around(self) -> None:
         """Find sources and subscribe to what is new."""
         evidence = self.evidence
-        evidence.node = evidence.node or _segmentation_node(self._node)
+        evidence.node = _segmentation_node(self._node)  # it may become active meanwhile
         evidence.types = {
             name: kinds[0]
             for name, kinds in self._node.get_topic_names_and_types()
             if self._node.count_publishers(name)
         }
         types = evidence.types
-        if evidence.node and not self._wanted:
+        if evidence.node and evidence.node.inputs and not self._wanted:
             types = _published_first(evidence.node.inputs, types)
         sources = find_sources(types)
         if self._wanted:

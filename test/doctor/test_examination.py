@@ -23,6 +23,7 @@ from seg3d_ros.doctor.evidence import SegmentationNode, Stream
 from seg3d_ros.doctor.examination import examine
 from seg3d_ros.doctor.page import page
 from seg3d_ros.doctor.quality import Endpoint, Quality, mismatch
+from seg3d_ros.doctor.remedies import PARAMETERS
 from seg3d_ros.scene import Camera, Distortion
 
 BEST_EFFORT, RELIABLE, LATCHED = Quality(False), Quality(True), Quality(True, True)
@@ -46,6 +47,28 @@ def test_nothing_is_found_where_nothing_is_wrong() -> None:
     assert troubles(camera_topics()) == []
     assert troubles(camera_topics(), machine=machine()) == []
     assert "No trouble found." in page(evidence_of(camera_topics()), [])
+
+
+def test_the_page_says_how_to_start_the_node(pytestconfig: pytest.Config) -> None:
+    text = page(evidence_of(camera_topics(), machine=machine()), [])
+    assert (
+        f"-r camera/color:={COLOR} -r camera/depth:={DEPTH} -r camera/camera_info:={INFO}" in text
+    )
+    jpegs = camera_topics(**{COLOR: None, f"{COLOR}/compressed": lambda t: bags.jpeg(t, 3)})
+    text = page(evidence_of(jpegs, machine=machine()), [])
+    assert f"-r camera/color/compressed:={COLOR}/compressed" in text
+    assert 'compressed_color:=true"' in text
+    clouds = {POINTS: bags.cloud, "/tf": lambda t: pose(t, "map", "camera")}
+    assert f"point_cloud_topics:=['{POINTS}']" in page(evidence_of(clouds, machine=machine()), [])
+    readme = (pytestconfig.rootpath / "README.md").read_text()
+    assert all(f"| `{name}` |" in readme for name in PARAMETERS.values())
+
+
+def test_a_node_that_is_not_active() -> None:
+    idle = SegmentationNode("/seg3d", {})
+    level, text, remedy = only(camera_topics(), machine=machine(), node=idle)
+    assert level == "warning" and "it warms up, or is not active" in text
+    assert remedy.startswith("ros2 lifecycle get /seg3d")
 
 
 def test_a_robot_without_sensors() -> None:
@@ -82,7 +105,10 @@ def test_colour_that_comes_too_late_for_its_depth() -> None:
 
 def test_parameters_of_the_running_node_are_what_counts() -> None:
     node = SegmentationNode(
-        "/seg3d", {}, {"sync_slop": 0.05, "tf_timeout": 0.1}, {"tf_timeout": "node.tf_timeout"}
+        "/seg3d",
+        {DEPTH: "sensor_msgs/msg/Image"},
+        {"sync_slop": 0.05, "tf_timeout": 0.1},
+        {"tf_timeout": "node.tf_timeout"},
     )
     topics = camera_topics(**{COLOR: lambda t: bags.color(t + 0.03, 3)})
     assert troubles(topics, node=node) == []
@@ -165,7 +191,7 @@ def test_messages_that_got_lost() -> None:
 def test_transforms_that_do_not_lead_to_the_map() -> None:
     _, text, remedy = only(camera_topics(), fixed_frame="odom")
     assert "no transform leads from odom to camera" in text
-    assert '-p "fixed_frame:=map"' in remedy
+    assert "segment.launch.py fixed_frame:=map" in remedy
     loose = camera_topics(**{"/tf_static": None})
     _, text, remedy = only(loose)
     assert "frame 'camera' is unknown" in text

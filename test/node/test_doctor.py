@@ -124,7 +124,7 @@ def test_what_a_running_node_misses_is_found(make_robot: Any, start_node: Any) -
     )
     assert "-p qos_overrides./front/points.subscription.reliability:=best_effort" in page
     assert "no transform leads from map to camera" in page
-    assert '-p "fixed_frame:=odom"' in page
+    assert "segment.launch.py fixed_frame:=odom" in page
 
 
 def test_an_unknown_topic_is_one_line(make_robot: Any) -> None:
