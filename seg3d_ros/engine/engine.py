@@ -7,6 +7,7 @@ line are shells around this class: they call it and listen to its world states.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -34,6 +35,8 @@ from seg3d_ros.segmenters.segmenter import NothingThereError
 from seg3d_ros.text.vocabulary import Vocabulary
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 from seg3d_ros.timings import StageTimings
+
+log = logging.getLogger(__name__)
 
 _VOXEL_BYTES = 64  # in a map file, at most
 _OBJECT_BYTES = 16_384  # with its embedding and name, without its voxels
