@@ -98,7 +98,7 @@ class LaSSM(nn.Module):
         return self.decode(scene, self.backbone(scene.voxels))
 
     def decode(self, scene: LassmInput, features: Tensor) -> Decoded:
-        """The same from the (V, C) features of the backbone."""
+        """Readings of the queries from the (V, C) features of the backbone."""
         decoded: Decoded = self.decoder(pool_superpoints(scene, features))
         return decoded
 
