@@ -57,7 +57,11 @@ def vector_for(
     embeddings: Mapping[str, Embedding], vocabulary: Vocabulary | None
 ) -> Float32 | None:
     """The vector that a vocabulary can compare with its words, or None."""
+    if vocabulary is None or vocabulary.encoder is None:
+        return None
     for space, embedding in embeddings.items():
-        if vocabulary is not None and vocabulary.can_classify(space):
-            return embedding.vector
+        if vocabulary.can_classify(space):
+            # A map file may say anything of a space; what is of another length is not of it.
+            fits = len(embedding.vector) == vocabulary.encoder.dimension
+            return embedding.vector if fits else None
     return None

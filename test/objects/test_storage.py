@@ -377,6 +377,22 @@ def test_damaged_objects_are_refused_and_the_old_ones_stay(damage, objects, scen
     assert objects.confirmed() is before
 
 
+def test_embeddings_that_lie_about_their_space_are_not_named(objects, scene, encoder) -> None:
+    arrays = objects.to_arrays()
+    space = arrays["embedding_space"]
+    named = space == encoder.name
+    arrays |= {
+        "embeddings": np.ones(4, np.float32) / 2,
+        "embedding_length": np.array([4]),
+        **{f"embedding_{name}": arrays[f"embedding_{name}"][named]
+           for name in ("object", "space", "weight", "views")},
+    }  # fmt: skip
+    objects.relabel(Vocabulary(["mug", "lamp"], encoder=encoder))
+    objects.load_arrays(arrays, scene)
+    assert [known.label for known in objects.confirmed()] == ["object", "object", "Grüße 猫"]
+    assert len(objects.get(1).embeddings[encoder.name].vector) == 4
+
+
 def test_elements_that_the_map_lacks_are_left_out(objects, world) -> None:
     restored = ObjectMap(objects.settings)
     scene = world.scene(world.block(0), world.block(20, size=(3, 5, 4)))
