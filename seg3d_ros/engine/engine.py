@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 _VOXEL_BYTES = 64  # in a map file, at most
 _OBJECT_BYTES = 16_384  # with its embedding and name, without its voxels
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, eq=False)
 class Prompted:
