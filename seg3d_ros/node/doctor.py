@@ -105,7 +105,7 @@ class _Listener:
         evidence.types = {
             name: kinds[0]
             for name, kinds in self._node.get_topic_names_and_types()
-            if self._node.count_publishers(name)
+            if self._node.count_publishers(name) and not self._is_output(name)
         }
         types = evidence.types
         if evidence.node and evidence.node.inputs and not self._wanted:
@@ -118,6 +118,11 @@ class _Listener:
         for name in kinds.keys() - evidence.streams.keys():
             evidence.streams[name] = Stream(name, kinds[name])
             self._subscribe(name, kinds[name])
+
+    def _is_output(self, topic: str) -> bool:
+        """True for a topic that our own node publishes."""
+        node = self.evidence.node
+        return node is not None and topic.startswith(f"{node.name}/")
 
     def _subscribe(self, topic: str, kind: str) -> None:
         def on_message(message: Any) -> None:
