@@ -79,8 +79,29 @@ def keys_of_points(points: Float32 | Float64, voxel_size: float) -> Int64:
     Raises:
         ValueError: a point is not finite or lies outside the range of a key.
     """
-    scaled = np.floor(np.asarray(points, np.float64) / voxel_size)
+    keys = np.empty(len(points), np.int64)
+    if _fill_keys(np.ascontiguousarray(points), float(voxel_size), keys):
+        return keys
+    scaled = np.floor(np.asarray(points, np.float64) / voxel_size)  # only to say what is wrong
     if not np.isfinite(scaled).all():
         raise InputError("points hold NaN or infinity; remove them before taking voxel keys")
     # Clipped, because casting a float beyond int64 may give any number.
     return pack_keys(np.clip(scaled, -2 * AXIS_LIMIT, 2 * AXIS_LIMIT).astype(np.int64))
+
+
+@numba.njit(nogil=True, cache=True)
+def _fill_keys(points, voxel_size, keys):  # type: ignore[no-untyped-def]
+    """Keys of points; False at the first that has none."""
+    for i in range(len(points)):
+        x = np.floor(np.float64(points[i, 0]) / voxel_size)
+        y = np.floor(np.float64(points[i, 1]) / voxel_size)
+        z = np.floor(np.float64(points[i, 2]) / voxel_size)
+        # Written as "inside the range", so that NaN fails by itself.
+        if not (
+            -AXIS_LIMIT <= x < AXIS_LIMIT
+            and -AXIS_LIMIT <= y < AXIS_LIMIT
+            and -AXIS_LIMIT <= z < AXIS_LIMIT
+        ):
+            return False
+        keys[i] = pack(np.int64(x), np.int64(y), np.int64(z))
+    return True
