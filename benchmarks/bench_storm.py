@@ -15,15 +15,14 @@ from benchmarks.table import Row, print_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "test"))
 from support.harness import NodeProcess, Robot
-from support.storm import PARAMETERS_OF_NODE, Storm, StormReport
+from support.storm import Storm, StormReport, node_options
 
-SECONDS = 120.0
-WARM_UP_S = 45.0
+ROUNDS, ROUND_S = 6, 20.0
 
 
-def run(*, seconds: float = SECONDS, model: str = "geometric") -> list[Row]:
-    """Storm for a time; a row for each service and one for the memory."""
-    report = _storm(seconds, model)
+def run(*, rounds: int = ROUNDS, seconds: float = ROUND_S, model: str = "geometric") -> list[Row]:
+    """Storm so many times for so long; a row for each service and one for the memory."""
+    report = _storm(rounds, seconds, model)
     rows = [
         Row(
             f"storm: {name}",
@@ -32,24 +31,25 @@ def run(*, seconds: float = SECONDS, model: str = "geometric") -> list[Row]:
         )
         for name, waited in sorted(report.latencies.items())
     ]
-    slope = report.slope_mb_per_min(after_s=min(WARM_UP_S, seconds / 3))
-    megabytes = f"{report.memory[0][1]:.0f} to {report.memory[-1][1]:.0f} MB"
+    at_rest = [megabytes for _, megabytes in report.rests]
     note = (
-        f"{slope:+.1f} MB a minute, {megabytes}; {sum(report.sent.values())} messages, "
-        f"{len(report.unanswered)} requests without an answer, {len(report.internal)} faults"
+        f"{report.slope_mb_per_min():+.1f} MB a minute, {at_rest[0]:.0f} to {at_rest[-1]:.0f} MB "
+        f"in use at rest, at most {max(report.resident):.0f} MB resident; "
+        f"{sum(report.sent.values())} messages, {len(report.unanswered)} requests without an "
+        f"answer, {len(report.internal)} faults"
     )
     return [*rows, Row("storm: memory", 0.0, note=note)]
 
 
-def _storm(seconds: float, model: str) -> StormReport:
+def _storm(rounds: int, seconds: float, model: str) -> StormReport:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        node = NodeProcess(folder, model=model, **PARAMETERS_OF_NODE)
+        node = NodeProcess(folder, model=model, **node_options(folder))
         robot = Robot(node.domain)
         try:
             node.wait_for("]: active")
             robot.listen_to_diagnostics()
-            return Storm(robot, node, folder).run(seconds)
+            return Storm(robot, node, folder).run(rounds=rounds, seconds=seconds)
         finally:
             robot.close()
             node.stop()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from seg3d_ros.errors import InputError
+from seg3d_ros.errors import DeviceLostError, InputError
 
 logger = logging.getLogger(__name__)
 
@@ -120,3 +120,23 @@ def is_lost(device: torch.device) -> bool:
     except RuntimeError as error:
         return not is_out_of_memory(error)
     return False
+
+
+@contextmanager
+def loss_told(device: torch.device) -> Iterator[None]:
+    """Context that tells the loss of a GPU from other errors.
+
+    A GPU reports errors late, so results are to be read inside as well.
+
+    Raises:
+        DeviceLostError: this process can no longer use the GPU.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, DeviceLostError) or is_out_of_memory(error) or not is_lost(device):
+            raise
+        raise DeviceLostError(
+            f"{device} takes no more work from this process, which has to be started "
+            f"again: {' '.join(str(error).split())[:200]}"
+        ) from error

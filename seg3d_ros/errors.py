@@ -1,4 +1,4 @@
-"""Error of wrong input, shown to the user as a sentence."""
+"""Errors that several folders share."""
 
 from __future__ import annotations
 
@@ -9,3 +9,7 @@ class InputError(ValueError):
     The message says what happened, with which value, and what to do. Any other ValueError is a
     fault of the program.
     """
+
+
+class DeviceLostError(RuntimeError):
+    """GPU that takes no more work from this process; only a new process can use it again."""

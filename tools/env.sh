@@ -49,7 +49,8 @@ case "${ROS_DISTRO:-}" in
     export FASTDDS_DEFAULT_PROFILES_FILE=${FASTDDS_DEFAULT_PROFILES_FILE:-$_seg3d_root/config/fastdds.xml}
     ;;
 esac
-# Reuse the memory of a received frame: otherwise each one costs thousands of page faults.
+# Reuse the memory of a received frame (seg3d_ros/node/heap.py says why and how).
+export MALLOC_ARENA_MAX=${MALLOC_ARENA_MAX:-1}
 export MALLOC_MMAP_THRESHOLD_=${MALLOC_MMAP_THRESHOLD_:-33554432}
 export MALLOC_TRIM_THRESHOLD_=${MALLOC_TRIM_THRESHOLD_:-536870912}
 

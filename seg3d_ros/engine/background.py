@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from seg3d_ros.engine.job_queue import JobQueue, Priority
 from seg3d_ros.engine.map_segmentation import EmptyMapError
-from seg3d_ros.segmenters.segmenter import DeviceLostError
+from seg3d_ros.errors import DeviceLostError
 
 log = logging.getLogger(__name__)
 

@@ -181,12 +181,13 @@ class Engine:
             ValueError: a label or template cannot be one; the old vocabulary stays in force.
             FileNotFoundError: the text encoder's weights are not on this machine.
         """
-        vocabulary = self.models.embed_vocabulary(
-            labels,
-            templates,
-            version=self._state.vocabulary_version + 1,
-            between=lambda: self.jobs.give_way(Priority.ENCODE),
-        )
+        with self.models.watched_device():
+            vocabulary = self.models.embed_vocabulary(
+                labels,
+                templates,
+                version=self._state.vocabulary_version + 1,
+                between=lambda: self.jobs.give_way(Priority.ENCODE),
+            )
         with self._lock, self.timings.measure("relabel"):
             self._objects.relabel(vocabulary)
             self._advance(vocabulary=vocabulary)
@@ -200,7 +201,8 @@ class Engine:
     def query(self, query: Query) -> list[Match]:
         """Rank the known objects; see `objects.query.run_query` for the errors."""
         state = self._state
-        return run_query(state.objects, query, state.vocabulary)
+        with self.models.watched_device():
+            return run_query(state.objects, query, state.vocabulary)
 
     def query_remarks(self, query: Query) -> list[str]:
         """Sentences about words of the query that no object can have, or that mean nothing."""

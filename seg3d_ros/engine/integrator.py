@@ -30,6 +30,7 @@ from seg3d_ros.sensing.transform_buffer import (
 log = logging.getLogger(__name__)
 
 POLL_S = 0.01  # how often a waiting frame asks for its transform
+STOP_S = 1.0  # a frame that takes longer is not waited for
 
 
 class Transforms(Protocol):
@@ -80,12 +81,12 @@ class Integrator:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread; what is still waiting is dropped."""
+        """End the thread; what waits is dropped, a frame that takes over STOP_S ends by itself."""
         with self._wake:
             self._stopping = True
             self._wake.notify()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(STOP_S)
 
     def offer(self, frame: PendingFrame) -> None:
         """Take a frame in."""
@@ -130,7 +131,7 @@ class Integrator:
                 if not fronts:
                     self._wake.wait()
                     continue
-            handled = [self._handle(frame) for frame in fronts]
+            handled = [self._handle(frame) for frame in fronts if not self._stopping]
             if not any(handled):
                 with self._wake:
                     self._wake.wait(POLL_S)

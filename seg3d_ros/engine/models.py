@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from seg3d_ros.engine.perception import PerceptionSettings
+from seg3d_ros.errors import DeviceLostError
 from seg3d_ros.mapping.clicked_scene import scene_for_clicks
 from seg3d_ros.mapping.voxel_map import MapSettings, VoxelMap
 from seg3d_ros.mapping.warm_up_frames import warm_up_frames
@@ -19,7 +20,6 @@ from seg3d_ros.pictures.painted_points import painted_points
 from seg3d_ros.scene import Bool, Float32, Instances, Scene
 from seg3d_ros.segmenters.registry import load_prompt_segmenter, load_segmenter
 from seg3d_ros.segmenters.segmenter import (
-    DeviceLostError,
     PromptResult,
     PromptSegmenter,
     Segmenter,
@@ -88,16 +88,17 @@ class Models:
 
     def segment(self, scene: Scene) -> Instances:
         """Cut a scene into instances; see `Segmenter`."""
-        with self._watched_device():
+        with self.watched_device():
             return self.segmenter.segment(scene)
 
     def segment_at(self, scene: Scene, points: Float32, foreground: Bool) -> PromptResult:
         """Segment the clicked object; see `PromptSegmenter`."""
-        with self._watched_device():
+        with self.watched_device():
             return self.prompt_segmenter.segment_at(scene, points, foreground)
 
     @contextmanager
-    def _watched_device(self) -> Iterator[None]:
+    def watched_device(self) -> Iterator[None]:
+        """Context in which the loss of a GPU is noted."""
         try:
             yield
         except DeviceLostError:

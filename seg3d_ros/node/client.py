@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,6 +44,18 @@ class Found(NamedTuple):
 
     instance: Instance
     score: float
+
+
+class Findings(list[Found]):
+    """Objects that fit a query, best first.
+
+    Attributes:
+        message: how many, and remarks on words that no object can have or that mean nothing.
+    """
+
+    def __init__(self, found: Iterable[Found], *, message: str) -> None:
+        super().__init__(found)
+        self.message = message
 
 
 class Seg3dClient:
@@ -96,7 +108,7 @@ class Seg3dClient:
         frame_id: str = "",
         max_results: int = 0,
         min_score: float = 0.0,
-    ) -> list[Found]:
+    ) -> Findings:
         """Known objects that meet all conditions given, best first (see QueryObjects.srv).
 
         `near` is x, y, z in metres in `frame_id` (empty: the fixed frame), and goes together with
@@ -107,7 +119,8 @@ class Seg3dClient:
         if near is not None:
             request.near = PointStamped(header=Header(frame_id=frame_id), point=point_msg(near))
         answer = self._call(QueryObjects, "query_objects", request)
-        return [Found(*pair) for pair in zip(answer.instances, answer.scores, strict=True)]
+        pairs = zip(answer.instances, answer.scores, strict=True)
+        return Findings([Found(*pair) for pair in pairs], message=answer.message)
 
     def segment_at_points(
         self,

@@ -7,10 +7,10 @@ import random
 import socket
 from pathlib import Path
 
+from seg3d_ros.node.heap import MALLOC
+
 # Above it, the ports of a domain lie where Linux takes the ports of outgoing connections from.
 MAX_DOMAIN = 101
-# As in tools/env.sh: the memory of a received frame is kept for the next one.
-MALLOC = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "536870912"}
 _WITH_FAST_DDS_2 = ("humble", "iron", "jazzy")
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import faulthandler
 import logging
 import os
+import select
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
 from seg3d_ros.node.fastdds_segments import unlink_own_segments
+from seg3d_ros.node.heap import configure_heap
 from seg3d_ros.threads import configure_openmp
 
 if TYPE_CHECKING:  # ROS and the node take seconds to import: signals are to be caught meanwhile
@@ -22,6 +25,8 @@ if TYPE_CHECKING:  # ROS and the node take seconds to import: signals are to be 
 log = logging.getLogger(__name__)
 
 BUSY_S = 1.0  # callbacks are short; one that takes longer is a transition, which compiles kernels
+END_S = 4.0  # to take the node down; `ros2 launch` sends its next signal after 5 s
+ANSWERS_S = 0.5  # for answers that are ready when the GPU is lost
 _NO_ROS = (
     "seg3d: ROS does not start: {}\nIf its log folder is the reason (by default ~/.ros/log), set "
     "ROS_LOG_DIR to a folder that can be written."
@@ -31,6 +36,7 @@ _NO_ROS = (
 def main(args: list[str] | None = None) -> NoReturn:
     """Run the node until it is interrupted, then end the process."""
     faulthandler.enable()  # should native code crash, the log says in which call
+    configure_heap()
     configure_openmp(spare_cores=1)  # for the integration, the middleware, other nodes
     _leave(_run(args))
 
@@ -57,7 +63,7 @@ def _run(args: list[str] | None) -> int:
             _leave(0)  # nothing is lost before the node listens
         executor.create_task(ended.set)
         if ended.wait(BUSY_S):
-            os.read(signals, 1)  # a second signal: whatever still ends is not waited for
+            select.select([signals], [], [], END_S)  # a second signal ends it at once
         _leave(0)
 
     threading.Thread(target=end_on_signal, name="signals", daemon=True).start()
@@ -84,6 +90,9 @@ def _run(args: list[str] | None) -> int:
     if _started(node):
         started.set()
         _spin(executor, lambda: ended.is_set() or node.is_lost)
+        if node.is_lost:  # who asked for what the GPU did not survive is told
+            end = time.monotonic() + ANSWERS_S
+            _spin(executor, lambda: time.monotonic() > end)
     failed = node.is_lost or not started.is_set()
     executor.shutdown()
     node.destroy_node()
@@ -111,7 +120,7 @@ def _spin(executor: SingleThreadedExecutor, ended: Callable[[], bool]) -> None:
 
     while rclpy.ok() and not ended():
         try:
-            executor.spin_once()
+            executor.spin_once(timeout_sec=ANSWERS_S)
         except Exception:
             log.exception("a callback failed")
 

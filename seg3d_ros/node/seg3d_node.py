@@ -22,6 +22,7 @@ from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.engine.world_state import WorldState
 from seg3d_ros.node.clock_watch import steady_clock
 from seg3d_ros.node.diagnostics import Diagnostics
+from seg3d_ros.node.heap import give_back_free_memory
 from seg3d_ros.node.logging import forward_library_logs, stop_forwarding
 from seg3d_ros.node.parameters import AllSettings, changed, declare_parameters
 from seg3d_ros.node.publishers import Publishers
@@ -196,6 +197,7 @@ class Seg3dNode(LifecycleNode):
         if self._transforms is not None:
             self._transforms.close()
         self._engine = self._offered = self._results = self._transforms = None
+        give_back_free_memory()
 
     def _check_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         """Accept or refuse a change; see `_knows_post_set` for who applies it."""

@@ -13,6 +13,7 @@ from rclpy.task import Future
 
 from seg3d_ros.engine.job_queue import MAX_WAITING, JobQueue, Priority
 from seg3d_ros.engine.map_segmentation import EmptyMapError
+from seg3d_ros.errors import DeviceLostError
 from seg3d_ros.msg import ErrorCode
 from seg3d_ros.node.qos import SERVICE
 from seg3d_ros.objects.object_map import UnknownObjectError
@@ -24,6 +25,7 @@ from seg3d_ros.sensing.transform_buffer import TransformError
 log = logging.getLogger(__name__)
 
 Handle = Callable[[Any, Any], None]  # fills in a response to a request, or raises
+Receive = Callable[[Any], Handle]  # notes at once what may have changed when the turn comes
 
 _NOT_ACTIVE = "the node is not active; activate it and ask again"
 # How errors of the core read to a caller.
@@ -49,9 +51,16 @@ class RequestError(Exception):
 
 @dataclass(frozen=True)
 class Handler:
-    """Answer to the requests of one service, and the queue that they wait in."""
+    """Answer to the requests of one service, and the queue that they wait in.
 
-    handle: Handle
+    Attributes:
+        receive: called in the executor's thread when a request comes in; must not block or raise.
+            What it returns is called with the request when its turn comes.
+        jobs: queue of the requests.
+        priority: theirs in the queue.
+    """
+
+    receive: Receive
     jobs: JobQueue
     priority: Priority
 
@@ -87,6 +96,7 @@ class ServiceHost:
                 return failed(response, ErrorCode.NOT_ACTIVE, _NOT_ACTIVE)
             executor = self._node.executor
             done: Future = Future(executor=executor)
+            handle = handler.receive(request)
 
             def end(answer: Any) -> None:
                 done.set_result(answer)
@@ -94,7 +104,7 @@ class ServiceHost:
 
             if not handler.jobs.submit(
                 handler.priority,
-                lambda: end(answered(handler.handle, request, response)),
+                lambda: end(answered(handle, request, response)),
                 on_drop=lambda: end(failed(response, ErrorCode.NOT_ACTIVE, _NOT_ACTIVE)),
             ):
                 message = f"{MAX_WAITING} requests are waiting; ask again later"
@@ -122,6 +132,9 @@ def answered(handle: Handle, request: Any, response: Any) -> Any:
         return response
     except RequestError as error:
         return failed(response, error.code, str(error))
+    except DeviceLostError as error:
+        log.critical("the node ends: %s", error)
+        return failed(response, ErrorCode.INTERNAL, str(error))
     except Exception as error:
         kinds = (code for kind, code in _CODES.items() if isinstance(error, kind))
         code = next(kinds, ErrorCode.INTERNAL)

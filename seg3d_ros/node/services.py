@@ -17,8 +17,16 @@ from seg3d_ros.engine.job_queue import MAX_WAITING, Priority
 from seg3d_ros.engine.throttle import Throttle
 from seg3d_ros.node.conversions import header_msg, instance_msg, stamp_ns
 from seg3d_ros.node.publishers import cloud_of_object
-from seg3d_ros.node.service_host import Handle, Handler, ServiceHost, answered, check_active
-from seg3d_ros.node.transform_source import TransformSource, lookup_for_request
+from seg3d_ros.node.request_pose import RequestPose
+from seg3d_ros.node.service_host import (
+    Handle,
+    Handler,
+    Receive,
+    ServiceHost,
+    answered,
+    check_active,
+)
+from seg3d_ros.node.transform_source import TransformSource
 from seg3d_ros.objects.query import Query
 from seg3d_ros.scene import Bool, Float64
 from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
@@ -84,10 +92,18 @@ class Services:
         summary = f"{len(vocabulary.entries)} labels, version {vocabulary.version}"
         response.message = "; ".join([summary, *vocabulary.warnings])
 
-    def _segment_at_points(self, request: Any, response: Any) -> None:
+    def _receive_click(self, request: Any) -> Handle:
+        pose = self._pose_of(request.header)
+
+        def segment(request: Any, response: Any) -> None:
+            self._segment_at_points(request, response, pose)
+
+        return self._if_active(segment)
+
+    def _segment_at_points(self, request: Any, response: Any, pose: RequestPose | None) -> None:
         points = np.array([(p.x, p.y, p.z) for p in request.points], np.float64).reshape(-1, 3)
         foreground = _checked_clicks(points, request.foreground, request.name)
-        clicks = self._to_fixed_frame(points, request.header)
+        clicks = _to_fixed_frame(points, pose)
         found = self._engine.segment_at(
             clicks, foreground, name=request.name, refine_id=request.refine_id
         )
@@ -103,11 +119,19 @@ class Services:
             f"{len(found.object.element_ids)} voxels, by {found.method}"
         )
 
-    def _query_objects(self, request: Any, response: Any) -> None:
+    def _receive_query(self, request: Any) -> Handle:
+        pose = self._pose_of(request.near.header) if request.radius else None
+
+        def query(request: Any, response: Any) -> None:
+            self._query_objects(request, response, pose)
+
+        return self._if_active(query)
+
+    def _query_objects(self, request: Any, response: Any, pose: RequestPose | None) -> None:
         near = None
         if request.radius:
             at = request.near.point
-            point = self._to_fixed_frame(np.array([[at.x, at.y, at.z]]), request.near.header)[0]
+            point = _to_fixed_frame(np.array([[at.x, at.y, at.z]]), pose)[0]
             near = (float(point[0]), float(point[1]), float(point[2]))
         query = Query(
             text=request.text,
@@ -159,9 +183,9 @@ class Services:
     def _on_clicked_point(self, msg: PointStamped) -> None:
         """RViz's "Publish Point": segment there; the result shows up in the outputs."""
         request = SegmentAtPoints.Request(header=msg.header, points=[msg.point])
+        handle = self._receive_click(request)
 
         def run() -> None:
-            handle = self._if_active(self._segment_at_points)
             answer = answered(handle, request, SegmentAtPoints.Response())
             level = logging.INFO if answer.success else logging.WARNING
             log.log(level, "click: %s", answer.message)
@@ -174,19 +198,23 @@ class Services:
     # -- plumbing ------------------------------------------------------------------------------
 
     def _handlers(self) -> dict[str, Handler]:
-        handles: dict[str, tuple[Handle, Priority]] = {
-            "query_objects": (self._query_objects, Priority.QUERY),
-            "get_object_cloud": (self._get_object_cloud, Priority.QUERY),
-            "segment_at_points": (self._segment_at_points, Priority.CLICK),
-            "clear_map": (self._clear_map, Priority.EDIT),
-            "save_map": (self._save_map, Priority.EDIT),
-            "load_map": (self._load_map, Priority.EDIT),
-            "segment_now": (self._segment_now, Priority.SEGMENT),
-            "set_vocabulary": (self._set_vocabulary, Priority.ENCODE),
+        def simple(handle: Handle) -> Receive:
+            when_active = self._if_active(handle)
+            return lambda _: when_active
+
+        receivers: dict[str, tuple[Receive, Priority]] = {
+            "query_objects": (self._receive_query, Priority.QUERY),
+            "get_object_cloud": (simple(self._get_object_cloud), Priority.QUERY),
+            "segment_at_points": (self._receive_click, Priority.CLICK),
+            "clear_map": (simple(self._clear_map), Priority.EDIT),
+            "save_map": (simple(self._save_map), Priority.EDIT),
+            "load_map": (simple(self._load_map), Priority.EDIT),
+            "segment_now": (simple(self._segment_now), Priority.SEGMENT),
+            "set_vocabulary": (simple(self._set_vocabulary), Priority.ENCODE),
         }
         return {
-            name: Handler(self._if_active(handle), self._engine.jobs, priority)
-            for name, (handle, priority) in handles.items()
+            name: Handler(receive, self._engine.jobs, priority)
+            for name, (receive, priority) in receivers.items()
         }
 
     def _if_active(self, handle: Handle) -> Handle:
@@ -196,20 +224,26 @@ class Services:
 
         return handle_if_active
 
-    def _to_fixed_frame(self, points: Float64, header: Header) -> Float64:
-        """(K, 3) points of a request in the fixed frame."""
+    def _pose_of(self, header: Header) -> RequestPose | None:
+        """Pose of a request's frame; None for the fixed frame itself."""
         if not header.frame_id or header.frame_id == self._fixed_frame:
-            return points
-        stamp = stamp_ns(header.stamp) or None  # zero: the newest
-        pose = lookup_for_request(
+            return None
+        return RequestPose(
             self._transforms,
             self._fixed_frame,
             header.frame_id,
-            stamp,
+            stamp_ns(header.stamp) or None,  # zero: the newest
             timeout_s=self._tf_timeout(),
         )
-        moved: Float64 = points @ pose[:3, :3].T + pose[:3, 3]
-        return moved
+
+
+def _to_fixed_frame(points: Float64, pose: RequestPose | None) -> Float64:
+    """(K, 3) points of a request in the fixed frame."""
+    if pose is None:
+        return points
+    fixed_from_request = pose.wait()
+    moved: Float64 = points @ fixed_from_request[:3, :3].T + fixed_from_request[:3, 3]
+    return moved
 
 
 def _checked_clicks(points: Any, foreground: Any, name: str) -> Bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import time
 from typing import Any, Protocol
 
 from rclpy.node import Node
@@ -23,8 +22,6 @@ from seg3d_ros.sensing.transform_buffer import (
 
 log = logging.getLogger(__name__)
 _throttle = Throttle(log)
-
-POLL_S = 0.01  # how often a waiting request asks for its transform
 
 
 class Lookup(Protocol):
@@ -49,38 +46,6 @@ def listen(node: Node) -> TransformSource:
     if importlib.util.find_spec("tf2_ros"):
         return Tf2Source(node)
     return BuiltinSource(node)
-
-
-def lookup_for_request(
-    transforms: Lookup, target: str, source: str, stamp_ns: int | None, *, timeout_s: float
-) -> Float64:
-    """(4, 4) target_from_source for a request: at its stamp, or the newest where that is later.
-
-    RViz stamps a click with the computer's clock: some milliseconds ahead of the transforms, or
-    years ahead of those of a simulation. The former come within the timeout; a map hardly changes
-    in that time.
-
-    Args:
-        transforms: where to look.
-        target: frame in which coordinates come out.
-        source: frame in which they go in.
-        stamp_ns: nanoseconds; None for the newest.
-        timeout_s: longest wait for transforms as late as the stamp, seconds.
-
-    Raises:
-        TransformError: a frame is unknown, or the stamp lies before what is known.
-    """
-    end = time.monotonic() + timeout_s
-    while True:
-        try:
-            return transforms.lookup(target, source, stamp_ns)
-        except ExtrapolationError as error:
-            if error.is_past or stamp_ns is None:
-                raise
-            ahead_s = 0.0 if error.newest_ns is None else (stamp_ns - error.newest_ns) / 1e9
-            if ahead_s > timeout_s or time.monotonic() > end:
-                return transforms.lookup(target, source, None)
-        time.sleep(POLL_S)
 
 
 class Tf2Source:

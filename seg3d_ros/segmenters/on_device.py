@@ -7,9 +7,8 @@ from typing import TypeVar
 
 import torch
 
-from seg3d_ros.compute import is_lost, is_out_of_memory
+from seg3d_ros.compute import is_out_of_memory, loss_told
 from seg3d_ros.segmenters.masks.blocks import BlockTooLargeError
-from seg3d_ros.segmenters.segmenter import DeviceLostError
 
 T = TypeVar("T")
 
@@ -27,14 +26,10 @@ def run_on_device(device: torch.device, network: Callable[[], T], *, points: int
         DeviceLostError: this process can no longer use the GPU.
     """
     try:
-        return network()
+        with loss_told(device):
+            return network()
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
-            if is_lost(device):
-                raise DeviceLostError(
-                    f"{device} takes no more work from this process, which has to be started "
-                    f"again: {' '.join(str(error).split())[:200]}"
-                ) from error
             raise
     # Outside of the handler, which would keep the tensors of the failed call alive.
     if device.type == "cuda":

@@ -46,10 +46,6 @@ class PromptResult:
     predicted_iou: float | None = None
 
 
-class DeviceLostError(RuntimeError):
-    """A GPU takes no more work from this process; only a new process can use it again."""
-
-
 class NothingThereError(InputError):
     """A click hit no voxel of the map. The message holds the distance to the nearest one."""
 

@@ -142,7 +142,29 @@ def _facing(normals: Array, directions: Array) -> Array:
     return np.asarray(normals * scale[:, None].astype(np.float32))
 
 
+def _check_textures(mesh: Mesh) -> None:
+    """Refuse what the compiled look-up, which checks nothing, would read beyond the texels for.
+
+    Raises:
+        ValueError: a face has a material without a texture, a texture has no texel or is not
+            (H, W, 4), or a texture coordinate is not finite.
+    """
+    count = len(mesh.textures)
+    if len(mesh.material) and not 0 <= mesh.material.min() <= mesh.material.max() < count:
+        raise ValueError(
+            f"faces have materials {mesh.material.min()} to {mesh.material.max()}, but the mesh "
+            f"has {count} textures; give each material one"
+        )
+    for texture in mesh.textures:
+        if texture.ndim != 3 or texture.shape[2] != 4 or not texture.size:
+            raise ValueError(f"a texture has shape {texture.shape}; it has to be (H, W, 4)")
+    if not np.isfinite(mesh.uv).all():
+        raise ValueError("texture coordinates hold NaN or infinity")
+
+
 def _make_atlas(meshes: Sequence[Mesh]) -> _Atlas:
+    for mesh in meshes:
+        _check_textures(mesh)
     firsts = np.cumsum([0, *(len(mesh.textures) for mesh in meshes)])[:-1]
     material = [mesh.material + first for mesh, first in zip(meshes, firsts, strict=True)]
     textures = [texture for mesh in meshes for texture in mesh.textures]

@@ -65,6 +65,8 @@ class SentenceEncoder:
     def _encode_batch(self, texts: list[str]) -> Float32:
         import torch
 
+        from seg3d_ros.compute import loss_told
+
         with self._lock:
             tokens: Any = self._tokenizer(
                 texts,
@@ -73,8 +75,9 @@ class SentenceEncoder:
                 max_length=self._most_tokens,
                 return_tensors="pt",
             )
-        tokens = tokens.to(self._model.device)
-        with torch.inference_mode():
+        device = self._model.device
+        with loss_told(device), torch.inference_mode():
+            tokens = tokens.to(device)
             states = self._model(**tokens).last_hidden_state  # (B, T, D)
             mask = tokens["attention_mask"].unsqueeze(-1).to(states.dtype)
             mean = (states * mask).sum(1) / mask.sum(1)  # (B, D)

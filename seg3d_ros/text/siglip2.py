@@ -105,8 +105,11 @@ class SigLIP2:
     def _encode_batch(self, texts: Sequence[str]) -> Float32:
         import torch
 
-        with torch.inference_mode():
-            tokens = torch.from_numpy(self._tokenize(texts)).to(self._model.device)  # (B, 64)
+        from seg3d_ros.compute import loss_told
+
+        device = self._model.device
+        with loss_told(device), torch.inference_mode():
+            tokens = torch.from_numpy(self._tokenize(texts)).to(device)  # (B, 64)
             # The model pools its last position, mostly padding; a mask would take that from it.
             pooled = self._model(input_ids=tokens).pooler_output.float()  # (B, 1152)
             unit: Float32 = torch.nn.functional.normalize(pooled, dim=1).cpu().numpy()

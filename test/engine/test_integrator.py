@@ -150,3 +150,23 @@ def test_a_lookup_that_fails_costs_the_frame_once(start, stats) -> None:
     wait_until(lambda: fates(stats) >= 3, "a fate for each frame")
     integrator.stop()
     assert stats.dropped == {"malformed": 3}
+
+
+def test_a_frame_that_takes_long_is_not_waited_for_at_the_end(start, transforms, stats) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def read(_: object) -> Measurement:
+        begun.set()
+        go.wait()
+        raise ValueError("it ends after all")
+
+    integrator = start()
+    for number in (1, 2):
+        place(transforms, number)
+        integrator.offer(frame(number, read=read))
+    begun.wait()
+    integrator.stop()
+    go.set()
+    wait_until(lambda: fates(stats), "the fate of the frame in work")
+    integrator.stop()
+    assert stats.dropped == {"malformed": 1}, "the other one is dropped without work"

@@ -33,7 +33,8 @@ def test_a_planner_s_day(start_node, make_robot, tmp_path) -> None:
         cloud = cloud_from_msg(client.get_object_cloud(item.id))
         assert len(cloud.points) == item.point_count
         assert np.linalg.norm(cloud.points.mean(axis=0) - box.center) < 0.2
-        assert client.query_objects(label="unicorn") == []
+        nothing = client.query_objects(label="unicorn")
+        assert nothing == [] and nothing.message.startswith("0 objects")
 
         clicked = client.segment_at_points([(*box.center[:2], box.high[2])], name="crate")
         assert clicked.instance.label == "crate"

@@ -10,7 +10,7 @@ import pytest
 from support import toy_room
 from support.harness import Robot, cloud_of
 
-from seg3d_ros.node.integrator import PENDING
+from seg3d_ros.engine.inbox import BACKLOG
 
 SOAK_S = 10.0
 MAX_VOXELS, MAX_OBJECTS = 60_000, 3
@@ -54,19 +54,19 @@ def test_a_looping_stream_keeps_counts_bounded(robot: Robot) -> None:
     assert 0 < max(objects) <= MAX_OBJECTS
     points = robot.source_values("input points")
     given_up = sum(int(v) for k, v in points.items() if k.startswith(("integrated", "dropped")))
-    assert int(points["received"]) - given_up <= PENDING + 1, points
+    assert int(points["received"]) - given_up <= BACKLOG + 1, points
 
 
 def test_frames_that_wait_for_a_transform_do_not_pile_up(robot: Robot) -> None:
-    count = 5 * PENDING
+    count = 5 * BACKLOG
     depth, color = toy_room.cast(toy_room.views(1)[0])
     for number in range(count):
         robot.send_cloud("points", "lost", robot.now_ns(), cloud_of(depth, color))
-        time.sleep(0.02 if number % PENDING else 0.1)
+        time.sleep(0.02 if number % BACKLOG else 0.1)
     received = int(robot.settled("input points", "received"))
-    assert received > 2 * PENDING
+    assert received > 2 * BACKLOG
     dropped = int(robot.source_values("input points")["dropped: overrun"])
-    assert received - dropped == PENDING
+    assert received - dropped == BACKLOG
 
 
 def counts(robot: Robot, key: str) -> list[int]:

@@ -17,8 +17,9 @@ from tf2_msgs.msg import TFMessage
 from seg3d_ros.node.conversions import header_msg
 from seg3d_ros.node.environment import free_domain
 from seg3d_ros.node.qos import LATCHED
+from seg3d_ros.node.request_pose import RequestPose
 from seg3d_ros.node.sensor_messages import measured_cloud_msg
-from seg3d_ros.node.transform_source import BuiltinSource, lookup_for_request
+from seg3d_ros.node.transform_source import BuiltinSource
 from seg3d_ros.sensing.transform_buffer import (
     ExtrapolationError,
     TransformBuffer,
@@ -154,9 +155,18 @@ def moving() -> TransformBuffer:
     return buffer
 
 
+def ask(buffer: TransformBuffer, stamp_ns: int | None, *, timeout_s: float = 0.0) -> RequestPose:
+    return RequestPose(buffer, "map", "base", stamp_ns, timeout_s=timeout_s)
+
+
 def place(buffer: TransformBuffer, stamp_ns: int | None, *, timeout_s: float = 0.0) -> float:
-    found = lookup_for_request(buffer, "map", "base", stamp_ns, timeout_s=timeout_s)
-    return float(found[0, 3])
+    return float(ask(buffer, stamp_ns, timeout_s=timeout_s).wait()[0, 3])
+
+
+def move_on(buffer: TransformBuffer) -> None:
+    """Until everything so far is forgotten."""
+    for second in (19, 28, 37):
+        buffer.set_transform("map", "base", second * SECOND, shifted(second))
 
 
 def test_a_request_gets_the_transform_of_its_stamp_or_the_newest(moving: TransformBuffer) -> None:
@@ -179,7 +189,26 @@ def test_a_request_before_all_transforms_or_of_a_strange_frame_fails(
     with pytest.raises(ExtrapolationError):
         place(moving, 9 * SECOND, timeout_s=60.0)
     with pytest.raises(UnknownFrameError):
-        lookup_for_request(moving, "map", "arm", 11 * SECOND, timeout_s=60.0)
+        RequestPose(moving, "map", "arm", 11 * SECOND, timeout_s=60.0).wait()
+
+
+def test_a_request_whose_turn_comes_late_gets_the_pose_of_when_it_came(
+    moving: TransformBuffer,
+) -> None:
+    known = ask(moving, 10 * SECOND + SECOND // 2)
+    newest = ask(moving, None)
+    a_little_late = ask(moving, 11 * SECOND + SECOND // 4, timeout_s=20.0)
+    move_on(moving)
+    with pytest.raises(ExtrapolationError):
+        place(moving, 10 * SECOND + SECOND // 2)
+    places = [float(pose.wait()[0, 3]) for pose in (known, newest, a_little_late)]
+    assert places == pytest.approx([10.5, 11, 11])
+
+
+def test_a_frame_that_is_heard_of_while_a_request_waits_is_found(moving: TransformBuffer) -> None:
+    early = RequestPose(moving, "map", "arm", 11 * SECOND, timeout_s=0.0)
+    moving.set_transform("map", "arm", 11 * SECOND, shifted(3))
+    assert early.wait()[0, 3] == 3
 
 
 # -- the built-in source alone -----------------------------------------------------------------

@@ -12,6 +12,7 @@ from support.pretend_cuda import CUDA, pretend_cuda
 from support.trained_maskformer import CONFIG
 
 from seg3d_ros.compute import Compute
+from seg3d_ros.errors import DeviceLostError
 from seg3d_ros.networks.lassm.decoder import LassmDecoder
 from seg3d_ros.networks.lassm.inputs import InputConfig
 from seg3d_ros.networks.lassm.network import LaSSM
@@ -96,3 +97,18 @@ def test_a_gpu_gives_what_the_cpu_gives_and_is_rarely_waited_for(scene, load, pr
         np.testing.assert_allclose(found.scores, exact.scores, atol=1e-3)
     else:
         assert abs(found.scores.max() - exact.scores.max()) < 0.05
+
+
+@pytest.mark.parametrize("load", [spaceformer, maskformer, clicks, mini])
+def test_a_gpu_that_is_lost_at_any_moment_is_told_from_other_errors(scene, load):
+    with pretend_cuda() as device:
+        segment = load(Compute(CUDA))
+        before = device.operations
+        segment(scene)
+        count = device.operations - before
+        for done in np.linspace(0, count - 1, 12).astype(int):
+            segment = load(Compute(CUDA))
+            device.lost_after = device.operations + done
+            with pytest.raises(DeviceLostError, match="cuda:0 takes no more work"):
+                segment(scene)
+            device.lost_after = None

@@ -115,17 +115,26 @@ class PretendDevice(TorchDispatchMode):
     Attributes:
         waits: reads of values or sizes by the host, by line of the package.
         uploads: blocking copies from the CPU, by line of the package.
+        operations: number of operations so far.
+        lost_after: number of operations after which the device refuses all; None: never.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.waits: Counter[str] = Counter()
         self.uploads: Counter[str] = Counter()
+        self.operations = 0
+        self.lost_after: int | None = None
 
     def forget(self) -> None:
         """Begin to count anew."""
         self.waits.clear()
         self.uploads.clear()
+
+    def refuse_if_lost(self, *_: Any) -> None:
+        """Raise what CUDA raises after a failed kernel."""
+        if self.lost_after is not None and self.operations > self.lost_after:
+            raise RuntimeError("CUDA error: device-side assert triggered")
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
@@ -136,6 +145,8 @@ class PretendDevice(TorchDispatchMode):
         goal = torch.device(wanted).type if wanted is not None else None
         if not here and goal != "cuda":
             return func(*args, **kwargs)
+        self.operations += 1
+        self.refuse_if_lost()
         self._check(name, given)
         self._count(name, args, given, goal)
         if name in ATTENTION:
@@ -304,6 +315,7 @@ def pretend_cuda() -> Iterator[PretendDevice]:
             part._buffers.update({n: _pretended(buffer) for n, buffer in part._buffers.items()})
         return module
 
+    device = PretendDevice()
     changes = [
         (torch, "tensor", tensor),
         (torch.nn.Module, "to", module_to),
@@ -315,11 +327,11 @@ def pretend_cuda() -> Iterator[PretendDevice]:
         (torch.cuda, "is_available", lambda: True),
         (torch.cuda, "device_count", lambda: 1),
         (torch.cuda, "mem_get_info", lambda *_: (8 << 30, 8 << 30)),
-        (torch.cuda, "synchronize", lambda *_: None),
+        (torch.cuda, "synchronize", device.refuse_if_lost),
         (torch.cuda, "empty_cache", lambda: None),
         (torch.cuda, "device", lambda *_: nullcontext()),
     ]
     with ExitStack() as stack:
         for owner, name, value in changes:
             stack.enter_context(patch.object(owner, name, value))
-        yield stack.enter_context(PretendDevice())
+        yield stack.enter_context(device)

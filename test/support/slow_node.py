@@ -11,13 +11,22 @@ from pathlib import Path
 
 import numpy as np
 
+from seg3d_ros.errors import DeviceLostError
 from seg3d_ros.node.main import main
-from seg3d_ros.scene import Instances, Scene
+from seg3d_ros.scene import Bool, Float32, Instances, Scene
 from seg3d_ros.segmenters.registry import MODELS, ModelInfo
-from seg3d_ros.segmenters.segmenter import DeviceLostError
+from seg3d_ros.segmenters.segmenter import PromptResult
 
 GATE = "SEG3D_TEST_GATE"  # variable that holds the path of the file
 LOST = "lost"  # content of the file: the segmenter's GPU has gone
+
+
+def wait_at_gate() -> None:
+    gate = Path(os.environ[GATE])
+    while not gate.exists():
+        time.sleep(0.01)
+    if gate.read_text() == LOST:
+        raise DeviceLostError("cuda:0 takes no more work from this process")
 
 
 class GatedSegmenter:
@@ -28,16 +37,27 @@ class GatedSegmenter:
     device = "cpu"
 
     def segment(self, scene: Scene) -> Instances:
-        gate = Path(os.environ[GATE])
-        while not gate.exists():
-            time.sleep(0.01)
-        if gate.read_text() == LOST:
-            raise DeviceLostError("cuda:0 takes no more work from this process")
+        wait_at_gate()
         return Instances(np.ones((1, len(scene)), bool), np.ones(1, np.float32))
+
+
+class GatedPrompt:
+    """Finds what is within 10 cm of the clicks, once the gate is open."""
+
+    name = "gated"
+
+    def segment_at(self, scene: Scene, points: Float32, foreground: Bool) -> PromptResult:
+        wait_at_gate()
+        distances = np.linalg.norm(scene.points[:, None] - points[foreground], axis=2)
+        return PromptResult(distances.min(axis=1) < 0.1)
 
 
 if __name__ == "__main__":
     MODELS["gated"] = ModelInfo(
-        "gated", "waits for a file", "Apache-2.0", segmenter=lambda *_: GatedSegmenter()
+        "gated",
+        "waits for a file",
+        "Apache-2.0",
+        segmenter=lambda *_: GatedSegmenter(),
+        prompt_segmenter=lambda _: GatedPrompt(),
     )
     main()

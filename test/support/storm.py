@@ -28,17 +28,18 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from seg3d_ros.msg import ErrorCode
 from seg3d_ros.node.conversions import header_msg
 from seg3d_ros.node.services import SERVICES
-from support import malformed, toy_room
+from support import malformed, measured_node, toy_room
 from support.harness import NodeProcess, Robot, cloud_of, images_of, transform_msg
 from support.storm_requests import PARAMETERS, draw_request
 
-PARAMETERS_OF_NODE = {
+_PARAMETERS_OF_NODE = {
     "cameras": ["front"],
     "point_cloud_topics": ["points", "side"],
     "segment_period": 0.5,
     "confirm_views": 1,
 }
 PERIOD_S = 0.1  # of the frames
+REST_S = 1.5  # what runs longer than the node waits for has ended by then
 SAMPLE_S = 2.0
 ANSWER_S = 60.0  # a request without an answer for so long gets none
 YEAR_NS = 365 * 24 * 3600 * 10**9
@@ -58,7 +59,8 @@ class StormReport:
         unanswered: names of the services whose requests got none.
         internal: messages of answers that a fault of the node gave.
         latencies: seconds until the answer, by service.
-        memory: (seconds, MB) of the node's anonymous memory.
+        resident: MB of the node's anonymous memory, now and then.
+        rests: (minutes, MB) in use at each rest.
     """
 
     sent: Counter[str] = field(default_factory=Counter)
@@ -66,24 +68,34 @@ class StormReport:
     unanswered: list[str] = field(default_factory=list)
     internal: list[str] = field(default_factory=list)
     latencies: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    memory: list[tuple[float, float]] = field(default_factory=list)
+    resident: list[float] = field(default_factory=list)
+    rests: list[tuple[float, float]] = field(default_factory=list)
 
-    def slope_mb_per_min(self, *, after_s: float) -> float:
-        """Growth of the memory: median of the slopes between samples of the two halves."""
-        samples = np.array([sample for sample in self.memory if sample[0] >= after_s])
-        half = len(samples) // 2
-        steps = samples[half : 2 * half] - samples[:half]
-        return float(np.median(steps[:, 1] / steps[:, 0]) * 60.0)
+    def slope_mb_per_min(self) -> float:
+        """Growth of the memory in use from rest to rest, without the first: a straight line."""
+        minutes, megabytes = np.array(self.rests[1:]).T
+        return float(np.polyfit(minutes, megabytes, 1)[0])
+
+
+def node_options(folder: Path) -> dict[str, Any]:
+    """Options of the node for a storm with the same folder."""
+    return {
+        **_PARAMETERS_OF_NODE,
+        "program": (measured_node.__file__,),
+        "env": {**measured_node.ENVIRONMENT, measured_node.FOLDER: str(folder)},
+    }
 
 
 class Storm:
-    """One storm on a node that was started with PARAMETERS_OF_NODE."""
+    """One storm on a node that was started with `node_options`."""
 
     def __init__(self, robot: Robot, node: NodeProcess, folder: Path, *, seed: int = 1) -> None:
         self.report = StormReport()
         self._robot = robot
         self._node = node
         self._map_file = str(folder / "storm.map")
+        self._folder = folder
+        self._start = time.monotonic()
         self._random = random.Random(seed)
         self._stop = threading.Event()
         views = [(pose, *toy_room.cast(pose)) for pose in toy_room.views(8)]
@@ -99,30 +111,46 @@ class Storm:
         robot.publisher(PointStamped, "clicked_point", QoSProfile(depth=10))
         robot.send_static_pose(self._clouds[0][0], "side")
 
-    def run(self, seconds: float) -> StormReport:
-        """Storm for a time, then bring the node back to its active state."""
-        start = time.monotonic()
+    def run(self, *, rounds: int, seconds: float) -> StormReport:
+        """Storm so many times for so long, with a rest after each; active again at the end."""
+        for _ in range(rounds):
+            self._storm(seconds)
+            self._rest()
+            self._activate()
+        return self.report
+
+    def _storm(self, seconds: float) -> None:
+        self._stop.clear()
         loops: list[Callable[[random.Random], Iterator[float]]] = [
-            *(self._ask, self._ask, self._set_parameters, self._change_state, self._sample(start))
+            *(self._ask, self._ask, self._set_parameters, self._change_state, self._watch_memory)
         ]
         threads = [
-            threading.Thread(target=self._loop, args=(loop, number), daemon=True)
-            for number, loop in enumerate(loops)
+            threading.Thread(target=self._loop, args=(loop, self._random.random()), daemon=True)
+            for loop in loops
         ]
         for thread in threads:
             thread.start()
-        while time.monotonic() - start < seconds and self._node.process.poll() is None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self._node.process.poll() is None:
             self._send_something()
             time.sleep(PERIOD_S)
         self._stop.set()
         for thread in threads:
             thread.join()
-        self._activate()
-        return self.report
 
-    def _loop(self, loop: Callable[[random.Random], Iterator[float]], number: int) -> None:
+    def _rest(self) -> None:
+        """Take everything from the node that it can give back, and read what it still uses."""
+        self._go(Transition.TRANSITION_DEACTIVATE)
+        self._go(Transition.TRANSITION_CLEANUP)
+        if self._node.process.poll() is None:
+            time.sleep(REST_S)
+            minutes = (time.monotonic() - self._start) / 60.0
+            in_use_mb = measured_node.ask_for_memory_mb(self._folder)
+            self.report.rests.append((minutes, in_use_mb))
+
+    def _loop(self, loop: Callable[[random.Random], Iterator[float]], seed: float) -> None:
         """Run a loop until the storm ends; it yields the seconds to its next round."""
-        for pause_s in loop(random.Random(number)):
+        for pause_s in loop(random.Random(seed)):
             if self._stop.wait(pause_s):
                 return
 
@@ -261,13 +289,9 @@ class Storm:
         self.report.answers[name] += 1
         return future.result()
 
-    def _sample(self, start: float) -> Callable[[random.Random], Iterator[float]]:
+    def _watch_memory(self, _: random.Random) -> Iterator[float]:
         status = Path(f"/proc/{self._node.process.pid}/status")
-
-        def sample(_: random.Random) -> Iterator[float]:
-            while self._node.process.poll() is None:
-                line = next(x for x in status.read_text().splitlines() if x.startswith("RssAnon"))
-                self.report.memory.append((time.monotonic() - start, int(line.split()[1]) / 1024))
-                yield SAMPLE_S
-
-        return sample
+        while self._node.process.poll() is None:
+            line = next(x for x in status.read_text().splitlines() if x.startswith("RssAnon"))
+            self.report.resident.append(int(line.split()[1]) / 1024)
+            yield SAMPLE_S

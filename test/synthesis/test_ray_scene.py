@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -86,3 +88,22 @@ def test_a_mesh_between_two_points_blocks():
     scene = RayScene([square(2, plain(1, 1, 1))])
     origins, towards = np.zeros((2, 3), np.float32), np.array([(0, 0, 3), (0, 0, 1)], np.float32)
     np.testing.assert_array_equal(scene.blocked(origins, towards), [True, False])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"material": np.array([0, 1], np.int32)},
+            "materials 0 to 1, but",
+        ),
+        ({"material": np.array([-1, 0], np.int32)}, "materials -1 to 0"),
+        ({"textures": [np.zeros((0, 4, 4), np.float32)]}, r"shape \(0, 4, 4\)"),
+        ({"textures": [np.zeros((2, 2, 3), np.float32)]}, r"has to be \(H, W, 4\)"),
+        ({"uv": np.full((2, 3, 2), np.nan, np.float32)}, "NaN"),
+    ],
+)
+def test_textures_that_rays_would_read_beyond_are_refused(changes, message):
+    mesh = square(0.0, np.ones((1, 1, 4), np.float32))
+    with pytest.raises(ValueError, match=message):
+        RayScene([replace(mesh, **changes)], threads=1)

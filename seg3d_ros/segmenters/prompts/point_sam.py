@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from seg3d_ros.compute import Compute
+from seg3d_ros.compute import Compute, loss_told
 from seg3d_ros.networks.point_sam.config import MINI, PointSamConfig
 from seg3d_ros.networks.point_sam.network import load_point_sam
 from seg3d_ros.scene import Bool, Float32, Scene
@@ -37,10 +37,15 @@ class PointSamPrompt:
         self._session: PromptSession | None = None
 
     def segment_at(self, scene: Scene, points: Float32, foreground: Bool) -> PromptResult:
-        """The object under the foreground clicks. Shapes and errors: see `PromptSegmenter`."""
+        """The object under the foreground clicks; shapes and more errors: see `PromptSegmenter`.
+
+        Raises:
+            BlockTooLargeError: the device has not even memory for a small cloud.
+            DeviceLostError: the GPU takes no more work from this process.
+        """
         check_clicks(points, foreground)
         rows = clicked_voxels(scene, points, foreground)
-        with self._lock:
+        with self._lock, loss_told(self._network.device):
             crops = self._take(scene)
             found = self._session.continue_with(rows, foreground) if self._session else None
             if found is None:

@@ -76,6 +76,11 @@ class PromptNetwork:
         self._network = network.to(compute.device).eval()
         self._memory_for = MAX_POINTS  # points; falls where memory does not suffice
 
+    @property
+    def device(self) -> torch.device:
+        """Device of the network."""
+        return self._compute.device
+
     def encode(self, scene: Scene, center: Float32, radius: float) -> Crop:
         """Encode the voxels within `radius` metres of `center`; at least one has to be.
 
