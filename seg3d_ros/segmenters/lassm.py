@@ -15,7 +15,7 @@ from seg3d_ros.networks.checkpoint import CheckpointError, read_checkpoint
 from seg3d_ros.networks.lassm.inputs import prepare_input
 from seg3d_ros.networks.lassm.instances import MASK_THRESHOLD, find_instances
 from seg3d_ros.networks.lassm.network import LaSSM
-from seg3d_ros.networks.lassm.releases import REFERENCE_SCALAR, load_released
+from seg3d_ros.networks.lassm.releases import REFERENCE_SCALAR, build_released
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Instances, Int64, Scene
 from seg3d_ros.segmenters.closed_set import EMBEDDING_SPACE, embed_class_names, mean_embeddings
@@ -132,13 +132,14 @@ def load_lassm_segmenter(
         ValueError: the file holds other weights, or the device is not there.
     """
     path = LASSM[network.lassm_variant].find(network.checkpoint)
-    if "recipe" in read_checkpoint(path, allowed=REFERENCE_SCALAR):
+    checkpoint = read_checkpoint(path, allowed=REFERENCE_SCALAR)
+    if "recipe" in checkpoint:
         trained = load_trained(path)
         if not isinstance(trained.network, LaSSM):
             raise CheckpointError(f"{path} holds a {type(trained.network).__name__}, not a LaSSM")
         model, names, top_k = trained.network, trained.class_names, _TOP_K
     else:
-        model, release = load_released(path)
+        model, release = build_released(checkpoint, source=path)
         names, top_k = tuple(release.class_names), release.top_k
     return LassmSegmenter(
         model,

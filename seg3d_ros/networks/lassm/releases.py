@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,11 +86,24 @@ def load_released(path: str | Path) -> tuple[LaSSM, Release]:
         CheckpointError: it is damaged, or holds another network; names what is missing, extra or
             of another shape.
     """
-    state = read_released(path)
-    release = _release_of(state, path)
+    return build_released(read_checkpoint(path, allowed=REFERENCE_SCALAR), source=path)
+
+
+def build_released(checkpoint: Mapping[str, Any], *, source: str | Path) -> tuple[LaSSM, Release]:
+    """Released network from the content of its file, ready for inference on the CPU.
+
+    Args:
+        checkpoint: content of the file.
+        source: its path, for errors.
+
+    Raises:
+        CheckpointError: it holds another network.
+    """
+    state = _weights(checkpoint, source)
+    release = _release_of(state, source)
     with torch.device("meta"):
         network = release.build()
-    load_strictly(network, state, source=str(path))
+    load_strictly(network, state, source=str(source))
     return network.eval(), release
 
 
@@ -100,8 +114,11 @@ def read_released(path: str | Path) -> dict[str, Tensor]:
         FileNotFoundError: there is no such file.
         CheckpointError: it is damaged, or holds more than weights.
     """
-    loaded = read_checkpoint(path, allowed=REFERENCE_SCALAR)
-    state = tensors_in(loaded.get("state_dict", loaded), source=path)
+    return _weights(read_checkpoint(path, allowed=REFERENCE_SCALAR), path)
+
+
+def _weights(checkpoint: Mapping[str, Any], source: str | Path) -> dict[str, Tensor]:
+    state = tensors_in(checkpoint.get("state_dict", checkpoint), source=source)
     return {name.removeprefix(PARALLEL_PREFIX): tensor for name, tensor in state.items()}
 
 
