@@ -16,6 +16,7 @@ from seg3d_ros.recordings.recording import to_frame
 from seg3d_ros.scene import Scene
 from seg3d_ros.segmenters.geometric.proposals import geometric_segments
 from seg3d_ros.segmenters.geometric.segmenter import GeometricSegmenter
+from seg3d_ros.segmenters.geometric.surface import build_surface
 from seg3d_ros.segmenters.mini import SEEDS
 from seg3d_ros.segmenters.registry import load_segmenter
 from seg3d_ros.segmenters.settings import NetworkSettings
@@ -47,7 +48,7 @@ def _stages(scene: Scene) -> list[Row]:
     _, (features,) = model.encode(points, colors)
     seeds = seeds_for_all(features, count=SEEDS)
     queries = model.decoder(features, seeds)
-    segments = geometric_segments(scene)
+    segments = geometric_segments(build_surface(scene))
     masks = model.decoder.masks(features, queries) > 0
     count = f"{len(features)} voxels of the network"
     stages = {
@@ -57,7 +58,7 @@ def _stages(scene: Scene) -> list[Row]:
         "mini: masks of all": (lambda: model.decoder.masks(features, queries), ""),
         "mini: read masks": (lambda: model.reader(features, masks), f"{len(masks)} masks"),
         "mini: segments by geometry": (
-            lambda: geometric_segments(scene),
+            lambda: geometric_segments(build_surface(scene)),
             f"{segments.max() + 1} on the map's voxels",
         ),
     }

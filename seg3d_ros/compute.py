@@ -52,6 +52,11 @@ def pick_device(name: str) -> torch.device:
     return torch.device("cuda", number)
 
 
+def full_precision(device: torch.device) -> AbstractContextManager[Any]:
+    """Context in which PyTorch computes in the precision of the input, under autocast, too."""
+    return torch.autocast(device.type, enabled=False)
+
+
 @dataclass
 class Compute:
     """Device and precision of one network.

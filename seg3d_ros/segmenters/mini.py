@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from seg3d_ros.compute import pick_device
+from seg3d_ros.compute import Compute
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.kinds import OBJECT
 from seg3d_ros.networks.mini.decoder import SceneFeatures
@@ -17,12 +17,14 @@ from seg3d_ros.networks.mini.network import Mini
 from seg3d_ros.networks.mini.seeds import seeds_for_all
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Bool, Float32, Instances, Int64, Scene
+from seg3d_ros.segmenters.geometric.color_segments import color_segments
 from seg3d_ros.segmenters.geometric.proposals import (
     FINE_CONCAVITIES,
     geometric_segments,
     segment_masks,
 )
 from seg3d_ros.segmenters.geometric.structure import Structure, agree_on_structure
+from seg3d_ros.segmenters.geometric.surface import Surface, build_surface
 from seg3d_ros.segmenters.masks.postprocess import (
     BlockwiseSegmenter,
     best_overlaps,
@@ -31,6 +33,7 @@ from seg3d_ros.segmenters.masks.postprocess import (
 )
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.weights import MINI
+from seg3d_ros.sparse.tensor import SparseTensor
 
 SEEDS = 400  # a room holds about 30 instances
 _MOST_MASKS = 150
@@ -42,7 +45,14 @@ _BLOCK_POINTS = 600_000  # 3 GB on a CPU
 
 
 class MiniSegmenter(BlockwiseSegmenter):
-    """Instances with embeddings in the space of all-MiniLM-L6-v2."""
+    """Instances with embeddings in the space of all-MiniLM-L6-v2.
+
+    Args:
+        model: the network.
+        compute: where it runs, and in which precision.
+        network: size of the blocks, and number of views.
+        postprocess: which masks become instances.
+    """
 
     name = "mini"
     embedding_space = "all-MiniLM-L6-v2"
@@ -51,12 +61,16 @@ class MiniSegmenter(BlockwiseSegmenter):
         self,
         model: Mini,
         *,
+        compute: Compute,
         network: NetworkSettings | None = None,
         postprocess: PostprocessSettings | None = None,
     ) -> None:
-        limit = (network or NetworkSettings()).block_points or _BLOCK_POINTS
-        super().__init__(next(model.parameters()).device, limit=limit, postprocess=postprocess)
-        self._model = model.eval()
+        network = network or NetworkSettings()
+        limit = network.block_points or _BLOCK_POINTS
+        super().__init__(compute.device, limit=limit, postprocess=postprocess)
+        self._compute = compute
+        self._model = model.to(compute.device).eval()
+        self._views = model.turned_views(network.augmented_views)
         self._geometry = ThreadPoolExecutor(1, "geometry")
 
     @torch.inference_mode()
@@ -64,31 +78,46 @@ class MiniSegmenter(BlockwiseSegmenter):
         points, colors = scene.points[rows], scene.colors[rows]
         # Whole metres are a whole number of voxels; small numbers keep float32 exact far away.
         cloud = torch.from_numpy(points - np.floor(points.min(axis=0))).to(self._device)
-        voxel_of, (features,) = self._model.encode(
-            cloud, torch.from_numpy(colors).to(self._device)
-        )
-        rows_of_voxels = voxel_of.cpu().numpy()
-        voxels = self._voxels(features)
-        segments = self._geometry.submit(geometric_segments, voxels)  # beside the network
-        probabilities = features.structure.float().softmax(dim=1).cpu().numpy()
-        structure = agree_on_structure(voxels, probabilities)
-        found = self._masks(features)
+        found = self._model.voxelize(cloud, torch.from_numpy(colors).to(self._device))
+        rows_of_voxels = found.rows.cpu().numpy()
+        voxels = self._voxels(found.voxels)
+        surface = build_surface(voxels)
+        coarse = self._geometry.submit(_coarse_masks, surface, voxels.colors)  # beside the network
+        features = self._look(found.voxels)
+        probabilities = features.structure.softmax(dim=1).cpu().numpy()
+        structure = agree_on_structure(surface, probabilities)
         rest = np.flatnonzero(structure.kind[rows_of_voxels] == OBJECT)
-        fine = geometric_segments(scene.take(rows[rest]), FINE_CONCAVITIES)
+        fine = geometric_segments(build_surface(scene.take(rows[rest])), FINE_CONCAVITIES)
+        of_shape, of_color = coarse.result()
         masks = [
-            found,
-            segment_masks(segments.result(), np.arange(len(voxels)), len(voxels), least=_FEWEST),
+            self._masks(features),
+            of_shape,
             segment_masks(fine, rows_of_voxels[rest], len(voxels), least=_FEWEST),
+            of_color,
         ]
-        objects = self._read(features, np.concatenate(masks) & (structure.kind == OBJECT))
-        instances = joined(objects, self._structure(structure, probabilities))
+        objects = np.concatenate(masks) & (structure.kind == OBJECT)
+        on_structure = of_color[
+            2 * objects[len(objects) - len(of_color) :].sum(axis=1) < of_color.sum(axis=1)
+        ]
+        instances = joined(
+            self._read(features, np.concatenate([objects, on_structure])),
+            self._structure(structure, probabilities),
+        )
         return replace(instances, masks=np.take(instances.masks, rows_of_voxels, axis=1))
 
-    def _voxels(self, features: SceneFeatures) -> Scene:
+    def _look(self, voxels: SparseTensor) -> SceneFeatures:
+        """What the network sees of one scene from all sides."""
+        (features,) = self._compute.run(
+            lambda: self._model.look(voxels, self._views),
+            checked=lambda scenes: scenes[0].fine,
+            name=self.name,
+        )
+        return features
+
+    def _voxels(self, voxels: SparseTensor) -> Scene:
         """The scene as the network sees it."""
-        points = features.points.cpu().numpy()
-        ids = np.arange(len(points))
-        return Scene(points, np.zeros_like(points), ids, self._model.voxel_size)
+        points, colors = voxels.features.cpu().numpy().reshape(-1, 2, 3).swapaxes(0, 1)
+        return Scene(points, colors, np.arange(len(points)), self._model.voxel_size)
 
     def _masks(self, features: SceneFeatures) -> Bool:
         """Masks of the best queries over the network's voxels, hardly any of them twice."""
@@ -129,6 +158,14 @@ class MiniSegmenter(BlockwiseSegmenter):
         return float(np.log(p / (1 - p)))
 
 
+def _coarse_masks(surface: Surface, colors: Float32) -> tuple[Bool, Bool]:
+    """Masks (M, N) over N voxels of the network that shape proposes, and those of colour."""
+    rows = np.arange(len(colors))
+    found = geometric_segments(surface), color_segments(surface, colors)
+    of_shape, of_color = (segment_masks(s, rows, len(rows), least=_FEWEST) for s in found)
+    return of_shape, of_color
+
+
 def load_mini_segmenter(
     network: NetworkSettings, postprocess: PostprocessSettings
 ) -> MiniSegmenter:
@@ -142,5 +179,7 @@ def load_mini_segmenter(
     trained = load_trained(path)
     if not isinstance(trained.network, Mini):
         raise CheckpointError(f"{path} holds a {type(trained.network).__name__}, not a Mini")
-    model = trained.network.to(pick_device(network.device))
-    return MiniSegmenter(model, network=network, postprocess=postprocess)
+    compute = Compute.named(network.device, network.precision)
+    return MiniSegmenter(
+        trained.network, compute=compute, network=network, postprocess=postprocess
+    )

@@ -132,7 +132,7 @@ MODELS = {
             "Apache-2.0",
             packaged=MINI,
             segmenter=_mini,
-            reads=("checkpoint", "block_points"),
+            reads=("checkpoint", "precision", "block_points", "augmented_views"),
         ),
         ModelInfo(
             "geometric",

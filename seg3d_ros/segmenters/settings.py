@@ -36,8 +36,7 @@ class NetworkSettings:
     )
     precision: str = setting(
         "auto",
-        "Numbers that spaceformer, maskformer, lassm and Point-SAM compute with; auto: fp16 on a "
-        "GPU, else fp32.",
+        "Numbers that networks compute with; auto: fp16 on a GPU, else fp32.",
         choices=("auto", "fp32", "fp16", "bf16"),
     )
     block_points: int = setting(
@@ -49,8 +48,8 @@ class NetworkSettings:
     )
     augmented_views: int = setting(
         1,
-        "Turned and mirrored copies of the scene that spaceformer looks at; the best instances "
-        "of all are kept.",
+        "Sides from which mini and spaceformer look at the scene: quarter turns, then the same "
+        "mirrored; mini averages what it sees, of spaceformer's instances the best are kept.",
         low=1,
         high=8,
     )
@@ -91,13 +90,13 @@ class PostprocessSettings:
         high=100.0,
     )
     nms_iou: float = setting(
-        0.6,
+        0.5,
         "Of masks that overlap more (intersection over union), only the best is kept.",
         low=0.0,
         high=1.0,
     )
     max_instances: int = setting(
-        200, "Best-scored instances of a learned model that are kept.", low=1, high=10_000
+        500, "Best-scored instances of a learned model that are kept.", low=1, high=10_000
     )
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ from seg3d_ros.segmenters.masks.postprocess import (
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.spaceformer_engine import Engine, load_engine
 from seg3d_ros.segmenters.weights import SPACEFORMER
+from seg3d_ros.sparse.quarter_turns import turned
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,6 @@ VOXEL_SIZE_M = 0.02  # of the network; it voxelises by itself
 _CPU_POINTS = 100_000  # 5 GB
 _BYTES_PER_POINT = 50_000  # 39 kB were seen in fp32
 _COARSE = 1.5  # times the network's voxels; above, surfaces have holes in its grid
-_MIRRORED_FROM = 4  # of the augmented views: four quarter turns, then the same mirrored
 
 
 class SpaceformerSegmenter(BlockwiseSegmenter):
@@ -113,19 +113,6 @@ def _usual_points(device: torch.device) -> int:
         return _CPU_POINTS
     free, _ = torch.cuda.mem_get_info(device)
     return max(SMALLEST_BLOCK, free // _BYTES_PER_POINT)
-
-
-def turned(points: Tensor, view: int) -> Tensor:
-    """(N, 3) points turned about z by `view` quarters, and mirrored from the fifth view on.
-
-    Quarter turns keep walls along the grid, as they are in most maps.
-    """
-    x, y, z = points.unbind(1)
-    if view >= _MIRRORED_FROM:
-        y = -y
-    for _ in range(view % _MIRRORED_FROM):
-        x, y = -y, x
-    return torch.stack([x, y, z], dim=1)
 
 
 def _pooled(views: list[Instances]) -> Instances:

@@ -149,8 +149,26 @@ def _segment(
 ) -> Int64:
     weights = np.empty(len(edges), np.float32)
     _weigh(points, normals, edges, weights)
+    return join_edges(edges, weights, len(points), threshold=threshold, smallest=smallest)
+
+
+def join_edges(
+    edges: Edges, weights: Float32, count: int, *, threshold: float, smallest: int
+) -> Int64:
+    """Segments of a weighted graph of any kind.
+
+    Args:
+        edges: (E, 2) int32 rows of nodes.
+        weights: (E,) how unlike the two are.
+        count: of the nodes, N.
+        threshold: scale of observation, in weights times nodes.
+        smallest: nodes of a segment, except where a connected part has fewer.
+
+    Returns:
+        (N,) int64 ids 0 ... S-1, in the order of their first nodes.
+    """
     order = _ascending(weights)
-    labels = np.empty(len(points), np.int64)
+    labels = np.empty(count, np.int64)
     _join(edges[order], weights[order], np.float32(threshold), smallest, labels)
     return labels
 

@@ -16,7 +16,9 @@ from numpy.random import Generator
 from seg3d_ros.datasets.scene_dataset import SceneSample, Transform
 from seg3d_ros.recordings.scene_file import PointCloud, voxelize_cloud
 from seg3d_ros.scene import Float32
+from seg3d_ros.segmenters.geometric.color_segments import color_segments
 from seg3d_ros.segmenters.geometric.proposals import geometric_segments
+from seg3d_ros.segmenters.geometric.surface import build_surface
 from seg3d_ros.training.elastic import smooth_noise, trilinear
 from seg3d_ros.training.map_faults import PoseError, SurfaceNoise, Thinning, Viewpoints
 from seg3d_ros.training.object_changes import Clutter, InstancePaint, InstanceStretch
@@ -271,15 +273,17 @@ class ColorDrop:
 
 @dataclass(frozen=True)
 class GeometricSegments:
-    """Adds what geometry proposes at voxels of this edge, metres; the last of all changes."""
+    """Adds what shape and colour propose at voxels of this edge, metres; comes last."""
 
     voxel_size: float
 
     def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
         """Fill `segments`."""
-        cloud = PointCloud(sample.points, np.zeros(sample.points.shape, np.uint8))
+        cloud = PointCloud(sample.points, np.rint(sample.colors * 255).astype(np.uint8))
         scene, voxel_of = voxelize_cloud(cloud, self.voxel_size)
-        return dataclasses.replace(sample, segments=geometric_segments(scene)[voxel_of])
+        surface = build_surface(scene)
+        found = [geometric_segments(surface), color_segments(surface, scene.colors)]
+        return dataclasses.replace(sample, segments=np.concatenate(found, axis=1)[voxel_of])
 
 
 def default_train_augmentations(

@@ -105,16 +105,35 @@ def test_blocks_find_what_the_whole_shows(corner, mini):
 def test_a_full_gpu_gets_smaller_blocks(builder, caplog, monkeypatch):
     scene, _ = builder().rectangle((0, 0, 0), (1.2, 0, 0), (0, 1, 0)).build()
     segmenter = load_segmenter("mini", network=NetworkSettings(device="cpu"))
-    encode = segmenter._model.encode
+    voxelize = segmenter._model.voxelize
 
     def limited(points, colors):
         if len(points) > 2500:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-        return encode(points, colors)
+        return voxelize(points, colors)
 
-    monkeypatch.setattr(segmenter._model, "encode", limited)
+    monkeypatch.setattr(segmenter._model, "voxelize", limited)
     assert segmenter.segment(scene).masks.shape[1] == len(scene)
     assert "no memory for" in caplog.text
+
+
+def test_more_views_find_much_of_the_same(mini, corner):
+    network = NetworkSettings(device="cpu", augmented_views=3)
+    one, three = mini.segment(corner), load_segmenter("mini", network=network).segment(corner)
+    assert not np.array_equal(one.scores, three.scores)
+    both = one.masks.astype(np.float32) @ three.masks.T.astype(np.float32)
+    union = one.masks.sum(1)[:, None] + three.masks.sum(1) - both
+    assert ((both / union).max(axis=1) > 0.8).mean() > 0.5
+
+
+def test_half_precision_finds_much_of_the_same(mini, corner):
+    network = NetworkSettings(device="cpu", precision="bf16")
+    full, half = mini.segment(corner), load_segmenter("mini", network=network).segment(corner)
+    assert half.embeddings.dtype == half.scores.dtype == np.float32
+    assert not np.array_equal(full.scores, half.scores)
+    both = full.masks.astype(np.float32) @ half.masks.T.astype(np.float32)
+    union = full.masks.sum(1)[:, None] + half.masks.sum(1) - both
+    assert ((both / union).max(axis=1) > 0.8).mean() > 0.5
 
 
 def test_an_empty_scene_has_no_instances(mini):

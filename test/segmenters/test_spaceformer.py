@@ -17,7 +17,7 @@ from seg3d_ros.segmenters import spaceformer_engine
 from seg3d_ros.segmenters.masks.postprocess import Queries
 from seg3d_ros.segmenters.registry import load_segmenter
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
-from seg3d_ros.segmenters.spaceformer import SpaceformerSegmenter, turned
+from seg3d_ros.segmenters.spaceformer import SpaceformerSegmenter
 from seg3d_ros.segmenters.spaceformer_engine import TorchEngine, load_engine
 from seg3d_ros.text.encoder import ENCODERS
 
@@ -174,17 +174,6 @@ def test_augmented_views_add_what_others_miss(scene):
     )
     assert len(found) > 1
     assert any((mask == (scene.points[:, 0] < 0.5)).all() for mask in found.masks)
-
-
-def test_views_are_eight_different_quarter_turns_and_mirror_images():
-    points = torch.tensor([[1.0, 2.0, 3.0], [-4.0, 5.0, 6.0]])
-    views = [turned(points, number) for number in range(8)]
-    assert torch.equal(views[0], points)
-    assert torch.equal(views[1], torch.tensor([[-2.0, 1.0, 3.0], [-5.0, -4.0, 6.0]]))
-    assert len({tuple(view.flatten().tolist()) for view in views}) == 8
-    for view in views:
-        assert torch.equal(view.norm(dim=1), points.norm(dim=1))
-        assert torch.equal(view[:, 2], points[:, 2])
 
 
 def test_overflow_in_half_precision_falls_back(scene, caplog):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention, softplus
 
+from seg3d_ros.compute import full_precision
 from seg3d_ros.sparse.rope import rotate, rotation_table
 from seg3d_ros.sparse.voxelize import mean_by_row
 
@@ -209,6 +210,10 @@ class MaskHead(nn.Module):
 
     def forward(self, q: Tensor, places: Tensor, masks: Tensor, votes: Tensor) -> Tensor:
         """(Q, C) queries at (Q, 3), (N, M) features and (N, 3) votes -> (Q, N) logits."""
+        with full_precision(q.device):  # differences of squares
+            return self._logits(q.float(), places.float(), masks.float(), votes.float())
+
+    def _logits(self, q: Tensor, places: Tensor, masks: Tensor, votes: Tensor) -> Tensor:
         q = self.norm(q)
         shift, sharpness, bias = self.placement(q).split((3, 1, 1), dim=1)
         sharpness = softplus(sharpness) * (_SHARPNESS / softplus(torch.zeros(()))).item()

@@ -11,6 +11,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from seg3d_ros.compute import full_precision
 from seg3d_ros.sparse.convolution import sparse_convolution
 from seg3d_ros.sparse.grid import VoxelGrid, pack
 from seg3d_ros.sparse.kernel_map import kernel_offsets, pack_step, submanifold_map
@@ -45,7 +46,8 @@ def surface_shape(grid: VoxelGrid, points: Tensor) -> Tensor:
     products = [points[:, i] * points[:, j] for i, j in _PAIRS]
     moments = torch.cat([torch.ones_like(points[:, :1]), points, torch.stack(products, 1)], dim=1)
     weight = _moment_shifts().to(points.device)[:, None]
-    sums = sparse_convolution(moments, weight, submanifold_map(grid, 3))
+    with full_precision(points.device):  # differences of squares follow
+        sums = sparse_convolution(moments, weight, submanifold_map(grid, 3))
     count = sums[:, 0]
     x, y, z, xx, yy, zz, xy, xz, yz = (sums[:, 1:] / count[:, None]).unbind(1)
     xx, yy, zz = xx - x * x, yy - y * y, zz - z * z

@@ -10,6 +10,7 @@ each query knows its target without matching, and a room with more objects gets 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from seg3d_ros.compute import full_precision
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.networks.kinds import OBJECT, STRUCTURE
 from seg3d_ros.networks.mini.decoder import DecodedQueries, QueryDecoder, SceneFeatures, Votes
@@ -32,14 +34,16 @@ from seg3d_ros.networks.mini.seeds import seeds_on_instances
 from seg3d_ros.networks.minkunet import MinkUNet
 from seg3d_ros.sparse.grid import VoxelGrid
 from seg3d_ros.sparse.kernel_map import kernel_offsets, submanifold_map
+from seg3d_ros.sparse.quarter_turns import turned, turned_back, with_turned_kernels
 from seg3d_ros.sparse.tensor import SparseTensor
-from seg3d_ros.sparse.voxelize import mean_by_row, voxelize
+from seg3d_ros.sparse.voxelize import Voxelized, mean_by_row, voxelize
 
 # Colour and whether it is known, one, place of the points' mean in the voxel, heights, and the
 # shape of the surface at two scales.
 INPUT_CHANNELS = 3 + 1 + 1 + 3 + HEIGHT_CHANNELS + 2 * SHAPE_CHANNELS
+_INSIDE = slice(5, 8)
 _FEWEST = 3  # voxels of a mask that training reads
-_MOST = 160  # masks of a scene that training reads
+_MOST = 240  # masks of a scene that training reads
 _BACKGROUND_SEEDS = 8  # queries that training places where no object is
 _HEIGHT_UNIT_M = 1.5
 _FACES = [i for i, step in enumerate(kernel_offsets(3)) if sum(map(abs, step)) == 1]
@@ -175,22 +179,62 @@ class Mini(nn.Module):
             (P,) int64 voxel of each point, counted over the whole batch, and each scene's
             features; its points stand on a floor at half a voxel.
         """
+        found = self.voxelize(points, colors, sizes=sizes)
+        return found.rows, self.look(found.voxels)
+
+    def voxelize(
+        self, points: Tensor, colors: Tensor, *, sizes: tuple[int, ...] | None = None
+    ) -> Voxelized:
+        """Mean points, on a floor at half a voxel, and mean colours; arguments as in `encode`."""
         floors = floor_levels(points[:, 2], sizes or (len(points),))
         # The floor runs through the middle of its voxels, not along their faces.
         placed = points.clone()
         placed[:, 2] -= floors - self.voxel_size / 2
-        found = voxelize(
-            placed, torch.cat([placed, colors], dim=1), voxel_size=self.voxel_size, sizes=sizes
-        )
-        mean, color = found.voxels.features.chunk(2, dim=1)
-        x = self._input(found.voxels.grid, mean, color)
-        levels = self.backbone.decode(SparseTensor(found.voxels.grid, x))
-        fine = levels[-1]
-        shifts, log_radii = self.votes(fine.features).split((3, 1), dim=1)
-        votes = Votes(mean + shifts, log_radii[:, 0])
-        masks, structure = self.mask_features(fine.features), self.structure(fine.features)
-        taps = submanifold_map(found.voxels.grid, 3).table[_FACES]
-        return found.rows, _split(mean, votes, masks, structure, levels, taps)
+        features = torch.cat([placed, colors], dim=1)
+        return voxelize(placed, features, voxel_size=self.voxel_size, sizes=sizes)
+
+    def look(self, voxels: SparseTensor, views: Sequence[MinkUNet] = ()) -> list[SceneFeatures]:
+        """Features of each scene.
+
+        Args:
+            voxels: of `voxelize`.
+            views: the backbone with turned kernels, see `turned_views`; features are the means of
+                what it sees from all sides.
+        """
+        grid = voxels.grid
+        mean, color = voxels.features.chunk(2, dim=1)
+        x = voxels.with_features(self._input(grid, mean, color))
+        seen = [
+            self._from_side(backbone, x, view)
+            for view, backbone in enumerate([self.backbone, *views])
+        ]
+        levels = [
+            same[0].with_features(_mean([level.features for level in same]))
+            for same in zip(*(levels for levels, _ in seen), strict=True)
+        ]
+        fine = levels[-1].features
+        with full_precision(fine.device):
+            masks, structure = self.mask_features(fine), self.structure(fine)
+        voted = _mean([votes for _, votes in seen])
+        votes = Votes(mean + voted[:, :3], voted[:, 3])
+        taps = submanifold_map(grid, 3).table[_FACES]
+        return _split(mean, votes, masks, structure, levels, taps)
+
+    def _from_side(
+        self, backbone: MinkUNet, x: SparseTensor, view: int
+    ) -> tuple[list[SparseTensor], Tensor]:
+        """What a turned backbone makes of an input, and the (N, 4) votes as without the turn."""
+        features = x.features.clone()
+        features[:, _INSIDE] = turned(features[:, _INSIDE], view)
+        levels = backbone.decode(x.with_features(features))
+        levels = [level.with_features(level.features.float()) for level in levels]
+        with full_precision(features.device):
+            shifts, log_radii = self.votes(levels[-1].features).split((3, 1), dim=1)
+        return levels, torch.cat([turned_back(shifts, view), log_radii], dim=1)
+
+    def turned_views(self, count: int) -> tuple[MinkUNet, ...]:
+        """The backbone as it would see a scene from `count` - 1 other sides."""
+        return tuple(with_turned_kernels(self.backbone, view) for view in range(1, count))
 
     def _input(self, grid: VoxelGrid, mean: Tensor, color: Tensor) -> Tensor:
         """(N, INPUT_CHANNELS) of voxels with these mean points and colours."""
@@ -211,6 +255,10 @@ class Mini(nn.Module):
             ],
             dim=1,
         )
+
+
+def _mean(views: list[Tensor]) -> Tensor:
+    return views[0] if len(views) == 1 else torch.stack(views).mean(dim=0)
 
 
 def _candidates(masks: Tensor, instance: Tensor, segments: Tensor | None) -> Tensor:

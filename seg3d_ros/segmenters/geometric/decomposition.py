@@ -70,28 +70,27 @@ def decompose(scene: Scene, settings: GeometricSettings) -> Decomposition:
     """
     size = supported_voxel_size(scene)
     if size == scene.voxel_size:
-        return decompose_at(scene, settings, (settings.concavity,))[0]
+        return decompose_at(build_surface(scene), settings, (settings.concavity,))[0]
     coarse, rows = voxelize_points(scene.points, scene.colors, size)
-    decomposition = decompose_at(coarse, settings, (settings.concavity,))[0]
+    decomposition = decompose_at(build_surface(coarse), settings, (settings.concavity,))[0]
     return replace(decomposition, row_of=decomposition.row_of[rows])
 
 
 def decompose_at(
-    scene: Scene, settings: GeometricSettings, concavities: Sequence[float]
+    surface: Surface, settings: GeometricSettings, concavities: Sequence[float]
 ) -> list[Decomposition]:
     """Decompositions for several values of `settings.concavity`; most work is done once."""
-    surface = build_surface(scene)
-    row_of = np.empty(len(scene), np.int64)
-    row_of[surface.order] = np.arange(len(scene))
+    row_of = np.empty(len(surface.order), np.int64)
+    row_of[surface.order] = np.arange(len(row_of))
     planes = find_planes(
         surface,
         min_area=settings.plane_area,
-        thickness=settings.plane_thickness * scene.voxel_size,
+        thickness=settings.plane_thickness * surface.voxel_size,
         max_angle=MAX_PLANE_ANGLE,
     )
     normals, planes = orient_normals(surface, planes)
     supervoxels = cut_supervoxels(
-        surface, normals, planes.plane_of < 0, radius=SUPERVOXEL_RADIUS * scene.voxel_size
+        surface, normals, planes.plane_of < 0, radius=SUPERVOXEL_RADIUS * surface.voxel_size
     )
     contacts = find_contacts(surface, supervoxels.supervoxel_of)
     decompositions = []

@@ -11,30 +11,33 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seg3d_ros.scene import Bool, Int64, Scene
+from seg3d_ros.scene import Bool, Int64
 from seg3d_ros.segmenters.geometric.decomposition import GeometricSettings, decompose_at
+from seg3d_ros.segmenters.geometric.surface import Surface
 
 COARSE_CONCAVITIES = (8.0, 20.0, 45.0)  # degrees, see `GeometricSettings.concavity`
 FINE_CONCAVITIES = (20.0,)
 _SETTINGS = GeometricSettings(plane_area=0.2, min_voxels=5)
 
 
-def geometric_segments(scene: Scene, concavities: Sequence[float] = COARSE_CONCAVITIES) -> Int64:
+def geometric_segments(
+    surface: Surface, concavities: Sequence[float] = COARSE_CONCAVITIES
+) -> Int64:
     """Segment of each voxel in each decomposition, (N, K) int64, -1 for none.
 
     Planes are segments like the other parts: table tops are objects, too.
 
     Args:
-        scene: of N voxels.
+        surface: of a scene of N voxels, in whose order the result is.
         concavities: K tolerances for folds, degrees.
     """
-    segments = np.full((len(scene), len(concavities)), -1, np.int64)
-    if not len(scene):
+    segments = np.full((len(surface.order), len(concavities)), -1, np.int64)
+    if not len(segments):
         return segments
-    for column, decomposition in enumerate(decompose_at(scene, _SETTINGS, concavities)):
+    for column, decomposition in enumerate(decompose_at(surface, _SETTINGS, concavities)):
         parts = int(decomposition.part_of.max(initial=-1)) + 1
         plane_of = decomposition.planes.plane_of
-        segments[decomposition.surface.order, column] = np.where(
+        segments[surface.order, column] = np.where(
             plane_of >= 0, parts + plane_of, decomposition.part_of
         )
     return segments

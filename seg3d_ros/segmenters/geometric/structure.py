@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from seg3d_ros.networks.kinds import FLOOR, OBJECT, WALL
-from seg3d_ros.scene import Bool, Float32, Int64, Scene
+from seg3d_ros.scene import Bool, Float32, Float64, Int64
 from seg3d_ros.segmenters.geometric.planes import Planes, find_planes
-from seg3d_ros.segmenters.geometric.surface import Surface, build_surface
+from seg3d_ros.segmenters.geometric.surface import Int32, Surface
 
 _PLANE_AREA_M2 = 0.6
 _THICKNESS = 1.5  # voxels
@@ -21,6 +21,11 @@ _SURE = 0.9  # probability of an object from which on a voxel on such a plane st
 _FLOOR_AREA_M2 = 2.0  # a level plane as large as this at the bottom of a scene is its floor ...
 _FLOOR_RISE_M = 0.15  # ... if it lies no higher above the lowest voxels
 _NEAR_WALL_M = 0.15
+_OUTERMOST = 0.15  # more likely to be a wall, where nothing is behind a plane ...
+_BEHIND_M = 0.15
+_HARDLY_ANY = 0.01  # ... or no larger share of the voxels
+_PARALLEL = 0.8  # cosine between the normals of a wall and of another sheet of it
+_SHEET_STEPS = 4  # rounds in which a sheet grows from a wall
 _LOWEST_SHARE = 0.01  # of the voxels, which may be noise
 
 
@@ -45,30 +50,35 @@ class Structure:
         return masks, np.array([self.kind[mask][0] for mask in masks], np.int64)
 
 
-def agree_on_structure(scene: Scene, probabilities: Float32) -> Structure:
+def agree_on_structure(surface: Surface, probabilities: Float32) -> Structure:
     """Give the voxels of each large plane the kind that most of them seem to have.
 
     Args:
-        scene: of N voxels.
-        probabilities: (N, 4) of OBJECT, FLOOR, WALL, CEILING.
+        surface: of a scene of N voxels, in whose order the result is.
+        probabilities: (N, 4) of OBJECT, FLOOR, WALL, CEILING, in the order of the scene.
     """
-    if not len(scene):
-        return Structure(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    surface = build_surface(scene)
+    kind, plane = np.full((2, len(surface.order)), -1, np.int64)
+    if len(kind):
+        kind[surface.order], plane[surface.order] = _agree(surface, probabilities[surface.order])
+    return Structure(kind, plane)
+
+
+def _agree(surface: Surface, probabilities: Float32) -> tuple[Int64, Int64]:
+    """Kind of each voxel, and the plane of those of walls, in the order of the surface."""
     planes = find_planes(
         surface,
         min_area=_PLANE_AREA_M2,
-        thickness=_THICKNESS * scene.voxel_size,
+        thickness=_THICKNESS * surface.voxel_size,
         max_angle=_MAX_ANGLE,
     )
-    plane = np.full(len(scene), -1, np.int64)
-    plane[surface.order] = planes.plane_of
+    plane = planes.plane_of
     kind = probabilities.argmax(axis=1)
-    at_bottom = _is_at_bottom(surface, planes)
+    at_bottom, outermost = _is_at_bottom(surface, planes), _is_outermost(surface, planes)
     for number, normal in enumerate(planes.normals):
         rows = np.flatnonzero(plane == number)
         mean = probabilities[rows].mean(axis=0)
         mean[WALL if abs(normal[2]) > _STEEP else FLOOR] = 0
+        mean[WALL] += _OUTERMOST * outermost[number]
         agreed = FLOOR if at_bottom[number] else int(mean.argmax())
         if agreed == OBJECT and mean[OBJECT] >= _AGREED:
             kind[rows] = OBJECT
@@ -76,13 +86,15 @@ def agree_on_structure(scene: Scene, probabilities: Float32) -> Structure:
             # Where all of a plane seems to be an object, single voxels tell nothing.
             sure = _SURE if mean[OBJECT] < _AGREED else np.inf
             kind[rows[probabilities[rows, OBJECT] < sure]] = agreed
-    kind[(plane < 0) & (scene.points[:, 2] < _top_of_floor(scene, plane, at_bottom))] = FLOOR
-    return Structure(kind, _walls(kind, plane, scene.points - scene.points.min(axis=0), planes))
+    kind[(plane < 0) & (surface.points[:, 2] < _top_of_floor(surface, plane, at_bottom))] = FLOOR
+    walls = _walls(kind, surface.points, planes)
+    _add_sheets(surface, planes, walls)
+    return np.where(walls >= 0, WALL, kind), walls
 
 
-def _walls(kind: Int64, plane: Int64, points: Float32, planes: Planes) -> Int64:
+def _walls(kind: Int64, points: Float64, planes: Planes) -> Int64:
     """Plane of each voxel of a wall, (N,) int64, -1 of the rest; strays go to a near one."""
-    wall = np.where(kind == WALL, plane, -1)
+    wall = np.where(kind == WALL, planes.plane_of, -1).astype(np.int64)
     known = np.unique(wall[wall >= 0])
     rest = np.flatnonzero((kind == WALL) & (wall < 0))
     if len(known) and len(rest):
@@ -92,10 +104,37 @@ def _walls(kind: Int64, plane: Int64, points: Float32, planes: Planes) -> Int64:
     return wall
 
 
-def _top_of_floor(scene: Scene, plane: Int64, at_bottom: Bool) -> float:
+def _add_sheets(surface: Surface, planes: Planes, walls: Int64) -> None:
+    """Give walls the other sheets of them that pose errors made: what runs beside them.
+
+    Args:
+        surface: N voxels.
+        planes: of it.
+        walls: (N,) plane of each voxel of a wall, -1 of the rest; changed in place.
+    """
+    here = np.repeat(np.arange(len(walls)), np.diff(surface.starts))
+    for _ in range(_SHEET_STEPS):
+        near = (walls[here] < 0) & (planes.plane_of[here] < 0) & (walls[surface.neighbors] >= 0)
+        rows, number = here[near], walls[surface.neighbors[near]]
+        normal = planes.normals[number]
+        along = np.abs(np.einsum("ij,ij->i", surface.normals[rows], normal)) > _PARALLEL
+        off = np.einsum("ij,ij->i", surface.points[rows], normal) - planes.offsets[number]
+        beside = along & (np.abs(off) < _NEAR_WALL_M)
+        walls[rows[beside]] = number[beside]
+
+
+def _is_outermost(surface: Surface, planes: Planes) -> Bool:
+    """Whether hardly anything lies behind each plane, (P,) bool."""
+    heights = surface.points @ planes.normals.T - planes.offsets
+    behind = np.minimum((heights > _BEHIND_M).mean(axis=0), (heights < -_BEHIND_M).mean(axis=0))
+    outermost: Bool = behind < _HARDLY_ANY
+    return outermost
+
+
+def _top_of_floor(surface: Surface, plane: Int32, at_bottom: Bool) -> float:
     """Height below which all is floor: just above the highest sheet of it, metres."""
-    tops = [scene.points[plane == number, 2].mean() for number in np.flatnonzero(at_bottom)]
-    return max(tops, default=-np.inf) + scene.voxel_size / 2
+    tops = [surface.points[plane == number, 2].mean() for number in np.flatnonzero(at_bottom)]
+    return max(tops, default=-np.inf) + surface.voxel_size / 2
 
 
 def _is_at_bottom(surface: Surface, planes: Planes) -> Bool:

@@ -15,6 +15,7 @@ from seg3d_ros.networks.mini.seeds import (
     seeds_for_all,
     seeds_on_instances,
 )
+from seg3d_ros.sparse.quarter_turns import turned, turned_back
 
 ROOM = 1.6  # metres
 
@@ -186,3 +187,30 @@ def test_seeds_settle_among_votes_like_theirs():
     middles = torch.tensor([[0.0, 0, 0], [0.1, 0, 0], [0.12, 0, 0], [0.14, 0, 0], [5, 0, 0]])
     radii = torch.full((5,), 0.3)
     assert mean_shift_step(torch.tensor([0, 4]), middles, radii).tolist() == [1, 4]
+
+
+def test_views_average_what_is_seen_of_the_turned_scene(mini):
+    points, colors, _ = boxes(6)
+    points[:, :2] -= ROOM / 2
+    with torch.inference_mode():
+        found = mini.voxelize(points, colors)
+        (pooled,) = mini.look(found.voxels, mini.turned_views(3))
+        sides = [mini.encode(turned(points, view), colors) for view in range(3)]
+        middles = [turned_back(f.votes.middles, k)[rows] for k, (rows, (f,)) in enumerate(sides)]
+        fine = [f.fine[rows] for rows, (f,) in sides]
+    both = ((pooled.votes.middles, middles), (pooled.fine, fine))
+    for mean, parts in both:
+        expected = torch.stack(parts).mean(dim=0)
+        torch.testing.assert_close(mean[found.rows], expected, atol=1e-4, rtol=1e-3)
+
+
+def test_masks_far_from_the_middle_are_the_same_under_autocast(mini):
+    """Half precision has no digits left for the squares of metres."""
+    head, generator = mini.decoder.mask_head, torch.Generator().manual_seed(0)
+    q, masks = (torch.randn(n, c, generator=generator) for n, c in ((5, 128), (200, 32)))
+    places, votes = (torch.rand(n, 3, generator=generator) * 9 for n in (5, 200))
+    with torch.inference_mode():
+        full = head(q, places, masks, votes)
+        with torch.autocast("cpu", torch.bfloat16):
+            half = head(q, places, masks, votes)
+    torch.testing.assert_close(half, full)

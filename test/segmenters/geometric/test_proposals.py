@@ -5,6 +5,7 @@ import pytest
 
 from seg3d_ros.scene import Scene
 from seg3d_ros.segmenters.geometric.proposals import geometric_segments, segment_masks
+from seg3d_ros.segmenters.geometric.surface import build_surface
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 
 VOXEL_M = 0.02
@@ -31,7 +32,7 @@ def test_no_segments_make_no_masks():
     assert segment_masks(np.full((4, 3), -1), np.arange(4), 4, least=1).shape == (0, 4)
     empty = Scene(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.float32),
                   np.zeros(0, np.int64), VOXEL_M)  # fmt: skip
-    assert geometric_segments(empty).shape == (0, 3)
+    assert geometric_segments(build_surface(empty)).shape == (0, 3)
 
 
 def test_boxes_on_a_table_are_among_the_segments():
@@ -46,7 +47,9 @@ def test_boxes_on_a_table_are_among_the_segments():
     keys, rows = np.unique(keys_of_points(points, VOXEL_M), return_index=True)
     part = np.repeat([0, 1, 2], [40_000, 12_000, 12_000])[rows]
     scene = Scene(points[rows], np.zeros((len(rows), 3), np.float32), keys, VOXEL_M)
-    masks = segment_masks(geometric_segments(scene), np.arange(len(rows)), len(rows), least=5)
+    masks = segment_masks(
+        geometric_segments(build_surface(scene)), np.arange(len(rows)), len(rows), least=5
+    )
     for number in range(3):
         true = part == number
         iou = (masks & true).sum(axis=1) / (masks | true).sum(axis=1)

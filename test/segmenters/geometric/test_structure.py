@@ -5,6 +5,7 @@ import numpy as np
 from seg3d_ros.networks.kinds import FLOOR, OBJECT, WALL
 from seg3d_ros.scene import Scene
 from seg3d_ros.segmenters.geometric.structure import agree_on_structure
+from seg3d_ros.segmenters.geometric.surface import build_surface
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 
 VOXEL_M = 0.04
@@ -47,7 +48,7 @@ def test_planes_outvote_single_voxels():
     rng = np.random.default_rng(0)
     wrong = rng.random(len(scene)) < 0.3
     kinds[wrong] = rng.integers(0, 4, wrong.sum())
-    structure = agree_on_structure(scene, probabilities(scene, kinds))
+    structure = agree_on_structure(build_surface(scene), probabilities(scene, kinds))
     for number, kind in enumerate((FLOOR, WALL, OBJECT)):
         assert (structure.kind[part == number] == kind).mean() > 0.97
 
@@ -56,7 +57,7 @@ def test_a_large_level_plane_at_the_bottom_is_the_floor_whatever_the_network_say
     lower = sheet((0, 0, -0.12), (3, 0, 0), (0, 3, 0))  # a second sheet of it
     scene, part = scene_of(FLOOR_SHEET, lower, TABLE)
     said = probabilities(scene, np.full(len(scene), OBJECT), sure=0.97)
-    structure = agree_on_structure(scene, said)
+    structure = agree_on_structure(build_surface(scene), said)
     assert (structure.kind[part < 2] == FLOOR).mean() > 0.97
     assert (structure.kind[part == 2] == OBJECT).all()
 
@@ -64,21 +65,21 @@ def test_a_large_level_plane_at_the_bottom_is_the_floor_whatever_the_network_say
 def test_a_table_top_alone_is_no_floor():
     scene, _ = scene_of(TABLE)
     said = probabilities(scene, np.full(len(scene), OBJECT))
-    assert (agree_on_structure(scene, said).kind == OBJECT).all()
+    assert (agree_on_structure(build_surface(scene), said).kind == OBJECT).all()
 
 
 def test_a_sure_object_on_the_floor_stays_one():
     scene, _ = scene_of(FLOOR_SHEET)
     rug = (scene.points[:, :2] > 1).all(axis=1) & (scene.points[:, :2] < 2).all(axis=1)
     said = probabilities(scene, np.where(rug, OBJECT, FLOOR), sure=0.95)
-    structure = agree_on_structure(scene, said)
+    structure = agree_on_structure(build_surface(scene), said)
     assert np.array_equal(structure.kind == OBJECT, rug)
 
 
 def test_each_wall_is_an_instance_and_the_floor_is_one():
     scene, part = scene_of(FLOOR_SHEET, WALL_SHEET, OTHER_WALL)
     said = probabilities(scene, np.array([FLOOR, WALL, WALL])[part])
-    structure = agree_on_structure(scene, said)
+    structure = agree_on_structure(build_surface(scene), said)
     masks, kinds = structure.masks()
     assert sorted(kinds.tolist()) == [FLOOR, WALL, WALL]
     for number in range(3):
@@ -87,9 +88,31 @@ def test_each_wall_is_an_instance_and_the_floor_is_one():
     assert (masks.sum(axis=0) <= 1).all()
 
 
+def test_a_doubtful_plane_is_a_wall_where_nothing_is_behind_it():
+    doubtful = np.array([0.53, 0, 0.47, 0], np.float32)
+    behind = sheet((0, -0.8, 0), (3, 0, 0), (0, 0.6, 0))
+    for sheets, kind in (((WALL_SHEET,), WALL), ((WALL_SHEET, behind), OBJECT)):
+        scene, part = scene_of(*sheets, TABLE)
+        said = probabilities(scene, np.full(len(scene), OBJECT), sure=0.97)
+        said[part == 0] = doubtful
+        structure = agree_on_structure(build_surface(scene), said)
+        assert (structure.kind[part == 0] == kind).all()
+
+
+def test_another_sheet_of_a_wall_is_wall():
+    """Pose errors put pieces of a wall beside it, too small for planes of their own."""
+    piece = sheet((1, 0.08, 0.5), (0.6, 0, 0), (0, 0, 0.6))
+    scene, part = scene_of(WALL_SHEET, piece, TABLE)
+    said = probabilities(scene, np.array([WALL, OBJECT, OBJECT])[part])
+    structure = agree_on_structure(build_surface(scene), said)
+    assert (structure.kind[part == 1] == WALL).mean() > 0.7
+    assert len(structure.masks()[0]) == 1
+    assert (structure.kind[part == 2] == OBJECT).all()
+
+
 def test_an_empty_scene_has_no_structure():
     scene, _ = scene_of(np.zeros((0, 3)))
-    structure = agree_on_structure(scene, np.zeros((0, 4), np.float32))
+    structure = agree_on_structure(build_surface(scene), np.zeros((0, 4), np.float32))
     masks, kinds = structure.masks()
     assert masks.shape == (0, 0)
     assert len(kinds) == 0
