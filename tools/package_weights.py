@@ -37,7 +37,8 @@ def main() -> None:
     )
     with replacing(path) as partial:
         write(partial, checkpoint)
-    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, step {checkpoint['step']}")
+    steps = checkpoint.get("step", "mean of several")
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, step {steps}")
 
 
 def _write_mini(path: Path, checkpoint: dict[str, Any]) -> None:
