@@ -46,6 +46,7 @@ def _images(camera: Camera) -> Iterator[DepthImage]:
     """Images as they come, the second half as of a camera that registers them itself."""
     depth = _depth()
     color = np.full((*_GRID, 3), 128, np.uint8)
+    color[:, _GRID[1] // 2 :] = 64  # segments of one colour need two
     for values, unit in ((depth, 1.0), (np.rint(depth * 1000).astype(np.uint16), 0.001)):
         image = DepthImage(color, values, unit, camera)
         yield image

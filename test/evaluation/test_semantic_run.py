@@ -21,7 +21,8 @@ class _Source:
     name = "source"
 
     def __init__(self, embeddings, classes=None):
-        self._found = Predictions(Instances(MASKS, SCORES, embeddings), classes, "any")
+        space = None if embeddings is None else "any"
+        self._found = Predictions(Instances(MASKS, SCORES, embeddings, space), classes)
 
     def predict(self, scene):
         return self._found

@@ -134,7 +134,7 @@ def test_batches_move_with_all_their_tensors():
     points, colors = clouds(3, 2)
     labels = torch.arange(5)
     names = ("one", "other")
-    more = {"share": points[:, 0], "segments": labels[:, None]}
+    more = {"share": points[:, 0], "segments": labels[:, None], "superpoint": labels}
     batch = SceneBatch(points, colors, points, labels, labels, (3, 2), names, **more)
     moved = batch.to("meta")
     assert len(moved) == 2 and moved.names == batch.names and moved.sizes == batch.sizes
