@@ -41,7 +41,9 @@ class BackgroundSegmentation:
             if self._under_way:
                 self.skipped += 1
                 return
-            self._under_way = self._jobs.submit(Priority.SEGMENT, self._run, on_drop=lambda: None)
+            self._under_way = True  # before it is submitted: it may end before `submit` returns
+            if not self._jobs.submit(Priority.SEGMENT, self._run, on_drop=lambda: None):
+                self._under_way = False
 
     def _run(self) -> None:
         try:
