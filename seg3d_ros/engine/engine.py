@@ -36,8 +36,6 @@ from seg3d_ros.text.vocabulary import Vocabulary
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 from seg3d_ros.timings import StageTimings
 
-log = logging.getLogger(__name__)
-
 _VOXEL_BYTES = 64  # in a map file, at most
 _OBJECT_BYTES = 16_384  # with its embedding and name, without its voxels
 
@@ -265,7 +263,7 @@ class Engine:
             stamp_ns = self.map.newest_stamp_ns
             self.map.clear()
             self._objects.clear()
-            self._replace_map(self.map, stamp_ns)
+            self._replace_map(self.map, replace(self.map.snapshot(), stamp_ns=stamp_ns))
 
     def save(self, path: str | Path, *, fixed_frame: str = "") -> tuple[int, int]:
         """Write voxels and objects to one file; returns how many (objects, voxels).
@@ -305,7 +303,7 @@ class Engine:
             scene = loaded.snapshot()
             with self._lock:
                 self._objects.load_arrays(objects, scene)  # raises before it changes anything
-                state = self._replace_map(loaded, loaded.newest_stamp_ns)
+                state = self._replace_map(loaded, scene)
         except ValueError as error:
             raise MapFileError(f"the map {path} does not fit: {error}") from error
         space = self.models.text_model
@@ -332,12 +330,11 @@ class Engine:
         self._listeners.tell(state)
         return state
 
-    def _replace_map(self, voxel_map: VoxelMap, stamp_ns: int) -> WorldState:
-        """Begin a new epoch with another map, under the lock."""
+    def _replace_map(self, voxel_map: VoxelMap, scene: Scene) -> WorldState:
+        """Begin a new epoch with another map and its snapshot, under the lock."""
         self.map = voxel_map
         self._clicked = None
         self._map_segmentation.forget()
-        scene = replace(voxel_map.snapshot(), stamp_ns=stamp_ns)
         return self._advance(epoch=self._state.epoch + 1, scene=scene)
 
     def _instances(self, scene: Scene | None) -> tuple[Scene, Instances]:
