@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -60,6 +61,14 @@ def test_a_change_in_any_file_with_kernels_compiles_again(tmp_path) -> None:
     unrelated = clone / "seg3d_ros" / "scene.py"
     unrelated.write_text(unrelated.read_text() + "# changed\n")
     assert counts(clone, cache) == [misses, 0]
+
+
+def test_every_file_with_kernels_takes_part_in_the_key() -> None:
+    """A file that imports numba by itself could change without its kernels being compiled."""
+    package = Path(seg3d_ros.__file__).parent
+    direct = re.compile(r"^\s*(import numba|from numba)\b", re.M)
+    found = {file.name for file in package.rglob("*.py") if direct.search(file.read_text())}
+    assert found == {"kernels.py"}
 
 
 def test_without_a_cache_folder_numba_finds_another_place(tmp_path) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numba
 import numpy as np
 
+from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Float32, Float64, Int64
 from seg3d_ros.segmenters.geometric.surface import Surface, square_distance
 from seg3d_ros.segmenters.superpoints import join_edges
