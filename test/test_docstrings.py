@@ -13,11 +13,11 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def headings(tree):
-    """(line, is of a function, first line) of the docstrings of a file that are for readers."""
+    """(line, is of a function, first line) of the docstrings of a file."""
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, *FUNCTIONS)):
             text = ast.get_docstring(node)
-            if text and not getattr(node, "name", "").startswith("_"):
+            if text:
                 is_function = isinstance(node, FUNCTIONS)
                 yield getattr(node, "lineno", 1), is_function, text.splitlines()[0]
 

@@ -89,24 +89,20 @@ class MiniSegmenter(BlockwiseSegmenter):
         rest = np.flatnonzero(structure.kind[rows_of_voxels] == OBJECT)
         fine = geometric_segments(build_surface(scene.take(rows[rest])), FINE_CONCAVITIES)
         of_shape, of_color = coarse.result()
-        masks = [
-            self._masks(features),
-            of_shape,
-            segment_masks(fine, rows_of_voxels[rest], len(voxels), least=_FEWEST),
-            of_color,
-        ]
-        objects = np.concatenate(masks) & (structure.kind == OBJECT)
-        on_structure = of_color[
-            2 * objects[len(objects) - len(of_color) :].sum(axis=1) < of_color.sum(axis=1)
-        ]
+        of_fine_shape = segment_masks(fine, rows_of_voxels[rest], len(voxels), least=_FEWEST)
+        is_object = structure.kind == OBJECT
+        colored = of_color & is_object
+        # Pictures and rugs: structure would cut more than half of them away.
+        on_structure = of_color[2 * colored.sum(axis=1) < of_color.sum(axis=1)]
+        objects = [m & is_object for m in (self._masks(features), of_shape, of_fine_shape)]
         instances = joined(
-            self._read(features, np.concatenate([objects, on_structure])),
+            self._read(features, np.concatenate([*objects, colored, on_structure])),
             self._structure(structure, probabilities),
         )
         return replace(instances, masks=np.take(instances.masks, rows_of_voxels, axis=1))
 
     def _look(self, voxels: SparseTensor) -> SceneFeatures:
-        """What the network sees of one scene from all sides."""
+        """Features of one scene, looked at from all sides."""
         (features,) = self._compute.run(
             lambda: self._model.look(voxels, self._views),
             checked=lambda scenes: scenes[0].fine,

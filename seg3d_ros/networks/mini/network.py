@@ -223,7 +223,7 @@ class Mini(nn.Module):
     def _from_side(
         self, backbone: MinkUNet, x: SparseTensor, view: int
     ) -> tuple[list[SparseTensor], Tensor]:
-        """What a turned backbone makes of an input, and the (N, 4) votes as without the turn."""
+        """Levels of a turned backbone, and its (N, 4) votes as without the turn."""
         features = x.features.clone()
         features[:, _INSIDE] = turned(features[:, _INSIDE], view)
         levels = backbone.decode(x.with_features(features))
