@@ -1,21 +1,59 @@
-"""Embeddings of instances whose network knows a closed set of classes.
+"""Segmenters whose network knows a closed set of classes.
 
-The embedding is the mean of the class names' own, weighted by their probabilities. So any
-vocabulary can name the instances, and a query for a word that is no class finds its neighbours.
+The embedding of an instance is the mean of the class names' own, weighted by their probabilities.
+So any vocabulary can name the instances, and a query for a word that is no class finds its
+neighbours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Generic, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from seg3d_ros.segmenters.settings import NetworkSettings
+from seg3d_ros.compute import Compute
+from seg3d_ros.segmenters.masks.postprocess import BlockwiseSegmenter
+from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.text.encoder import load_text_encoder
 from seg3d_ros.text.ensemble import embed_words
 
 EMBEDDING_SPACE = "all-MiniLM-L6-v2"
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class ClosedSetSegmenter(BlockwiseSegmenter, Generic[Network]):
+    """Instances with the mean embeddings of their class names.
+
+    Args:
+        model: the network.
+        class_embeddings: (C, D) unit vectors of the class names.
+        compute: where it runs, and in which precision.
+        limit: points given to it at once.
+        postprocess: which masks become instances.
+        voxel_size: see `BlockwiseSegmenter`.
+    """
+
+    embedding_space = EMBEDDING_SPACE
+
+    def __init__(
+        self,
+        model: Network,
+        class_embeddings: Tensor,
+        *,
+        compute: Compute,
+        limit: int,
+        postprocess: PostprocessSettings | None,
+        voxel_size: float | None = None,
+    ) -> None:
+        super().__init__(
+            compute.device, limit=limit, postprocess=postprocess, voxel_size=voxel_size
+        )
+        self._compute = compute
+        self._model = model.to(compute.device).eval()
+        self._class_embeddings = class_embeddings.to(compute.device)
 
 
 def embed_class_names(names: Sequence[str], network: NetworkSettings) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 
 import numpy as np
@@ -18,35 +17,29 @@ from seg3d_ros.networks.lassm.network import LaSSM
 from seg3d_ros.networks.lassm.releases import REFERENCE_SCALAR, build_released
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Instances, Int64, Scene
-from seg3d_ros.segmenters.closed_set import EMBEDDING_SPACE, embed_class_names, mean_embeddings
-from seg3d_ros.segmenters.masks.postprocess import BlockwiseSegmenter, mask_nms
+from seg3d_ros.segmenters.closed_set import ClosedSetSegmenter, embed_class_names, mean_embeddings
+from seg3d_ros.segmenters.masks.postprocess import mask_nms
 from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.superpoints import segment_cloud
 from seg3d_ros.segmenters.weights import LASSM
 
-logger = logging.getLogger(__name__)
-
 _BLOCK_POINTS = 600_000  # 3 GB on a CPU
 _TOP_K = 300  # of a model that the user trained
-_COARSE = 1.5  # times the network's voxels; above, surfaces have holes in its grid
 
 
-class LassmSegmenter(BlockwiseSegmenter):
+class LassmSegmenter(ClosedSetSegmenter[LaSSM]):
     """Instances made of superpoints, which are computed here.
-
-    Threads: `segment` may be called from any thread, one at a time.
 
     Args:
         model: the network.
         class_embeddings: (C, D) unit vectors of the class names.
         top_k: pairs of query and class that are looked at.
         compute: where it runs, and in which precision.
-        network: size of the blocks.
+        limit: points given to it at once.
         postprocess: which masks become instances.
     """
 
     name = "lassm"
-    embedding_space = EMBEDDING_SPACE
 
     def __init__(
         self,
@@ -55,28 +48,18 @@ class LassmSegmenter(BlockwiseSegmenter):
         *,
         top_k: int,
         compute: Compute,
-        network: NetworkSettings | None = None,
+        limit: int,
         postprocess: PostprocessSettings | None = None,
     ) -> None:
-        limit = (network or NetworkSettings()).block_points or _BLOCK_POINTS
-        super().__init__(compute.device, limit=limit, postprocess=postprocess)
-        self._compute = compute
-        self._model = model.to(compute.device).eval()
-        self._class_embeddings = class_embeddings.to(compute.device)
+        super().__init__(
+            model,
+            class_embeddings,
+            compute=compute,
+            limit=limit,
+            postprocess=postprocess,
+            voxel_size=model.input_config.voxel_size,
+        )
         self._top_k = top_k
-        self._warned_coarse = False
-
-    def segment(self, scene: Scene) -> Instances:
-        """As every `BlockwiseSegmenter`; a map too coarse for the network is warned of first."""
-        wanted = self._model.input_config.voxel_size
-        if scene.voxel_size > _COARSE * wanted and not self._warned_coarse:
-            self._warned_coarse = True
-            logger.warning(
-                "voxels of %g m are too coarse for lassm, which was trained with %g m: expect "
-                "few and poor instances, or set voxel_size to %g",
-                scene.voxel_size, wanted, wanted,
-            )  # fmt: skip
-        return super().segment(scene)
 
     @torch.inference_mode()
     def _propose(self, scene: Scene, rows: Int64) -> Instances:
@@ -146,6 +129,6 @@ def load_lassm_segmenter(
         embed_class_names(names, network),
         top_k=top_k,
         compute=Compute.named(network.device, network.precision),
-        network=network,
+        limit=network.block_points or _BLOCK_POINTS,
         postprocess=postprocess,
     )

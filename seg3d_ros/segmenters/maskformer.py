@@ -6,16 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from seg3d_ros.compute import Compute
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.maskformer.network import MaskFormer, MaskFormerOutput, class_probabilities
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Instances, Int64, Scene
-from seg3d_ros.segmenters.closed_set import EMBEDDING_SPACE, embed_class_names, mean_embeddings
+from seg3d_ros.segmenters.closed_set import ClosedSetSegmenter, embed_class_names, mean_embeddings
 from seg3d_ros.segmenters.masks.postprocess import (
-    BlockwiseSegmenter,
     Queries,
     propose,
     score_queries,
@@ -25,34 +23,10 @@ from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 _BLOCK_POINTS = 300_000
 
 
-class MaskFormerSegmenter(BlockwiseSegmenter):
-    """Instances with the mean embeddings of their class names, see `closed_set`.
-
-    Args:
-        model: the network.
-        class_embeddings: (C, D) unit vectors of the class names.
-        compute: where it runs, and in which precision.
-        network: size of the blocks.
-        postprocess: which masks become instances.
-    """
+class MaskFormerSegmenter(ClosedSetSegmenter[MaskFormer]):
+    """Instances of a MaskFormer, see `ClosedSetSegmenter` for the arguments."""
 
     name = "maskformer"
-    embedding_space = EMBEDDING_SPACE
-
-    def __init__(
-        self,
-        model: MaskFormer,
-        class_embeddings: Tensor,
-        *,
-        compute: Compute,
-        network: NetworkSettings | None = None,
-        postprocess: PostprocessSettings | None = None,
-    ) -> None:
-        limit = (network or NetworkSettings()).block_points or _BLOCK_POINTS
-        super().__init__(compute.device, limit=limit, postprocess=postprocess)
-        self._compute = compute
-        self._model = model.to(compute.device).eval()
-        self._class_embeddings = class_embeddings.to(compute.device)
 
     @torch.inference_mode()
     def _propose(self, scene: Scene, rows: Int64) -> Instances:
@@ -93,8 +67,10 @@ def load_maskformer_segmenter(
     trained = load_trained(path)
     if not isinstance(trained.network, MaskFormer):
         raise CheckpointError(f"{path} holds a {type(trained.network).__name__}, not a MaskFormer")
-    compute = Compute.named(network.device, network.precision)
-    names = embed_class_names(trained.class_names, network)
     return MaskFormerSegmenter(
-        trained.network, names, compute=compute, network=network, postprocess=postprocess
+        trained.network,
+        embed_class_names(trained.class_names, network),
+        compute=Compute.named(network.device, network.precision),
+        limit=network.block_points or _BLOCK_POINTS,
+        postprocess=postprocess,
     )

@@ -29,7 +29,6 @@ VOXEL_SIZE_M = 0.02  # of the network; it voxelises by itself
 # limit is fixed, as Linux kills a process rather than refuse it memory.
 _CPU_POINTS = 100_000  # 5 GB
 _BYTES_PER_POINT = 50_000  # 39 kB were seen in fp32
-_COARSE = 1.5  # times the network's voxels; above, surfaces have holes in its grid
 
 
 class SpaceformerSegmenter(BlockwiseSegmenter):
@@ -52,14 +51,8 @@ class SpaceformerSegmenter(BlockwiseSegmenter):
         self._network_settings = network or NetworkSettings()
         device = engine.compute.device
         limit = self._network_settings.block_points or _usual_points(device)
-        super().__init__(device, limit=limit, postprocess=postprocess)
+        super().__init__(device, limit=limit, postprocess=postprocess, voxel_size=VOXEL_SIZE_M)
         self._checked = False
-        self._warned_coarse = False
-
-    def segment(self, scene: Scene) -> Instances:
-        """As every `BlockwiseSegmenter`; a map too coarse for the network is warned of first."""
-        self._warn_if_coarse(scene)
-        return super().segment(scene)
 
     @torch.no_grad()  # not `inference_mode`, see `WarpConvNetEngine`
     def _propose(self, scene: Scene, rows: Int64) -> Instances:
@@ -84,15 +77,6 @@ class SpaceformerSegmenter(BlockwiseSegmenter):
                     "segmenters/postprocess.py has to be the other one; please report it"
                 )
         return propose(queries, scored, self._postprocess, space=self.embedding_space)
-
-    def _warn_if_coarse(self, scene: Scene) -> None:
-        if scene.voxel_size > _COARSE * VOXEL_SIZE_M and not self._warned_coarse:
-            self._warned_coarse = True
-            logger.warning(
-                "voxels of %g m are too coarse for spaceformer, which was trained with %g m: "
-                "expect few and poor instances, or set voxel_size to %g",
-                scene.voxel_size, VOXEL_SIZE_M, VOXEL_SIZE_M,
-            )  # fmt: skip
 
 
 def load_spaceformer_segmenter(

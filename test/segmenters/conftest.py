@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from support.word_vectors import WordVectors
 
 from seg3d_ros.scene import Scene
 from seg3d_ros.sparse.voxel_keys import keys_of_points
@@ -136,3 +137,13 @@ def overlap():
         return float((both / np.maximum(either, 1)).max(initial=0.0))
 
     return best_iou
+
+
+@pytest.fixture
+def words(monkeypatch):
+    """A text encoder without weights, in the place of the one of closed sets."""
+    from seg3d_ros.segmenters import closed_set  # needs torch
+
+    vectors = WordVectors()
+    monkeypatch.setattr(closed_set, "load_text_encoder", lambda *_, **__: vectors)
+    return vectors

@@ -27,6 +27,7 @@ from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
 from seg3d_ros.segmenters.spaceformer import SpaceformerSegmenter
 from seg3d_ros.segmenters.spaceformer_engine import TorchEngine
 
+LIMIT = 300_000  # points at once
 LENIENT = PostprocessSettings(min_score=0.0, min_mask_points=1, split_gap=0.0)
 
 
@@ -38,14 +39,18 @@ def spaceformer(compute):
 def maskformer(compute):
     torch.manual_seed(0)
     model = build(CONFIG)
-    return MaskFormerSegmenter(model, torch.eye(3), compute=compute, postprocess=LENIENT).segment
+    return MaskFormerSegmenter(
+        model, torch.eye(3), compute=compute, limit=LIMIT, postprocess=LENIENT
+    ).segment
 
 
 def lassm(compute):
     torch.manual_seed(0)
     decoder = LassmDecoder(4, 3, width=64, num_blocks=(1, 1), attention_layers=1)
     model = LaSSM(SpUNet(6, (4, 6)), decoder, InputConfig())
-    segmenter = LassmSegmenter(model, torch.eye(3), top_k=20, compute=compute, postprocess=LENIENT)
+    segmenter = LassmSegmenter(
+        model, torch.eye(3), top_k=20, compute=compute, limit=LIMIT, postprocess=LENIENT
+    )
     return segmenter.segment
 
 

@@ -8,13 +8,11 @@ import numpy as np
 import pytest
 import torch
 from support.lassm import tiny_release
-from support.word_vectors import WordVectors
 
 from seg3d_ros.networks.lassm.inputs import prepare_input
 from seg3d_ros.networks.lassm.instances import MASK_THRESHOLD
 from seg3d_ros.networks.lassm.releases import RELEASES
 from seg3d_ros.scene import Scene
-from seg3d_ros.segmenters import closed_set
 from seg3d_ros.segmenters.checkpoint_model import segmenter_of_checkpoint
 from seg3d_ros.segmenters.masks.postprocess import mask_nms
 from seg3d_ros.segmenters.registry import load_segmenter
@@ -27,14 +25,6 @@ from seg3d_ros.text.ensemble import embed_words
 EVERYTHING = PostprocessSettings(
     min_score=0.0, min_mask_points=1, nms_iou=1.0, split_gap=0.0, max_instances=1000
 )
-
-
-@pytest.fixture
-def words(monkeypatch):
-    """A text encoder without weights, in the place of the real one."""
-    vectors = WordVectors()
-    monkeypatch.setattr(closed_set, "load_text_encoder", lambda *_, **__: vectors)
-    return vectors
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from support.trained_maskformer import CLASS_NAMES, write_checkpoint
-from support.word_vectors import WordVectors
 
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.minkunet import MinkUNet18
@@ -23,14 +22,6 @@ from seg3d_ros.text.vocabulary import Vocabulary
 EVERYTHING = PostprocessSettings(
     min_score=0.0, min_mask_points=1, nms_iou=1.0, split_gap=0.0, max_instances=1000
 )
-
-
-@pytest.fixture
-def words(monkeypatch):
-    """A text encoder without weights, in the place of the real one."""
-    vectors = WordVectors()
-    monkeypatch.setattr(closed_set, "load_text_encoder", lambda *_, **__: vectors)
-    return vectors
 
 
 @pytest.fixture(scope="module")

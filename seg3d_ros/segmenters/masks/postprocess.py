@@ -7,6 +7,7 @@ several views or blocks of a scene may be pooled.
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -25,11 +26,14 @@ from seg3d_ros.sparse.voxel_keys import key_step, keys_of_points
 if TYPE_CHECKING:
     from torch import Tensor
 
+logger = logging.getLogger(__name__)
+
 # Nothing published says which logit of a query means "object". The reference's one comment lists
 # foreground first, and networks of this family (DETR, Mask2Former) put "no object" last: both
 # say 0. `looks_inverted` notices when the weights disagree.
 OBJECT_COLUMN = 0
 
+_COARSE = 1.5  # times the network's voxels; above, surfaces have holes in its grid
 _INVERSION_MARGIN = 0.05  # difference in mask quality that chance does not make
 _HALF_OF_NEIGHBORS = [
     key_step(x, y, z)
@@ -160,14 +164,25 @@ class BlockwiseSegmenter(ABC):
         device: where the network runs.
         limit: points given to it at once; falls where memory does not suffice.
         postprocess: which masks become instances.
+        voxel_size: edge of the network's voxels, metres; a map that is too coarse for them is
+            warned of. None: any map will do.
     """
 
+    name: str  # that it is registered under
+
     def __init__(
-        self, device: torch.device, *, limit: int, postprocess: PostprocessSettings | None
+        self,
+        device: torch.device,
+        *,
+        limit: int,
+        postprocess: PostprocessSettings | None,
+        voxel_size: float | None = None,
     ) -> None:
         self._device = device
         self._limit = limit
         self._postprocess = postprocess or PostprocessSettings()
+        self._voxel_size = voxel_size
+        self._warned_coarse = False
 
     @property
     def device(self) -> str:
@@ -181,6 +196,7 @@ class BlockwiseSegmenter(ABC):
             BlockTooLargeError: the device has not even memory for a small block.
             DeviceLostError: the GPU takes no more work from this process.
         """
+        self._warn_if_coarse(scene)
         if not len(scene):
             return Instances(np.zeros((0, 0), np.bool_), np.zeros(0, np.float32))
 
@@ -191,6 +207,16 @@ class BlockwiseSegmenter(ABC):
 
         proposals, self._limit = segment_blocks(scene.points, segment, limit=self._limit)
         return filter_instances(proposals, scene, self._postprocess)
+
+    def _warn_if_coarse(self, scene: Scene) -> None:
+        wanted = self._voxel_size
+        if wanted and scene.voxel_size > _COARSE * wanted and not self._warned_coarse:
+            self._warned_coarse = True
+            logger.warning(
+                "voxels of %g m are too coarse for %s, which was trained with %g m: expect few "
+                "and poor instances, or set voxel_size to %g",
+                scene.voxel_size, self.name, wanted, wanted,
+            )  # fmt: skip
 
     @abstractmethod
     def _propose(self, scene: Scene, rows: Int64) -> Instances:
