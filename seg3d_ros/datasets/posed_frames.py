@@ -44,8 +44,9 @@ class PosedFrames:
         source, motion = self.source, np.eye(4)
         if self.world_from_scan is not None:
             motion = self.world_from_scan
-        np.savetxt(folder / "intrinsic" / "intrinsic_color.txt", source.intrinsic_color, "%.6f")
-        np.savetxt(folder / "intrinsic" / "intrinsic_depth.txt", source.intrinsic_depth, "%.6f")
+        header = source.header
+        np.savetxt(folder / "intrinsic" / "intrinsic_color.txt", header.intrinsic_color, "%.6f")
+        np.savetxt(folder / "intrinsic" / "intrinsic_depth.txt", header.intrinsic_depth, "%.6f")
         for frame in source.read(self.every):
             name = f"{frame.number:06d}"
             (folder / "color" / f"{name}.jpg").write_bytes(frame.color)

@@ -1,32 +1,28 @@
-"""ScanNet's RGB-D recordings (.sens, version 4): frames with poses.
-
-Little-endian: version, sensor name, intrinsics and extrinsics of colour and depth (4x4 float32
-each), kinds of compression, sizes of the images, depth units a metre, number of frames; then of
-each frame world_from_camera (4x4 float32), two stamps, two sizes in bytes, JPEG, zlib of uint16.
-"""
+"""Frames of ScanNet's RGB-D recordings (.sens) as they are written beside prepared points."""
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from seg3d_ros.errors import InputError
+from seg3d_ros.recordings.sens_layout import (
+    JPEG,
+    ZLIB,
+    SensHeader,
+    read_header,
+    unpack_depth,
+    whole_records,
+)
 from seg3d_ros.scene import Float64
 
-_VERSION = 4
-_MAX_NAME = 1024  # bytes
-_JPEG, _ZLIB = 2, 1
 _MILLIMETRES = 1000.0  # depth units a metre
-_SIZES = struct.Struct("<iiIIIIfQ")
-_FRAME = struct.Struct("<16fQQQQ")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,23 +44,15 @@ class SensFrame:
 
 @dataclass(frozen=True, eq=False)
 class SensFile:
-    """Header of a recording.
+    """Recording of which every bit goes into a prepared scene: JPEG, and depth in millimetres.
 
     Attributes:
         path: of the file.
-        intrinsic_color: (4, 4) of the colour images.
-        intrinsic_depth: (4, 4) of the depth images.
-        depth_shape: height and width of the depth images.
-        frames: number of frames.
-        start: of the first frame, bytes.
+        header: of it.
     """
 
     path: Path
-    intrinsic_color: Float64
-    intrinsic_depth: Float64
-    depth_shape: tuple[int, int]
-    frames: int
-    start: int
+    header: SensHeader
 
     @classmethod
     def open(cls, path: Path) -> SensFile:
@@ -77,23 +65,20 @@ class SensFile:
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing; download it, or prepare without frames")
         with path.open("rb") as file:
-            (version,) = struct.unpack("<I", _exactly(path, file, 4))
-            (length,) = struct.unpack("<Q", _exactly(path, file, 8))
-            if version != _VERSION or length > _MAX_NAME:
-                raise InputError(f"{path} is no .sens recording of version {_VERSION}")
-            _exactly(path, file, length)
-            matrices = np.frombuffer(_exactly(path, file, 4 * 64), "<f4").reshape(4, 4, 4)
-            color, depth, _, _, width, height, shift, frames = _SIZES.unpack(
-                _exactly(path, file, _SIZES.size)
-            )
-            start = file.tell()
-        if (color, depth, shift) != (_JPEG, _ZLIB, _MILLIMETRES):
+            try:
+                header = read_header(file)
+            except struct.error as error:
+                raise _cut_off(path) from error
+            except ValueError as error:
+                raise InputError(f"{path} cannot be read as a .sens file: {error}") from error
+        kinds = header.color_kind, header.depth_kind
+        if (*kinds, header.units) != (JPEG, ZLIB, _MILLIMETRES):
             raise InputError(
-                f"{path} holds images of kinds {color} and {depth} with {shift:g} depth units a "
-                f"metre; only {_JPEG} (JPEG), {_ZLIB} (zlib) and {_MILLIMETRES:g} are read"
+                f"{path} holds images of kinds {kinds[0]} and {kinds[1]} with {header.units:g} "
+                f"depth units a metre; only {JPEG} (JPEG), {ZLIB} (zlib) and {_MILLIMETRES:g} are "
+                "read"
             )
-        intrinsic_color, _, intrinsic_depth, _ = matrices.astype(np.float64)
-        return cls(path, intrinsic_color, intrinsic_depth, (height, width), frames, start)
+        return cls(path, header)
 
     def read(self, every: int) -> Iterator[SensFrame]:
         """Yield every n-th frame whose pose is known.
@@ -105,33 +90,21 @@ class SensFile:
             InputError: a frame is damaged.
         """
         with self.path.open("rb") as file:
-            file.seek(self.start)
-            for number in range(self.frames):
-                head = _FRAME.unpack(_exactly(self.path, file, _FRAME.size))
-                pose, (color, depth) = np.array(head[:16]).reshape(4, 4), head[18:]
-                if number % every or not np.isfinite(pose).all():
-                    file.seek(color + depth, os.SEEK_CUR)
-                    continue
-                jpeg = _exactly(self.path, file, color)
-                packed = _exactly(self.path, file, depth)
-                yield SensFrame(number, jpeg, self._depth(number, packed), pose)
+            records = list(whole_records(file, self.header))
+            for record in records[::every]:
+                if np.isfinite(record.world_from_camera).all():
+                    color, depth = record.read(file)
+                    unpacked = self._depth(record.number, depth)
+                    yield SensFrame(record.number, color, unpacked, record.world_from_camera)
+        if len(records) < self.header.frames:
+            raise _cut_off(self.path)
 
     def _depth(self, number: int, packed: bytes) -> npt.NDArray[np.uint16]:
-        height, width = self.depth_shape
-        size = 2 * height * width
         try:
-            unpacked = zlib.decompressobj().decompress(packed, size + 1)
-        except zlib.error as error:
-            raise InputError(f"{self.path}: the depth of frame {number}: {error}") from error
-        if len(unpacked) != size:
-            raise InputError(
-                f"{self.path}: the depth of frame {number} has not {width} x {height} pixels"
-            )
-        return np.frombuffer(unpacked, "<u2").reshape(height, width)
+            return unpack_depth(packed, self.header)
+        except (ValueError, zlib.error) as error:
+            raise InputError(f"{self.path}: frame {number} is damaged: {error}") from error
 
 
-def _exactly(path: Path, file: BinaryIO, size: int) -> bytes:
-    left = os.fstat(file.fileno()).st_size - file.tell()
-    if size > left:
-        raise InputError(f"{path} is cut off or damaged; download it again")
-    return file.read(size)
+def _cut_off(path: Path) -> InputError:
+    return InputError(f"{path} is cut off or damaged; download it again")

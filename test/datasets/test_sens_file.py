@@ -53,7 +53,7 @@ def path(tmp_path):
 
 def test_every_second_frame_with_a_pose(path):
     recording = SensFile.open(path)
-    np.testing.assert_array_equal(recording.intrinsic_depth, INTRINSIC)
+    np.testing.assert_array_equal(recording.header.intrinsic_depth, INTRINSIC)
     frames = list(recording.read(2))
     assert [frame.number for frame in frames] == [0, 4], "2 has no pose"
     np.testing.assert_array_equal(frames[1].depth, _depth(4))
