@@ -1,7 +1,7 @@
 """Imports point down the order of folders in CONTRIBUTING.md, and nothing imports in circles."""
 
 import ast
-import re
+import runpy
 from collections import defaultdict
 from graphlib import CycleError, TopologicalSorter
 
@@ -11,13 +11,19 @@ PACKAGE = "seg3d_ros"
 
 
 @pytest.fixture(scope="module")
-def imports(request):
+def tool(request):
+    """Names of the tool that draws the same imports."""
+    return runpy.run_path(str(request.config.rootpath / "tools" / "draw_architecture.py"))
+
+
+@pytest.fixture(scope="module")
+def imports(request, tool):
     """Map of each folder (or root module) to what it imports: {name: [importing file, ...]}."""
     root = request.config.rootpath / PACKAGE
     found = defaultdict(lambda: defaultdict(list))
     for file in root.rglob("*.py"):
         path = file.relative_to(root)
-        for name in imported(ast.parse(file.read_text())):
+        for name in tool["imported"](file):
             if name != unit(path):
                 found[unit(path)][name].append(str(path))
     return found
@@ -29,7 +35,8 @@ def modules(request):
     root = request.config.rootpath
     files = {dotted(file.relative_to(root)): file for file in (root / PACKAGE).rglob("*.py")}
     return {
-        name: set(imported_modules(ast.parse(file.read_text()), files)) - {name, PACKAGE}
+        name: set(imported_modules(ast.parse(file.read_text(encoding="utf-8")), files))
+        - {name, PACKAGE}
         for name, file in files.items()
     }
 
@@ -52,28 +59,10 @@ def unit(path):
     return path.parts[0].removesuffix(".py")
 
 
-def imported(tree):
-    """Folders and root modules of the package that a file imports, anywhere in it."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{PACKAGE}."):
-            yield node.module.split(".")[1]
-        elif isinstance(node, ast.Import):
-            yield from (
-                alias.name.split(".")[1]
-                for alias in node.names
-                if alias.name.startswith(f"{PACKAGE}.")
-            )
-
-
 @pytest.fixture(scope="module")
-def levels(request):
+def levels(tool):
     """Level of each folder, from the list in CONTRIBUTING.md; small is low."""
-    text = (request.config.rootpath / "CONTRIBUTING.md").read_text()
-    (block,) = re.findall(r"```\s+(cli .*?)```", text, re.S)
-    groups = [re.findall(r"\w+", group) for group in block.split("→")]
-    return {name: -place for place, group in enumerate(groups) for name in group}
+    return {name: -place for place, group in enumerate(tool["rows"]()) for name in group}
 
 
 GENERATED = {"msg", "srv", "__version__"}
