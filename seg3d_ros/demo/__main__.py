@@ -227,8 +227,7 @@ def _follow(demo: Demo, observer: Observer, children: tuple[Child, Child]) -> Fr
 
 def _segment_until_settled(client: Seg3dClient) -> str:
     """Segment the map, which stands still now, until every object has been seen often enough."""
-    tracking = TrackingSettings()
-    passes = max(tracking.confirm_views, tracking.merge_views)
+    passes = TrackingSettings().passes_to_settle
     for _ in tqdm(range(passes), desc="segmenting", disable=None, leave=False):
         summary = client.segment_now()
     return summary

@@ -163,8 +163,7 @@ class Engine:
 
     def settle(self) -> WorldState:
         """Segment a map that stands still until every object has been seen often enough."""
-        tracking = self.settings.tracking
-        for _ in range(max(tracking.confirm_views, tracking.merge_views)):
+        for _ in range(self.settings.tracking.passes_to_settle):
             state = self.segment()
         return state
 

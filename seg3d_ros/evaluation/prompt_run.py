@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
 from seg3d_ros.evaluation.prompts import (
     REPORTED_CLICKS,
@@ -18,7 +17,7 @@ from seg3d_ros.evaluation.prompts import (
     click_on_objects,
     scores_of,
 )
-from seg3d_ros.evaluation.scenes import Classes, LabelledScene, load_scene
+from seg3d_ros.evaluation.scenes import Classes, LabelledScene, labelled_scenes
 from seg3d_ros.files import replacing
 from seg3d_ros.scene import Int64
 from seg3d_ros.segmenters.segmenter import PromptSegmenter
@@ -57,10 +56,8 @@ def evaluate_prompts(
         ValueError: there is no object to click on.
     """
     split = dataset.scenes[0].parent.name
-    count = min(len(dataset), limit or len(dataset))
     clicked: list[ClickedObject] = []
-    for index in tqdm(range(count), desc=f"{segmenter.name} on {split}", disable=None):
-        scene = load_scene(dataset, index)
+    for scene in labelled_scenes(dataset, segmenter.name, limit=limit):
         segment, instance = labels_of_voxels(scene)
         clicked += click_on_objects(
             segmenter,

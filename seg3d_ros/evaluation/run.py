@@ -6,12 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
 from seg3d_ros.evaluation.evaluator import Evaluator, Judged, Protocol
 from seg3d_ros.evaluation.predictions import PredictionSource
 from seg3d_ros.evaluation.scene_image import SceneImage, scene_image
-from seg3d_ros.evaluation.scenes import LabelledScene, load_scene
+from seg3d_ros.evaluation.scenes import LabelledScene, labelled_scenes
 from seg3d_ros.evaluation.scores import Evaluation, SceneScores
 
 if TYPE_CHECKING:  # it imports torch
@@ -53,9 +51,7 @@ def run_model(
     split = dataset.scenes[0].parent.name
     scenes: list[SceneScores] = []
     images: list[SceneImage] = []
-    count = min(len(dataset), limit or len(dataset))
-    for index in tqdm(range(count), desc=f"{source.name} on {split}", unit="scene", disable=None):
-        scene = load_scene(dataset, index, density=density)
+    for scene in labelled_scenes(dataset, source.name, limit=limit, density=density):
         start = time.perf_counter()
         predictions = source.predict(scene)
         seconds = time.perf_counter() - start

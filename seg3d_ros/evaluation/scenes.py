@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tqdm import tqdm
 
 from seg3d_ros.datasets.scannet_classes import SCANNET20_IDS, scannet200_ids, scannet200_table
 from seg3d_ros.errors import InputError
@@ -122,6 +123,26 @@ def load_scene(dataset: ScanNetDataset, index: int, *, density: float = 1.0) -> 
     colors = np.rint(sample.colors * 255).astype(np.uint8)
     voxels, rows = voxelize_cloud(PointCloud(sample.points, colors), VOXEL_SIZE)
     return LabelledScene(sample, voxels, rows)
+
+
+def labelled_scenes(
+    dataset: ScanNetDataset, model: str, *, limit: int | None = None, density: float = 1.0
+) -> Iterator[LabelledScene]:
+    """Scenes of a data set one after the other, with a progress bar.
+
+    Args:
+        dataset: of one split.
+        model: name of what is evaluated.
+        limit: stop after so many scenes.
+        density: see `load_scene`.
+
+    Raises:
+        ValueError: see `load_scene`.
+    """
+    count = min(len(dataset), limit or len(dataset))
+    title = f"{model} on {dataset.scenes[0].parent.name}"
+    for index in tqdm(range(count), desc=title, unit="scene", disable=None):
+        yield load_scene(dataset, index, density=density)
 
 
 def _unseen_names(path: Path) -> frozenset[str]:

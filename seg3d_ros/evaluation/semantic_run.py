@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from tqdm import tqdm
 
 from seg3d_ros.errors import InputError
 from seg3d_ros.evaluation.evaluator import paint
@@ -24,7 +23,7 @@ from seg3d_ros.evaluation.naming import Labels
 from seg3d_ros.evaluation.overlaps import NO_CLASS
 from seg3d_ros.evaluation.predictions import FileSource, PredictionSource
 from seg3d_ros.evaluation.report import Row, aligned, number, without_nan
-from seg3d_ros.evaluation.scenes import LabelledScene, load_scene
+from seg3d_ros.evaluation.scenes import LabelledScene, labelled_scenes
 from seg3d_ros.evaluation.semantic import Confusion
 from seg3d_ros.evaluation.semantic_scores import (
     SemanticProtocol,
@@ -191,10 +190,10 @@ def evaluate_labels(
     split = dataset.scenes[0].parent.name
     confusion = Confusion(len(protocol.names))
     rows = np.append(protocol.rows, NO_CLASS)
-    count = min(len(dataset), limit or len(dataset))
-    for index in tqdm(range(count), desc=f"{source.name} on {split}", unit="scene", disable=None):
-        scene = load_scene(dataset, index, density=density)
+    count = 0
+    for scene in labelled_scenes(dataset, source.name, limit=limit, density=density):
         confusion.add(source.label(scene), rows[scene.sample.segment])
+        count += 1
     scores = semantic_scores(confusion, protocol)
     return SemanticEvaluation(source.name, split, count, scores)
 

@@ -48,3 +48,8 @@ class TrackingSettings:
 
     def __post_init__(self) -> None:
         check_settings(self)
+
+    @property
+    def passes_to_settle(self) -> int:
+        """Segmentations of a map that stands still, after which nothing changes any more."""
+        return max(self.confirm_views, self.merge_views)

@@ -137,7 +137,7 @@ def test_a_map_that_could_not_be_loaded_is_not_saved(tmp_path) -> None:
         load_map(path, max_bytes=max_bytes)
 
 
-@pytest.mark.parametrize("path", ["a" * 300, "/root/" + "b/" * 3000, "/proc/self/mem"])
+@pytest.mark.parametrize("path", ["a" * 300, "/" + "b/" * 3000, "/proc/self/mem"])
 def test_paths_that_are_no_paths(path) -> None:
     with pytest.raises(MapFileError, match="cannot"):
         load_map(path)
