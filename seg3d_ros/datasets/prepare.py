@@ -9,22 +9,20 @@ The folder of a scene appears when it is complete, after its squares.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
 from seg3d_ros.datasets.chunks import ChunkSettings, cut_chunks
+from seg3d_ros.datasets.description import describe
 from seg3d_ros.datasets.raw_dataset import RawDataset, RawScene
 from seg3d_ros.datasets.scene_arrays import SceneArrays
-from seg3d_ros.errors import InputError
-from seg3d_ros.files import replacing, replacing_folder
+from seg3d_ros.files import replacing_folder
 from seg3d_ros.worker_pool import run_tasks
 
 FORMAT = 1
@@ -77,26 +75,14 @@ class PreparedDataset:
         return (self.output / scene.split / scene.name / "coord.npy").is_file()
 
     def _describe(self) -> None:
-        """Write the choices, or check that those of the scenes that are there were the same."""
         description = {
             "format": FORMAT,
             "source": self.raw.name,
             **self.raw.options,
             "chunks": None if self.chunks is None else asdict(self.chunks),
         }
-        path = self.output / "dataset.json"
-        if path.exists():
-            found = _read_json(path)
-            differing = [key for key, value in description.items() if found.get(key) != value]
-            if differing:
-                raise InputError(
-                    f"{self.output} holds scenes made with another {' and '.join(differing)}; "
-                    "choose an empty folder, or the same options"
-                )
-            return
-        if self.raw.class_names is not None:
-            _write_text(self.output / "names.txt", "".join(f"{n}\n" for n in self.raw.class_names))
-        _write_text(path, json.dumps(description, indent=1) + "\n")
+        names = self.raw.class_names
+        describe(self.output, description, names, scenes="scenes", options="options")
 
 
 @dataclass
@@ -131,16 +117,3 @@ def prepare_scene(dataset: PreparedDataset, scene: RawScene) -> None:
 def _write(folder: Path, arrays: SceneArrays) -> None:
     with replacing_folder(folder) as temporary:
         arrays.write(temporary)
-
-
-def _write_text(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise InputError(f"{path} is no description of a data set ({error})") from error
-    return found if isinstance(found, dict) else {}

@@ -23,7 +23,7 @@ from typing import Any, Protocol
 import numpy as np
 from tqdm import tqdm
 
-from seg3d_ros.errors import InputError
+from seg3d_ros.datasets.description import describe
 from seg3d_ros.files import replacing, replacing_folder
 from seg3d_ros.recordings.recording import to_frame
 from seg3d_ros.recordings.tum_writer import write_tum
@@ -125,7 +125,6 @@ class DatasetWriter:
         }
 
     def _write_description(self) -> None:
-        """Say how the rooms are made, or check that those that are there were made so."""
         names = self.maker.names()
         description = {
             "format": FORMAT,
@@ -133,20 +132,8 @@ class DatasetWriter:
             "seen_names": [name for name, seen in names.items() if seen],
             "unseen_names": [name for name, seen in names.items() if not seen],
         }
-        path = self.root / "dataset.json"
-        if path.exists():
-            found = json.loads(path.read_text(encoding="utf-8"))
-            differing = [key for key, value in description.items() if found.get(key) != value]
-            if differing:
-                raise InputError(
-                    f"{self.root} holds rooms made with another {' and '.join(differing)}; "
-                    "choose an empty folder, or the same --seed and furniture"
-                )
-            return
-        self.root.mkdir(parents=True, exist_ok=True)
-        text = "".join(f"{name}\n" for name in names)
-        (self.root / "names.txt").write_text(text, encoding="utf-8")
-        _write_json(path, description)
+        same = "--seed and furniture"
+        describe(self.root, description, list(names), scenes="rooms", options=same)
 
 
 _writers: list[DatasetWriter] = []  # in a worker process: the one it works for
