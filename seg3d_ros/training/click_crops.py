@@ -12,16 +12,9 @@ from seg3d_ros.datasets.scene_dataset import SceneSample, Transform
 from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Bool, Float32, Int64
 from seg3d_ros.segmenters.prompts.point_sam_session import RADII_M
-from seg3d_ros.training.augmentation import (
-    AutoContrast,
-    Chain,
-    ColorDrop,
-    ColorJitter,
-    ColorShift,
-    HorizontalFlip,
-    Rotation,
-    Sometimes,
-)
+from seg3d_ros.training.augmentation import Chain, Sometimes
+from seg3d_ros.training.color_augmentation import AutoContrast, ColorDrop, ColorJitter, ColorShift
+from seg3d_ros.training.spatial_augmentation import HorizontalFlip, Rotation
 
 _INNER = 0.65  # of a radius; what lies beyond is there to tell where objects end
 _SMALLER, _LARGER = 0.45, 0.15  # chance of a crop too small for the object, and of the next larger
