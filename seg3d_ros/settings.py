@@ -3,12 +3,15 @@
 Every component keeps its settings in a frozen dataclass whose fields are made with `setting`.
 The command line, the ROS parameters and the documentation are generated from the same fields,
 so that a default, a limit and its explanation are written once.
+
+Dataclasses that are fields of others are groups: together they make a tree, whose settings have
+dotted names such as "map.voxel_size".
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from seg3d_ros.errors import InputError
@@ -49,6 +52,59 @@ def setting(
     return dataclasses.field(default=default, metadata={"setting": info})
 
 
+class SettingError(InputError):
+    """A value that a setting cannot have.
+
+    Attributes:
+        name: of the setting, dotted where it lies in a group.
+        reason: rest of the sentence that begins with the name.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name} {reason}")
+        self.name = name
+        self.reason = reason
+
+
+def walk(tree: Any) -> Iterator[tuple[str, Any, SettingInfo]]:
+    """Yield (dotted name, value, info) of each setting of a tree, in order."""
+    for field in dataclasses.fields(tree):
+        value = getattr(tree, field.name)
+        if "setting" in field.metadata:
+            yield field.name, value, field.metadata["setting"]
+        elif dataclasses.is_dataclass(value):
+            yield from ((f"{field.name}.{name}", *rest) for name, *rest in walk(value))
+
+
+def with_values(tree: Config, values: Mapping[str, Any]) -> Config:
+    """Copy of a tree with other values, checked like a new one.
+
+    Args:
+        tree: settings and groups of settings.
+        values: by dotted name.
+
+    Raises:
+        SettingError: a value is not allowed, or no setting has the name.
+    """
+    settings = {name for name, _, _ in settings_of(tree)}
+    own: dict[str, Any] = {}
+    of_groups: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        group, _, rest = name.partition(".")
+        if name in settings:
+            own[name] = value
+        elif rest and dataclasses.is_dataclass(getattr(tree, group, None)):
+            of_groups.setdefault(group, {})[rest] = value
+        else:
+            raise SettingError(name, "is no setting")
+    for group, inner in of_groups.items():
+        try:
+            own[group] = with_values(getattr(tree, group), inner)
+        except SettingError as error:
+            raise SettingError(f"{group}.{error.name}", error.reason) from None
+    return dataclasses.replace(tree, **own)  # type: ignore[type-var]
+
+
 def settings_of(config: Any) -> Iterator[tuple[str, Any, SettingInfo]]:
     """Yield (name, value, info) of each setting of a dataclass instance, in order."""
     for field in dataclasses.fields(config):
@@ -60,16 +116,16 @@ def check_settings(config: Any) -> None:
     """Compare every setting with its limits; call it from `__post_init__`.
 
     Raises:
-        ValueError: names the setting, the value received and what is allowed.
+        SettingError: names the setting, the value received and what is allowed.
     """
     for name, value, info in settings_of(config):
         if info.choices and value not in info.choices:
-            raise InputError(f"{name} is {value!r}; use one of {', '.join(info.choices)}")
+            raise SettingError(name, f"is {value!r}; use one of {', '.join(info.choices)}")
         # Written as "inside the range", so that NaN fails by itself.
         if info.low is not None and not value >= info.low:
-            raise InputError(f"{name} is {value}; it must be at least {info.low}")
+            raise SettingError(name, f"is {value}; it must be at least {info.low}")
         if info.high is not None and not value <= info.high:
-            raise InputError(f"{name} is {value}; it must be at most {info.high}")
+            raise SettingError(name, f"is {value}; it must be at most {info.high}")
 
 
 def replace_settings(config: Config, values: dict[str, Any]) -> Config:

@@ -9,7 +9,7 @@ import numpy as np
 
 from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Float32, Float64, Frame
-from seg3d_ros.settings import check_settings, setting
+from seg3d_ros.settings import SettingError, check_settings, setting
 
 # A slope of this many edge ratios a pixel is no surface but the curtain that stereo cameras hang
 # between foreground and background: at 0.03 it lies within a degree or two of the view ray.
@@ -48,24 +48,27 @@ class FrameFilter:
             object.__setattr__(self, name, tuple(float(v) for v in getattr(self, name)))
         check_settings(self)
         if not self.min_range < self.max_range:
-            raise ValueError(f"min_range {self.min_range} is not below max_range {self.max_range}")
+            raise SettingError(
+                "min_range", f"is {self.min_range}; it must be below max_range, {self.max_range}"
+            )
         low, high = self.crop_box()
         if not (low < high).all():
-            raise ValueError(
-                f"crop_min {self.crop_min} is not below crop_max {self.crop_max} on every axis"
+            raise SettingError(
+                "crop_min",
+                f"is {self.crop_min}; on every axis it must be below crop_max, {self.crop_max}",
             )
 
     def crop_box(self) -> Float64:
         """Corners (2, 3) of the mapped box, metres; infinite where there is no limit.
 
         Raises:
-            ValueError: a corner has neither no nor three coordinates.
+            SettingError: a corner has neither no nor three coordinates.
         """
         box = np.array([[-np.inf] * 3, [np.inf] * 3])
         for row, name in enumerate(("crop_min", "crop_max")):
             corner = getattr(self, name)
             if len(corner) not in (0, 3):
-                raise ValueError(f"{name} is {corner}; give x, y, z or leave it empty")
+                raise SettingError(name, f"is {corner}; give x, y, z or leave it empty")
             if corner:
                 box[row] = corner
         return box

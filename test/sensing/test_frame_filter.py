@@ -85,7 +85,7 @@ def test_nothing_measured_is_never_kept():
 @pytest.mark.parametrize(
     ("values", "complaint"),
     [
-        ({"min_range": 2.0, "max_range": 1.0}, "min_range 2.0 is not below max_range 1.0"),
+        ({"min_range": 2.0, "max_range": 1.0}, "min_range is 2.0; it must be below"),
         ({"min_range": float("nan")}, "min_range"),
         ({"edge_ratio": -1.0}, "edge_ratio"),
         ({"crop_min": (0.0, 1.0)}, "crop_min is"),
