@@ -28,7 +28,7 @@ from seg3d_ros.mapping.voxel_map import IntegrationReport, VoxelMap
 from seg3d_ros.objects.load_report import LoadReport, load_remarks
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.object_map import ObjectMap
-from seg3d_ros.objects.query import Match, Query, query_remarks, run_query
+from seg3d_ros.objects.query import Query, QueryResult, answer_query
 from seg3d_ros.objects.storage import MAX_BYTES, MapFileError, load_map, save_map
 from seg3d_ros.scene import Bool, Float64, Frame, Instances, Scene
 from seg3d_ros.segmenters.segmenter import NothingThereError
@@ -195,16 +195,11 @@ class Engine:
         if labels or self.models.text_model:
             self.set_vocabulary(labels or load_vocabulary_file("household"))
 
-    def query(self, query: Query) -> list[Match]:
-        """Rank the known objects; see `objects.query.run_query` for the errors."""
+    def query(self, query: Query) -> QueryResult:
+        """Rank the objects of one world state; see `objects.query.run_query` for the errors."""
         state = self._state
         with self.models.watched_device():
-            return run_query(state.objects, query, state.vocabulary)
-
-    def query_remarks(self, query: Query) -> list[str]:
-        """Sentences about words of the query that no object can have, or that mean nothing."""
-        state = self._state
-        return query_remarks(state.objects, query, state.vocabulary)
+            return answer_query(state.objects, query, state.vocabulary)
 
     def get(self, object_id: int) -> MapObject:
         """The known object with this id.

@@ -142,12 +142,11 @@ class Services:
             max_results=request.max_results,
             min_score=request.min_score,
         )
-        matches = self._engine.query(query)
+        matches, remarks = self._engine.query(query)
         stamp = self._engine.map.newest_stamp_ns
         response.header = header_msg(self._fixed_frame, stamp)
         response.instances = [instance_msg(match.object) for match in matches]
         response.scores = [float(match.score) for match in matches]
-        remarks = self._engine.query_remarks(query)
         for remark in remarks:
             self._throttle.warning(remark, "query: %s", remark)
         response.message = "; ".join([f"{len(matches)} objects", *remarks])

@@ -71,6 +71,26 @@ class Match(NamedTuple):
     score: float
 
 
+class QueryResult(NamedTuple):
+    """Answer to a query.
+
+    Attributes:
+        matches: the objects that fit, best first.
+        remarks: sentences about words of the query that no object can have, or that mean nothing.
+    """
+
+    matches: list[Match]
+    remarks: list[str]
+
+
+def answer_query(
+    objects: Sequence[MapObject], query: Query, vocabulary: Vocabulary | None
+) -> QueryResult:
+    """Find the objects that fit; see `run_query` and `query_remarks`."""
+    matches = run_query(objects, query, vocabulary)
+    return QueryResult(matches, query_remarks(objects, query, vocabulary))
+
+
 def run_query(
     objects: Sequence[MapObject], query: Query, vocabulary: Vocabulary | None
 ) -> list[Match]:

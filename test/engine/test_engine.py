@@ -50,7 +50,7 @@ def engine(frames: list[Frame]) -> Engine:
 
 def object_near(engine: Engine, center: np.ndarray):
     """The largest object whose box holds a point: debris beside it may be an object too."""
-    found = engine.query(Query(near=tuple(center), radius=0.01))
+    found = engine.query(Query(near=tuple(center), radius=0.01)).matches
     assert found, f"no object at {center}"
     return max((match.object for match in found), key=len)
 
@@ -217,13 +217,13 @@ def test_a_click_on_a_known_object_keeps_its_id(engine: Engine) -> None:
     known = object_near(engine, box.center)
     made = engine.segment_at(*on([*box.center[:2], box.high[2]]))
     assert made.object.id == known.id
-    assert len(engine.query(Query(near=tuple(box.center), radius=0.01))) == 1
+    assert len(engine.query(Query(near=tuple(box.center), radius=0.01)).matches) == 1
 
 
 def test_a_cleared_map_forgets_but_never_reuses_an_id(engine: Engine, frames: list[Frame]) -> None:
     highest = max(item.id for item in engine.state.objects)
     engine.clear()
-    assert len(engine.map) == 0 and engine.query(Query()) == []
+    assert len(engine.map) == 0 and engine.query(Query()).matches == []
     for frame in frames:
         engine.integrate(frame)
     engine.segment()
@@ -244,7 +244,7 @@ def test_a_segmentation_that_a_clear_overtakes_is_thrown_away(
     monkeypatch.setattr(engine.models.segmenter, "segment", clear_meanwhile)
     with pytest.raises(EmptyMapError):
         engine.segment()
-    assert engine.query(Query()) == []
+    assert engine.query(Query()).matches == []
 
 
 def test_a_vocabulary_without_embeddings_only_counts_versions(engine: Engine) -> None:

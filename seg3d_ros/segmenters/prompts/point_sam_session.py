@@ -73,9 +73,23 @@ class PromptSession:
         Args:
             rows: (K,) voxels of the scene; -1 for background clicks that hit none.
             foreground: (K,) True on the object, False off it; in the first call one at least.
+
+        Raises:
+            BlockTooLargeError: the device has no memory for it; the clicks are not added.
+            DeviceLostError: the GPU takes no more work from this process; likewise.
         """
+        kept = self._rows, self._foreground
         self._rows = np.concatenate([self._rows, rows])
         self._foreground = np.concatenate([self._foreground, foreground])
+        try:
+            result = self._segment()
+        except BaseException:
+            self._rows, self._foreground = kept
+            raise
+        return result
+
+    def _segment(self) -> PromptResult:
+        """Ask every crop for the mask of all clicks, and keep the step."""
         before = self._steps[-1].answers if self._steps else {}
         answers = {level: self._ask(level, before.get(level)) for level in self._levels()}
         result = self._averaged(answers)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from seg3d_ros.scene import Scene
+from seg3d_ros.segmenters.masks.blocks import BlockTooLargeError
 from seg3d_ros.segmenters.prompts.point_sam_session import RADII_M, PromptSession, SceneCrops
 from seg3d_ros.segmenters.prompts.prompt_network import Answer, Crop
 
@@ -165,6 +166,21 @@ def test_a_list_of_clicks_is_continued_repeated_and_taken_back(session, network)
 def test_a_foreground_click_that_became_background_is_another_one(session):
     click(session, 1, 5)
     assert session.continue_with(np.array([1, 5]), np.array([True, False])) is None
+
+
+def test_clicks_of_a_failed_call_are_not_kept(session, network, monkeypatch):
+    before = click(session, 1)
+
+    def out_of_memory(*_, **__):
+        raise BlockTooLargeError("no memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(network, "answer", out_of_memory)
+        with pytest.raises(BlockTooLargeError):
+            session.continue_with(*on(1, 5))
+    assert session.clicks == 1
+    assert session.continue_with(*on(1)).mask is before
+    assert session.continue_with(*on(1, 5)).mask.sum() == 26
 
 
 def test_crops_are_kept_but_not_all(line, network):
