@@ -1,56 +1,28 @@
-"""The command `seg3d`. Heavy imports sit inside the commands, so that --help answers at once."""
+"""The command `seg3d`: entry point of the executable."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import click
-
-from seg3d_ros import __version__
-from seg3d_ros.cli.click_object import click_object
-from seg3d_ros.cli.doctor import doctor
-from seg3d_ros.cli.evaluate import evaluate
-from seg3d_ros.cli.models import download, models
-from seg3d_ros.cli.preprocess import preprocess
-from seg3d_ros.cli.replay import replay
-from seg3d_ros.cli.segment import segment
-from seg3d_ros.cli.superpoints import superpoints
-from seg3d_ros.cli.synthesize import synthesize
-from seg3d_ros.cli.train import train
+from seg3d_ros.signals import INTERRUPTED, exit_on_signals, exiting_on_signals
 from seg3d_ros.threads import configure_openmp
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, message="seg3d_ros %(version)s")
-def cli() -> None:
-    """Open-vocabulary 3D instance segmentation without ROS."""
-
-
-for command in (
-    segment,
-    click_object,
-    replay,
-    models,
-    download,
-    synthesize,
-    preprocess,
-    train,
-    evaluate,
-    doctor,
-    superpoints,
-):
-    cli.add_command(command)
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code of the process: 2 for bad input."""
     configure_openmp()
+    with exiting_on_signals():
+        import click
+
+        from seg3d_ros.cli.commands import cli
+
     try:
         code = cli.main(args, prog_name="seg3d", standalone_mode=False)
     except click.ClickException as error:
         click.echo(f"seg3d: {error.format_message()}", err=True)
         return 2
     except (click.Abort, KeyboardInterrupt):
+        exit_on_signals()  # a second one does not wait for the interpreter to end
         click.echo("seg3d: interrupted", err=True)
-        return 130
+        return INTERRUPTED
     return code if isinstance(code, int) else 0

@@ -10,6 +10,7 @@ import click
 
 from seg3d_ros.cli.errors import one_line_errors
 from seg3d_ros.cli.words import WordsCommand, chosen_words, words_options
+from seg3d_ros.recordings.bag_options import bag_options
 from seg3d_ros.settings import SettingInfo
 
 if TYPE_CHECKING:
@@ -32,13 +33,7 @@ def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default="seg3d_output",
     show_default=True, help="Folder for the results; files of an earlier run are replaced.",
 )  # fmt: skip
-@click.option(
-    "--topic", default="", help="Cloud or depth image topic of a bag that holds several."
-)
-@click.option(
-    "--fixed-frame", default="",
-    help="Frame of a bag that becomes the map; else map, odom, world or the root of its tree.",
-)  # fmt: skip
+@bag_options
 @words_options
 @click.option("--max-frames", type=click.IntRange(min=1), help="Stop after so many frames.")
 def replay(

@@ -64,21 +64,6 @@ class Child:
             self._process.wait()
 
 
-def end_on_signals() -> None:
-    """Let SIGINT and SIGTERM raise KeyboardInterrupt in this process.
-
-    A shell starts what runs in the background with SIGINT ignored, and children inherit that.
-    """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-
-
-def ignore_signals() -> None:
-    """Let this process end without a further SIGINT or SIGTERM in the middle of it."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-
-
 def _die_with_parent() -> None:
     """Runs in the child: the kernel ends it when the parent is gone, however that happens."""
     if _prctl is not None:
