@@ -38,10 +38,12 @@ find_ros() { # the sourced distribution's name, or "wheels"
 find_python() {
   local name
   if [ "$wanted" = jazzy ]; then
-    for name in python3.12 ~/.pyenv/versions/3.12*/bin/python3.12; do
+    for name in python3.12 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.12*/bin/python3.12 \
+      "$(uv python find 3.12 2>/dev/null)"; do
       "$name" -c "" 2>/dev/null && { echo "$name"; return; }
     done
-    fail "ROS=jazzy needs Python 3.12, which its packages are built for, and this machine has none"
+    fail "ROS=jazzy needs Python 3.12, which its packages are built for: no python3.12 is on the PATH,
+    in pyenv or in uv. Ubuntu 24.04 has it as python3.12; else: pyenv install 3.12, or uv python install 3.12"
   fi
   for name in python3 python3.12 python3.13 python3.11 python3.10; do
     if "$name" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from seg3d_ros.scene import Camera, Distortion, Float64, Frame
 from seg3d_ros.sensing.depth_image import DepthImage
 from seg3d_ros.sensing.registration import register_color
+from seg3d_ros.sensing.warm_up_images import decode_warm_up_images
 
 _CAMERA = Camera(160, 120, 80.0, 80.0, 79.5, 59.5)
 _DISTORTED = replace(_CAMERA, distortion=Distortion((0.1, -0.05, 0.0, 0.0, 0.0)))
@@ -23,8 +24,9 @@ def warm_up_frames() -> Iterator[Frame]:
 
     Compiled code differs by layout and type: depth images in millimetres and in metres, of
     cameras with and without distortion, registered or not; clouds (strided views, blue first),
-    organised and not.
+    organised and not. Images are decoded first, of each format that has a kernel.
     """
+    decode_warm_up_images()
     images = [image for camera in (_CAMERA, _DISTORTED) for image in _images(camera)]
     for number, image in enumerate(images):
         yield Frame(

@@ -8,6 +8,7 @@ A process of its own, because kernels that other tests have compiled would hide 
 from __future__ import annotations
 
 import array
+import struct
 import sys
 from dataclasses import replace
 
@@ -19,8 +20,9 @@ from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.recordings.recording import RecordedFrame, to_frame
 from seg3d_ros.scene import Camera, Distortion
 from seg3d_ros.sensing.cloud_decoder import Cloud, CloudField, CloudLayout, decode_cloud
+from seg3d_ros.sensing.compressed_depth import decode_compressed_depth
 from seg3d_ros.sensing.depth_image import DepthImage
-from seg3d_ros.sensing.image_decoder import decode_depth
+from seg3d_ros.sensing.image_decoder import decode_color, decode_depth
 from seg3d_ros.sensing.registration import register_color
 from support import toy_room
 
@@ -79,6 +81,10 @@ def main(model: str, prompt_model: str) -> None:
         engine.integrate(to_frame(RecordedFrame(number + 1, pose, data)))
         if number % 2:
             engine.segment()
+    for encoding, size in (("uyvy", 2), ("bayer_bggr8", 1), ("bayer_gbrg16", 2)):
+        decode_color(encoding, 4, 6, 6 * size, array.array("B", bytes(24 * size)))
+    rvl = struct.pack("<iffIII", 0, 1.0, 0.0, 3, 1, 0x30000000)  # a run of three zeros
+    decode_compressed_depth("16UC1; compressedDepth rvl", array.array("B", rvl))
     low, high = np.array(toy_room.BOXES[0].low), toy_room.BOXES[0].high
     top = np.array([[*(low[:2] + high[:2]) / 2, high[2]]], np.float32)
     engine.segment_at(top, np.ones(1, bool))
