@@ -11,6 +11,7 @@ FIXED_FRAME ?=
 MODEL ?= mini
 OUTPUT ?= demo_output
 PYTEST_ARGS ?=
+TEST_PROCESSES ?= 2
 ROS ?=
 ROOMS ?= rooms
 TRAIN_ROOMS ?= 1000
@@ -35,9 +36,11 @@ demo:
 	python -m seg3d_ros.demo --recording "$(RECORDING)" --topic "$(TOPIC)" \
 	  --fixed-frame "$(FIXED_FRAME)" --model "$(MODEL)" --output "$(OUTPUT)"
 
+# Each process has a core, and waits longer for what another one holds up.
 test:
 	$(prepare)
-	pytest -q $(PYTEST_ARGS)
+	export OMP_NUM_THREADS=1 SEG3D_TEST_PATIENCE=$${SEG3D_TEST_PATIENCE:-3}
+	pytest -q --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 lint:
 	$(prepare)

@@ -307,8 +307,13 @@ class Engine:
         return LoadReport(len(state.objects), len(loaded), remarks)
 
     def warm_up(self) -> None:
-        """Compile the kernels and load the networks, so that the first frame is not late."""
+        """Compile the kernels and load the networks, so that the first frame is not late.
+
+        The text encoder loads when there is nothing else to do: names that were used before are
+        known without it, and its libraries take longer than all the rest.
+        """
         self.models.warm_up()
+        self.jobs.submit(Priority.ENCODE, self.models.warm_up_encoder, on_drop=lambda: None)
 
     def _advance(self, **changes: Any) -> WorldState:
         """Make the next world state and tell the listeners; called under the lock."""

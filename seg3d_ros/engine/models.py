@@ -130,12 +130,16 @@ class Models:
             trial.integrate(frame)
         scene = trial.snapshot()
         objects = ObjectMap(self._settings.tracking)
+        instances = self.segmenter.segment(scene)
         for _ in range(2):  # the second time there are objects to match
-            objects.update(scene, self.segmenter.segment(scene))
+            objects.update(scene, instances)
         painted_points(scene, objects.confirmed(), dimming=1.0)
         click = scene.points[len(scene) // 2][None].astype(np.float64)
         clicked = scene_for_clicks(trial, click[0], version=0, refine_id=0, last=None)
         self.prompt_segmenter.segment_at(clicked.scene, click, np.ones(1, bool))
+
+    def warm_up_encoder(self) -> None:
+        """Load the text encoder, so that the first new word is not late."""
         if self.encoder is not None:
             try:
                 self.encoder.encode(["warm-up"])

@@ -119,7 +119,8 @@ def remove_row(rows, index, count, row):  # type: ignore[no-untyped-def]
     last = count - 1
     if row != last:
         rows.keys[row] = rows.keys[last]
-        rows.means[row] = rows.means[last]
+        for i in range(rows.means.shape[1]):  # a whole row takes seconds to compile
+            rows.means[row, i] = rows.means[last, i]
         rows.weights[row] = rows.weights[last]
         rows.last_seen[row] = rows.last_seen[last]
         index.table_rows[cell_of(index.table_keys, rows.keys[row])] = row

@@ -13,10 +13,10 @@ from seg3d_ros.sensing.depth_image import DepthImage
 from seg3d_ros.sensing.registration import register_color
 from seg3d_ros.sensing.warm_up_images import decode_warm_up_images
 
-_CAMERA = Camera(160, 120, 80.0, 80.0, 79.5, 59.5)
+_CAMERA = Camera(80, 60, 40.0, 40.0, 39.5, 29.5)
 _DISTORTED = replace(_CAMERA, distortion=Distortion((0.1, -0.05, 0.0, 0.0, 0.0)))
 _GRID = (_CAMERA.height, _CAMERA.width)
-_STEP_M = 0.1  # the camera moves on between frames, so that there is free space to carve
+_STEP_M = 0.1  # the camera moves to and fro between frames, so that there is free space to carve
 
 
 def warm_up_frames() -> Iterator[Frame]:
@@ -56,9 +56,9 @@ def _images(camera: Camera) -> Iterator[DepthImage]:
 
 
 def _pose(number: int) -> Float64:
-    """(4, 4) map_from_camera: 1 m above the floor, each time further from the wall."""
+    """(4, 4) map_from_camera: 1 m above the floor, every other time further from the wall."""
     pose = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 1], [0, 0, 0, 1.0]])
-    pose[0, 3] = -_STEP_M * number
+    pose[0, 3] = -_STEP_M * (number % 2)
     return pose
 
 

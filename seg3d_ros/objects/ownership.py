@@ -122,12 +122,9 @@ def rows_of_tracks(owner, claimant, changed):  # type: ignore[no-untyped-def]
     starts = np.cumsum(starts)
     grouped = np.empty(starts[-1], np.int64)
     cursor = starts.copy()
-    for holder in (owner, claimant):
-        for i in range(holder.size):
-            track = holder[i]
+    for i in range(owner.size):
+        for track in (owner[i], claimant[i]):
             if changed[track]:
                 grouped[cursor[track]] = i
                 cursor[track] += 1
-    for track in np.flatnonzero(changed):
-        grouped[starts[track] : starts[track + 1]].sort()
     return grouped, starts

@@ -87,16 +87,20 @@ def _grow_planes(surface, seeds, plane_of, limits, min_count):  # type: ignore[n
     for seed in seeds:
         if spent[seed] or plane_of[seed] >= 0:
             continue
-        plane[:3] = surface.normals[seed]
+        for axis in range(3):  # slices of arrays take seconds to compile
+            plane[axis] = surface.normals[seed, axis]
         plane[3] = dot(surface.normals, seed, surface.points, seed)
         members[0] = seed
         size = _grow(surface, plane_of, plane, limits, visited, 2 * seed, members)
         if size >= min_count:  # again, with the plane that fits all of them
             size = _grow(surface, plane_of, plane, limits, visited, 2 * seed + 1, members)
-        spent[members[:size]] = True
+        for i in members[:size]:
+            spent[i] = True
         if size >= min_count:
-            planes[count] = plane
-            plane_of[members[:size]] = count
+            for i in members[:size]:
+                plane_of[i] = count
+            for i in range(4):
+                planes[count, i] = plane[i]
             count += 1
     return planes[:count].copy()
 
