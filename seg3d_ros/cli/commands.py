@@ -15,6 +15,7 @@ from seg3d_ros.cli.segment import segment
 from seg3d_ros.cli.superpoints import superpoints
 from seg3d_ros.cli.synthesize import synthesize
 from seg3d_ros.cli.train import train
+from seg3d_ros.cli.view import view
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,6 +28,7 @@ for command in (
     segment,
     click_object,
     replay,
+    view,
     models,
     download,
     synthesize,

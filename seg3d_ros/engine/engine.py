@@ -43,6 +43,25 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
+class ClickAnswer:
+    """Mask that clicks ask for, before an object is made of it.
+
+    Attributes:
+        scene: the clicks were answered in.
+        mask: (N,) bool over its points.
+        predicted_iou: the method's own estimate of its overlap, or None.
+        clicked: the scene's part of the map, None for a scene from elsewhere.
+        epoch: of the map.
+    """
+
+    scene: Scene
+    mask: Bool
+    predicted_iou: float | None
+    clicked: ClickedScene | None
+    epoch: int
+
+
+@dataclass(frozen=True, eq=False)
 class Prompted:
     """Result of a click.
 
@@ -161,6 +180,12 @@ class Engine:
                         return self._advance(scene=found[0])
                 # The map was replaced meanwhile: these instances are of another one.
 
+    def publish_map(self) -> WorldState:
+        """Publish the map as it is now, with the objects known so far."""
+        scene = self.map.snapshot()
+        with self._lock:
+            return self._advance(scene=scene)
+
     def settle(self) -> WorldState:
         """Segment a map that stands still until every object has been seen often enough."""
         for _ in range(self.settings.tracking.passes_to_settle):
@@ -232,6 +257,20 @@ class Engine:
             NothingThereError: no voxel near a foreground point.
             UnknownObjectError: no object has the id `refine_id`.
         """
+        found = self.answer_clicks(points, foreground, refine_id=refine_id, scene=scene)
+        scene, clicked = found.scene, found.clicked
+        with self._lock:
+            if found.epoch != self._state.epoch:
+                raise EmptyMapError
+            made = self._objects.add_prompted(scene, found.mask, name=name, refine_id=refine_id)
+            self._clicked = replace(clicked, object_id=made.id) if clicked else None
+            self._advance(scene=self._state.scene or (self.map.snapshot() if clicked else scene))
+        return Prompted(made, scene, self.models.prompt_segmenter.name, found.predicted_iou)
+
+    def answer_clicks(
+        self, points: Float64, foreground: Bool, *, refine_id: int = 0, scene: Scene | None = None
+    ) -> ClickAnswer:
+        """Segment what was clicked and change nothing; see `segment_at`."""
         epoch = self._state.epoch
         clicked = None
         if scene is None and not len(self.map):
@@ -243,13 +282,7 @@ class Engine:
             scene = clicked.scene
         with self.timings.measure("prompt"):
             found = self.models.segment_at(scene, scene.local(points), foreground)
-        with self._lock:
-            if epoch != self._state.epoch:
-                raise EmptyMapError
-            made = self._objects.add_prompted(scene, found.mask, name=name, refine_id=refine_id)
-            self._clicked = replace(clicked, object_id=made.id) if clicked else None
-            self._advance(scene=self._state.scene or (self.map.snapshot() if clicked else scene))
-        return Prompted(made, scene, self.models.prompt_segmenter.name, found.predicted_iou)
+        return ClickAnswer(scene, found.mask, found.predicted_iou, clicked, epoch)
 
     def clear(self) -> None:
         """Forget the map and all objects; ids are not used again."""

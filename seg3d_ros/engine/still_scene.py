@@ -7,14 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from seg3d_ros.engine.engine import Engine
 from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.pictures.export import FinerPoints
 from seg3d_ros.pictures.results import Results
 from seg3d_ros.recordings.scene_file import PointCloud, read_scene_file, voxelize_cloud
-from seg3d_ros.scene import Bool, Float64, Int64, Scene
+from seg3d_ros.scene import Bool, Float64, Frame, Int64, Scene
+from seg3d_ros.sensing.frame_filter import FrameFilter
 from seg3d_ros.sparse.scene_voxels import supported_voxel_size
+
+_FARTHEST_M = 1000.0  # from the middle of a scene
 
 
 def segment_file(
@@ -49,6 +54,21 @@ def segment_file(
 def engine_for_scenes(settings: PerceptionSettings) -> Engine:
     """Engine that takes whatever a segmentation shows for an object: there is but one view."""
     return Engine(replace(settings, tracking=replace(settings.tracking, confirm_views=1)))
+
+
+def fuse_cloud(engine: Engine, cloud: PointCloud) -> None:
+    """Take a point cloud into the map of an engine, as if one sensor had seen all of it.
+
+    Args:
+        engine: of `engine_for_scenes`; its map may be saved and clicked in as any other.
+        cloud: at least one point, z up.
+    """
+    middle = (cloud.points.min(axis=0) + cloud.points.max(axis=0)) / 2
+    map_from_middle = np.eye(4)
+    map_from_middle[:3, 3] = cloud.origin + middle
+    frame_filter = FrameFilter(min_range=0.0, max_range=_FARTHEST_M)
+    engine.apply(replace(engine.settings, filter=frame_filter))
+    engine.integrate(Frame(cloud.points - middle, cloud.colors, 0, map_from_middle))
 
 
 def segment_scene(engine: Engine, cloud: PointCloud, *, name: str, voxel_size: float) -> Results:

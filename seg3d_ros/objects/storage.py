@@ -208,15 +208,23 @@ def _check_replaceable(target: Path) -> None:
     try:
         if not target.exists() or (target.is_file() and not target.stat().st_size):
             return
-        if target.is_file():
-            if has_member(target, f"{_OLD_VERSION}.npy"):
-                return
-            members = read_members(target, _META.__eq__, max_bytes=MAX_META_BYTES)
-            if is_of_package(members.files[_META]):
-                return
-    except (KeyError, *DAMAGES):
+    except OSError:
         pass
-    raise MapFileError(
-        f"cannot write the map {target}: there is something else that is no map file; "
-        "remove it or give another path"
-    )
+    if not is_map_file(target):
+        raise MapFileError(
+            f"cannot write the map {target}: there is something else that is no map file; "
+            "remove it or give another path"
+        )
+
+
+def is_map_file(path: Path) -> bool:
+    """Whether a path is a file that `save_map` has written, of any version."""
+    try:
+        if not path.is_file():
+            return False
+        if has_member(path, f"{_OLD_VERSION}.npy"):
+            return True
+        members = read_members(path, _META.__eq__, max_bytes=MAX_META_BYTES)
+        return is_of_package(members.files[_META])
+    except (KeyError, *DAMAGES):
+        return False

@@ -79,6 +79,11 @@ def read_scene_file(
     return _placed(path, content, map_from_file(path, up=up, scale=scale))
 
 
+def is_scene_file(path: Path) -> bool:
+    """Whether the suffix of a file is one that `read_scene_file` knows."""
+    return path.suffix.lower() in (".ply", *_CLOUD_READERS, *MESHES) and not path.is_dir()
+
+
 def _read(path: Path, spacing: float) -> FilePoints:
     """Content of a file of any kind; `spacing` of points on meshes in the unit of the file."""
     suffix = path.suffix.lower()

@@ -18,8 +18,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from support.waiting import PATIENCE
+
 WIDTH, HEIGHT = 1280, 863
-_PATIENCE_S = 120.0  # machines that run tests are shared
+_PATIENCE_S = 120.0 * PATIENCE  # machines that run tests are shared
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-quic", "--no-first-run", "--hide-scrollbars",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -48,6 +50,65 @@ class Page:
         if "exceptionDetails" in answer:
             raise RuntimeError(answer["exceptionDetails"]["exception"]["description"])
         return answer["result"].get("value")
+
+    def resize(self, width: int, height: int) -> None:
+        """Show the page as a screen of this size does, pixels."""
+        self._call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=1, mobile=width < 700,
+        )  # fmt: skip
+
+    def click(self, x: float, y: float) -> None:
+        """Press and release the pointer at a pixel."""
+        for kind, buttons in (("mouseMoved", 0), ("mousePressed", 1), ("mouseReleased", 0)):
+            self._call(
+                "Input.dispatchMouseEvent", type=kind, x=float(x), y=float(y), button="left",
+                buttons=buttons, clickCount=1,
+            )  # fmt: skip
+
+    def type_text(self, text: str) -> None:
+        """Type into what has the focus."""
+        self._call("Input.insertText", text=text)
+
+    def text(self) -> str:
+        """All text on the page, that of fields included."""
+        fields = "[...document.querySelectorAll('input,textarea')].map(i => i.value)"
+        return str(self.evaluate(f"[document.body.innerText, ...{fields}].join('\\n')"))
+
+    def click_text(self, text: str) -> None:
+        """Click the smallest element that shows exactly a text, as soon as there is one."""
+        find = f"""(() => {{
+            const shown = [...document.querySelectorAll('button,label,p,span,div,[role=option]')]
+                .filter(e => e.innerText?.trim() === {json.dumps(text)} && e.offsetParent);
+            if (!shown.length) return null;
+            const box = shown[shown.length - 1].getBoundingClientRect();
+            return [box.x + box.width / 2, box.y + box.height / 2];
+        }})()"""
+        self.click(*self._found(find, text))
+
+    def click_field(self, label: str) -> None:
+        """Click the input beside a label, as soon as there is one."""
+        find = f"""(() => {{
+            const named = [...document.querySelectorAll('label')]
+                .find(e => e.innerText.trim() === {json.dumps(label)});
+            const field = named && document.getElementById(named.htmlFor);
+            if (!field) return null;
+            const box = field.getBoundingClientRect();
+            return [box.x + box.width / 2, box.y + Math.min(box.height / 2, 12)];
+        }})()"""
+        self.click(*self._found(find, label))
+
+    def _found(self, expression: str, what: str) -> tuple[float, float]:
+        """Place that a JavaScript expression finds and that stands still."""
+        end = time.monotonic() + _PATIENCE_S
+        before = None
+        while time.monotonic() < end:
+            place = self.evaluate(expression)
+            if place is not None and place == before:
+                return float(place[0]), float(place[1])
+            before = place
+            time.sleep(0.3)
+        raise AssertionError(f"the page never showed {what!r}; it shows: {self.text()}")
 
     def photograph(self) -> np.ndarray:
         """(H, W, 3) uint8 RGB of what the tab shows."""

@@ -1,0 +1,1 @@
+"""Viewer: a page in the browser that shows the map and its objects, and edits them."""

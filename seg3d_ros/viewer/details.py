@@ -1,0 +1,49 @@
+"""Details of an object as HTML; every text is escaped."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from html import escape
+
+from seg3d_ros.objects.map_object import MapObject
+from seg3d_ros.scene import Float64
+from seg3d_ros.viewer.overlay import shortened
+
+
+def details_html(known: MapObject) -> str:
+    """Table of what is known of an object."""
+    rows = [
+        ("number", str(known.id)),
+        ("name", shortened(known.label) + (" (by hand)" if known.pinned_label else "")),
+        (
+            "may be",
+            ", ".join(f"{shortened(c.label)} {c.probability:.2f}" for c in known.candidates),
+        ),
+        ("score", f"{known.score:.2f}"),
+        ("center", _metres(known.box.center)),
+        ("size", _metres(known.box.size)),
+        ("voxels", f"{len(known):,}"),
+        ("seen", f"{known.views} times"),
+        ("first seen", _time(known.first_seen_ns)),
+        ("last seen", _time(known.last_seen_ns)),
+        ("made by", "a click" if known.prompted else "segmentation"),
+    ]
+    cells = "".join(
+        f'<tr><td style="opacity:0.6;padding-right:1em;white-space:nowrap">{escape(name)}</td>'
+        f"<td>{escape(value)}</td></tr>"
+        for name, value in rows
+        if value
+    )
+    return f'<table style="font-size:0.8em;margin:0.3em 1em">{cells}</table>'
+
+
+def _metres(values: Float64) -> str:
+    return " x ".join(f"{value:.2f}" for value in values) + " m"
+
+
+def _time(stamp_ns: int) -> str:
+    """Time of day; seconds where the clock began at zero, as in simulations."""
+    seconds = stamp_ns / 1e9
+    if seconds < 1e9:
+        return f"{seconds:.1f} s" if stamp_ns else ""
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")

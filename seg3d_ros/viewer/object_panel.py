@@ -1,0 +1,134 @@
+"""Panel with the list of objects: search, choice, details."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from seg3d_ros.engine.engine import Engine
+from seg3d_ros.engine.job_queue import Priority
+from seg3d_ros.engine.world_state import WorldState
+from seg3d_ros.objects.map_object import MapObject
+from seg3d_ros.objects.query import MAX_QUERY_LENGTH, Match
+from seg3d_ros.pictures.palette import color_of
+from seg3d_ros.viewer.details import details_html
+from seg3d_ros.viewer.overlay import shortened
+from seg3d_ros.viewer.ranking import BY_MATCH, ORDERS, ranked
+from seg3d_ros.viewer.tasks import line
+
+ROWS = 10  # objects on a leaf of the list
+
+OnChoice = Callable[[MapObject | None, Any], None]
+
+
+class ObjectPanel:
+    """The list; all pages see the same one. Any thread may call anything."""
+
+    def __init__(self, gui: Any, engine: Engine, on_choice: OnChoice) -> None:
+        """Add it to a panel that is being built.
+
+        Args:
+            gui: viser's.
+            engine: whose objects are listed.
+            on_choice: called with the chosen object, None for none, and the page that chose.
+        """
+        self._engine = engine
+        self._on_choice = on_choice
+        self._lock = threading.RLock()
+        self._matches: list[Match] = []
+        self._leaf = 0
+        self._chosen = 0  # id
+        self._searching = False
+        self._search = gui.add_text("Search", "", hint="Free text: something to sit on")
+        self._order = gui.add_dropdown("Order", tuple(ORDERS), initial_value=BY_MATCH)
+        self._count = gui.add_html("")
+        self._rows = [gui.add_button("", visible=False) for _ in range(ROWS)]
+        self._turn = gui.add_button_group("Leaf", ("previous", "next"), visible=False)
+        self._details = gui.add_html("")
+        self._search.on_update(self._on_search)
+        self._order.on_update(lambda _: self.refresh())
+        self._turn.on_click(self._on_turn)
+        for place, row in enumerate(self._rows):
+            row.on_click(lambda event, place=place: self._on_row(place, event.client))
+
+    def update(self, state: WorldState) -> None:
+        """List the objects of another world state."""
+        self.refresh()
+        known = {known.id: known for known in state.objects}.get(self._chosen)
+        self._show_details(known)
+
+    def choose(self, known: MapObject | None, client: Any = None) -> None:
+        """Choose an object, None for none, for all pages."""
+        with self._lock:
+            self._chosen = known.id if known else 0
+        self._show_details(known)
+        self._on_choice(known, client)
+
+    def refresh(self) -> None:
+        """Rank and list anew, soon; searches that come in meanwhile are done at once with it."""
+        with self._lock:
+            if self._searching:
+                return
+            self._searching = True
+        if not self._engine.jobs.submit(Priority.QUERY, self._rank, on_drop=lambda: None):
+            self._searching = False
+
+    def _rank(self) -> None:
+        with self._lock:
+            self._searching = False  # from here on a new text needs a new search
+            text = self._search.value[:MAX_QUERY_LENGTH].strip()
+            order = self._order.value
+        try:
+            matches = ranked(self._engine.state.objects, text, order, self._engine.query)
+            remark = ""
+        except (ValueError, RuntimeError, OSError, ImportError) as error:
+            matches, remark = [], str(error)
+        with self._lock:
+            self._matches = matches
+            self._show_rows(remark)
+
+    def _on_search(self, _: Any) -> None:
+        if len(self._search.value) > MAX_QUERY_LENGTH:
+            self._search.value = self._search.value[:MAX_QUERY_LENGTH]
+        self._leaf = 0
+        self.refresh()
+
+    def _on_turn(self, event: Any) -> None:
+        with self._lock:
+            self._leaf += 1 if event.target.value == "next" else -1
+            self._show_rows("")
+
+    def _on_row(self, place: int, client: Any) -> None:
+        with self._lock:
+            number = self._leaf * ROWS + place
+            if number >= len(self._matches):
+                return
+            known = self._matches[number].object
+        self.choose(known, client)
+
+    def _show_rows(self, remark: str) -> None:
+        leaves = max(1, -(-len(self._matches) // ROWS))
+        self._leaf = min(max(self._leaf, 0), leaves - 1)
+        shown = self._matches[self._leaf * ROWS :][:ROWS]
+        for place, row in enumerate(self._rows):
+            match = shown[place] if place < len(shown) else None
+            _set(row, visible=match is not None)
+            if match is not None:
+                known = match.object
+                label = f"{shortened(known.label)} · {known.id} · {match.score:.2f}"
+                _set(row, label=label, color=tuple(map(int, color_of(known.id))))
+        _set(self._turn, visible=leaves > 1)
+        leaf = f", leaf {self._leaf + 1} of {leaves}" if leaves > 1 else ""
+        _set(self._count, content=line(remark or f"{len(self._matches)} objects{leaf}"))
+
+    def _show_details(self, known: MapObject | None) -> None:
+        with self._lock:
+            _set(self._details, content=details_html(known) if known else "")
+
+
+def _set(handle: Any, **values: Any) -> None:
+    """Change what differs: viser sends equal values as well."""
+    for name, value in values.items():
+        if getattr(handle, name) != value:
+            setattr(handle, name, value)

@@ -1,0 +1,53 @@
+"""Order of the list of objects: by a search text, or by a property."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from seg3d_ros.objects.map_object import MapObject
+from seg3d_ros.objects.query import Match, NoEmbeddingsError, Query
+from seg3d_ros.text.labels import fold
+
+BY_MATCH = "best match"
+ORDERS: dict[str, Callable[[MapObject], Any]] = {
+    BY_MATCH: lambda known: -known.score,
+    "name": lambda known: (fold(known.label), known.id),
+    "number": lambda known: known.id,
+    "size": lambda known: -len(known),
+    "last seen": lambda known: -known.last_seen_ns,
+}
+
+
+def ranked(
+    objects: Sequence[MapObject],
+    text: str,
+    order: str,
+    query: Callable[[Query], list[Match]],
+) -> list[Match]:
+    """Objects in one of ORDERS; with a text those whose name has it, then those that fit it.
+
+    Args:
+        objects: all of them.
+        text: searched for; empty: all objects are listed.
+        order: in which they are listed; by match where there is a text, its fit decides.
+        query: ranks by text; where it cannot, only names are searched.
+
+    Raises:
+        ValueError: the text is no query.
+    """
+    if not text:
+        return _sorted([Match(known, known.score) for known in objects], order)
+    named = [known for known in objects if fold(text) in fold(known.label)]
+    try:
+        fitting = query(Query(text=text, min_score=-1.0))
+    except NoEmbeddingsError:
+        return _sorted([Match(known, known.score) for known in named], order)
+    if order != BY_MATCH:
+        return _sorted(fitting, order)
+    first = {known.id for known in named}
+    return sorted(fitting, key=lambda match: (match.object.id not in first, -match.score))
+
+
+def _sorted(matches: list[Match], order: str) -> list[Match]:
+    return sorted(matches, key=lambda match: ORDERS[order](match.object))
