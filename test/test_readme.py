@@ -9,6 +9,7 @@ from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.node.settings import NodeSettings
 from seg3d_ros.segmenters.registry import MODELS
 from seg3d_ros.settings import settings_of
+from seg3d_ros.viewer.settings import ViewerSettings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -33,10 +34,10 @@ def in_words(value: object) -> str:
 
 def test_parameters() -> None:
     documented = {row[0].strip("`"): row[1:] for row in table_under("Parameters")}
-    sections = (NodeSettings(), *PerceptionSettings().sections())
+    sections = [("", section) for section in (NodeSettings(), *PerceptionSettings().sections())]
     known = {
-        name: [f"`{in_words(value)}`", "yes" if info.live else "", info.text]
-        for section in sections
+        prefix + name: [f"`{in_words(value)}`", "yes" if info.live else "", info.text]
+        for prefix, section in [*sections, ("viewer.", ViewerSettings())]
         for name, value, info in settings_of(section)
     }
     assert documented == known

@@ -13,7 +13,9 @@ from rclpy.parameter import Parameter
 from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.node.settings import NodeSettings
 from seg3d_ros.settings import SettingInfo, replace_settings, settings_of
+from seg3d_ros.viewer.settings import ViewerSettings
 
+_VIEWER = "viewer."
 _UNBOUNDED = 1e12  # ROS ranges need both ends
 
 
@@ -63,10 +65,12 @@ class AllSettings:
 
     node: NodeSettings = dataclasses.field(default_factory=NodeSettings)
     perception: PerceptionSettings = dataclasses.field(default_factory=PerceptionSettings)
+    viewer: ViewerSettings = dataclasses.field(default_factory=ViewerSettings)
 
-    def sections(self) -> Iterable[Any]:
-        """Every dataclass that holds settings; their names do not collide."""
-        return (self.node, *self.perception.sections())
+    def sections(self) -> Iterable[tuple[str, Any]]:
+        """Every dataclass that holds settings, and what their names begin with."""
+        yield from (("", section) for section in (self.node, *self.perception.sections()))
+        yield _VIEWER, self.viewer
 
     def replace(self, values: dict[str, Any]) -> AllSettings:
         """Copy with these values, checked.
@@ -77,6 +81,14 @@ class AllSettings:
         return AllSettings(
             node=replace_settings(self.node, values),
             perception=self.perception.with_values(values),
+            viewer=replace_settings(
+                self.viewer,
+                {
+                    name.removeprefix(_VIEWER): value
+                    for name, value in values.items()
+                    if name.startswith(_VIEWER)
+                },
+            ),
         )
 
 
@@ -88,11 +100,12 @@ def declare_parameters(node: Node) -> AllSettings:
     """
     defaults = AllSettings()
     values = {}
-    for section in defaults.sections():
-        for name, default, info in settings_of(section):
+    for prefix, section in defaults.sections():
+        for setting, default, info in settings_of(section):
+            name = prefix + setting
             value = list(default) if isinstance(default, tuple) else default
             declared = node.declare_parameter(name, value, _descriptor(default, info))
-            kind = _list_kind(section, name)
+            kind = _list_kind(section, setting)
             if kind is None:
                 values[name] = declared.value
                 continue
@@ -110,11 +123,12 @@ def changed(settings: AllSettings, parameters: list[Parameter]) -> AllSettings:
     """
     given = {parameter.name: parameter.value for parameter in parameters}
     values = {}
-    for section in settings.sections():
-        for name, current, info in settings_of(section):
+    for prefix, section in settings.sections():
+        for setting, current, info in settings_of(section):
+            name = prefix + setting
             if name not in given:
                 continue
-            kind = _list_kind(section, name)
+            kind = _list_kind(section, setting)
             values[name] = kind.checked(name, given[name]) if kind else given[name]
             if info.live or values[name] == current:
                 continue

@@ -31,6 +31,7 @@ from seg3d_ros.node.services import SERVICES, Services
 from seg3d_ros.node.subscriptions import Subscriptions
 from seg3d_ros.node.transform_source import TransformSource, listen
 from seg3d_ros.packages import INSTALL_TEXT, missing_packages
+from seg3d_ros.viewer.viewer import Viewer
 
 
 class Seg3dNode(LifecycleNode):
@@ -60,6 +61,7 @@ class Seg3dNode(LifecycleNode):
         self._host: ServiceHost | None = None  # from the first configuration on
         self._offered: Services | None = None  # rclpy has a _services of its own
         self._running: _Running | None = None
+        self._viewer: Viewer | None = None
         self.settings: AllSettings = declare_parameters(self)
         self._warn_of_unknown_parameters()
         self.add_on_set_parameters_callback(self._check_parameters)
@@ -144,6 +146,7 @@ class Seg3dNode(LifecycleNode):
             is_active=lambda: self._running is not None,
             tf_timeout=lambda: self.settings.node.tf_timeout,
         )
+        self._open_viewer(engine)
         self.get_logger().info(
             f"model {model}, "
             f"voxels of {settings.perception.map.voxel_size} m, "
@@ -160,6 +163,23 @@ class Seg3dNode(LifecycleNode):
             f"without naming them. For mini: {INSTALL_TEXT}"
         )
         return dataclasses.replace(settings, model="geometric")
+
+    def _open_viewer(self, engine: Engine) -> None:
+        """Serve the page if it is asked for; a robot goes on without it."""
+        settings = self.settings
+        if not settings.viewer.enabled:
+            return
+        try:
+            self._viewer = Viewer(
+                engine,
+                settings.viewer,
+                title=self.get_name(),
+                fixed_frame=settings.node.fixed_frame,
+            )
+        except (OSError, ImportError) as error:
+            self.get_logger().error(f"no viewer: {error}")
+            return
+        self.get_logger().info(f"viewer at {self._viewer.url}")
 
     def _set_first_vocabulary(self, engine: Engine) -> None:
         try:
@@ -190,13 +210,15 @@ class Seg3dNode(LifecycleNode):
     def _release(self) -> None:
         if self._offered is not None:
             self._offered.close()
+        if self._viewer is not None:
+            self._viewer.close()
         if self._engine is not None:
             self._engine.close()
         if self._results is not None:
             self._results.close(self)
         if self._transforms is not None:
             self._transforms.close()
-        self._engine = self._offered = self._results = self._transforms = None
+        self._engine = self._offered = self._results = self._transforms = self._viewer = None
         give_back_free_memory()
 
     def _check_parameters(self, parameters: list[Parameter]) -> SetParametersResult:

@@ -13,6 +13,7 @@ from seg3d_ros.pictures.id_colors import colors_of_ids
 from seg3d_ros.pictures.viewpoint import below_lid, front_wall, wall_points
 from seg3d_ros.scene import Bool, Float32, Int64, UInt8
 from seg3d_ros.training.point_instances import PointInstances
+from seg3d_ros.viewer.side_by_side import Clouds, Panel, on_unit_square
 
 TITLES = ("input", "ground truth", "prediction")
 MAX_POINTS = 200_000  # of a panel; three of them keep a browser smooth
@@ -22,35 +23,16 @@ _NO_INSTANCE = np.array((170, 170, 170), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
-class Panel:
-    """Colours and captions of one of the three clouds.
-
-    Attributes:
-        colors: (N, 3) uint8 RGB.
-        captions: name and place (3,) float32 of each instance whose name is known.
-    """
-
-    colors: UInt8
-    captions: tuple[tuple[str, Float32], ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
 class Panels:
-    """Three pictures of one scene, scaled so that it stands on a square of edge 1.
+    """Three pictures of one scene, those of TITLES.
 
     Attributes:
-        points: (N, 3) float32; the middle of the floor is the origin, z is up.
-        cover: (N,) True for ceiling and front wall, which would hide the room.
-        point_size: edge of a point; neighbours touch.
-        panels: those of TITLES.
+        clouds: to show.
         found: true instances that a predicted one covers with an IoU above 1/2 ...
         objects: ... out of so many.
     """
 
-    points: Float32
-    cover: Bool
-    point_size: float
-    panels: tuple[Panel, Panel, Panel]
+    clouds: Clouds
     found: int
     objects: int
 
@@ -75,21 +57,19 @@ def make_panels(
     predicted = prediction.ids.cpu().numpy()
     rows, spacing = _thin(points, voxel_size)
     points, truth, predicted = points[rows], truth[rows], predicted[rows]
-    placed, scale = _on_unit_square(points)
+    placed, scale = on_unit_square(points)
     partner = partners(predicted, truth)
     unmatched = np.arange(len(partner)) + truth.max() + 1
     number = np.append(np.where(partner >= 0, partner, unmatched), -1)  # the last: of no instance
     true_names = _captions(placed, truth, kinds=segment[rows], names=class_names)
     predicted_names = _captions(placed, predicted, kinds=predicted, names=prediction.names)
+    panels = (
+        Panel(np.rint(np.clip(colors[rows], 0, 1) * 255).astype(np.uint8)),
+        Panel(_painted(truth), true_names),
+        Panel(_painted(number[predicted]), predicted_names),
+    )
     return Panels(
-        points=placed,
-        cover=_cover(points),
-        point_size=spacing * scale,
-        panels=(
-            Panel(np.rint(np.clip(colors[rows], 0, 1) * 255).astype(np.uint8)),
-            Panel(_painted(truth), true_names),
-            Panel(_painted(number[predicted]), predicted_names),
-        ),
+        Clouds(placed, _cover(points), spacing * scale, panels),
         found=int((partner >= 0).sum()),
         objects=len(np.unique(truth[truth >= 0])),
     )
@@ -123,14 +103,6 @@ def _thin(points: Float32, voxel_size: float) -> tuple[Int64, float]:
         voxel_size *= _COARSER
         rows = rows[one_point_per_voxel(points[rows], voxel_size)]
     return rows, voxel_size
-
-
-def _on_unit_square(points: Float32) -> tuple[Float32, float]:
-    """Points moved and scaled as in `Panels`, and the scale, 1/m."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    scale = 1 / max(float((high - low)[:2].max()), 1e-6)
-    origin = np.array([*(low + high)[:2] / 2, low[2]], np.float32)
-    return ((points - origin) * np.float32(scale)), scale
 
 
 def _cover(points: Float32) -> Bool:

@@ -22,7 +22,7 @@ _MAX_HEIGHT_M = 10.0  # of the cut above the floor
 
 
 class MapView:
-    """What all pages show of the newest world state. Any thread may call anything."""
+    """View of the newest world state on all pages. Any thread may call anything."""
 
     def __init__(self, viser: Any, stream: TileStream) -> None:
         """Add the controls to a panel that is being built."""

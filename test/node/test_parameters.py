@@ -19,7 +19,11 @@ from seg3d_ros.node.parameters import AllSettings
 from seg3d_ros.settings import settings_of
 from seg3d_ros.srv import QueryObjects
 
-SETTINGS = {n: (v, info) for s in AllSettings().sections() for n, v, info in settings_of(s)}
+SETTINGS = {
+    prefix + name: (value, info)
+    for prefix, section in AllSettings().sections()
+    for name, value, info in settings_of(section)
+}
 CROP = ("crop_min", "crop_max")
 VIEW = toy_room.views(3)[1]
 

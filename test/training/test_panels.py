@@ -56,7 +56,7 @@ def test_a_found_object_has_one_colour_and_an_invented_one_its_own():
     truth = np.array([0, 0, 0, 1, 1, 1, -1, -1])
     predicted = np.array([9, 9, 9, 4, -1, -1, -1, 4])
     shown = drawn(row(8), truth, predicted)
-    _, true, guess = (panel.colors for panel in shown.panels)
+    _, true, guess = (panel.colors for panel in shown.clouds.panels)
     np.testing.assert_array_equal(guess[:3], true[:3])
     assert len({tuple(color) for color in np.concatenate([true[[0, 3]], guess[[3]]])}) == 3
     assert {tuple(color) for color in [*true[6:], *guess[4:7]]} == {GREY}
@@ -65,23 +65,23 @@ def test_a_found_object_has_one_colour_and_an_invented_one_its_own():
 
 def test_the_input_is_the_first_scene_in_its_own_colours():
     shown = drawn(row(3), np.zeros(3, int), np.zeros(3, int))
-    np.testing.assert_array_equal(shown.panels[0].colors, [(51, 102, 255)] * 3)
+    np.testing.assert_array_equal(shown.clouds.panels[0].colors, [(51, 102, 255)] * 3)
 
 
 def test_the_scene_stands_in_the_middle_of_a_square_of_edge_one():
     points = np.array([[10, 2, 3], [14, 2, 3], [10, 4, 3], [14, 4, 5.0]]) + 0.01
     shown = drawn(points, np.zeros(4, int), np.zeros(4, int))
     expected = [[-0.5, -0.25, 0], [0.5, -0.25, 0], [-0.5, 0.25, 0], [0.5, 0.25, 0.5]]
-    np.testing.assert_allclose(shown.points, expected, atol=1e-6)
-    np.testing.assert_allclose(shown.point_size, 0.02 / 4, rtol=1e-6)
-    assert shown.cover.tolist() == [False, False, False, True]
+    np.testing.assert_allclose(shown.clouds.points, expected, atol=1e-6)
+    np.testing.assert_allclose(shown.clouds.point_size, 0.02 / 4, rtol=1e-6)
+    assert shown.clouds.cover.tolist() == [False, False, False, True]
 
 
 def test_a_voxel_shows_one_point():
     points = np.concatenate([row(5), row(5) + 0.005, row(5)])
     shown = drawn(points, np.zeros(15, int), np.zeros(15, int))
-    assert len(shown.points) == 5
-    assert all(len(panel.colors) == 5 for panel in shown.panels)
+    assert len(shown.clouds.points) == 5
+    assert all(len(panel.colors) == 5 for panel in shown.clouds.panels)
 
 
 def test_large_scenes_are_drawn_with_larger_voxels():
@@ -89,8 +89,8 @@ def test_large_scenes_are_drawn_with_larger_voxels():
     points = np.column_stack([(cells + 0.5) * 0.02, np.zeros(len(cells))])
     ids = np.zeros(len(points), int)
     shown = drawn(points, ids, ids)
-    assert module.MAX_POINTS / 3 < len(shown.points) <= module.MAX_POINTS < len(points)
-    assert shown.point_size > 0.02 / 12
+    assert module.MAX_POINTS / 3 < len(shown.clouds.points) <= module.MAX_POINTS < len(points)
+    assert shown.clouds.point_size > 0.02 / 12
 
 
 def test_captions_stand_above_instances_whose_names_are_known():
@@ -101,7 +101,7 @@ def test_captions_stand_above_instances_whose_names_are_known():
         points, truth, predicted, segment=segment,
         class_names=("a", "b", "chair"), names=("?", "stool"),
     )  # fmt: skip
-    _, true, guess = (panel.captions for panel in shown.panels)
+    _, true, guess = (panel.captions for panel in shown.clouds.panels)
     assert [name for name, _ in true] == ["chair"]  # the other has no class
     assert [name for name, _ in guess] == ["stool"]
     np.testing.assert_allclose(true[0][1], [-0.4, 0, 0.6], atol=1e-6)
