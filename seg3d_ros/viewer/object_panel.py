@@ -80,8 +80,9 @@ class ObjectPanel:
             text = self._search.value[:MAX_QUERY_LENGTH].strip()
             order = self._order.value
         try:
-            matches = ranked(self._engine.state.objects, text, order, self._engine.query)
-            remark = ""
+            objects = self._engine.state.objects
+            matches, remarks = ranked(objects, text, order, self._engine.query)
+            remark = "; ".join(remarks)
         except (ValueError, RuntimeError, OSError, ImportError) as error:
             matches, remark = [], str(error)
         with self._lock:
@@ -120,7 +121,8 @@ class ObjectPanel:
                 _set(row, label=label, color=tuple(map(int, color_of(known.id))))
         _set(self._turn, visible=leaves > 1)
         leaf = f", leaf {self._leaf + 1} of {leaves}" if leaves > 1 else ""
-        _set(self._count, content=line(remark or f"{len(self._matches)} objects{leaf}"))
+        count = f"{len(self._matches)} objects{leaf}"
+        _set(self._count, content=line(f"{count}; {remark}" if remark else count))
 
     def _show_details(self, known: MapObject | None) -> None:
         with self._lock:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from seg3d_ros.objects.map_object import MapObject
-from seg3d_ros.objects.query import Match, NoEmbeddingsError, Query
+from seg3d_ros.objects.query import Match, NoEmbeddingsError, Query, QueryResult
 from seg3d_ros.text.labels import fold
 
 BY_MATCH = "best match"
@@ -23,8 +23,8 @@ def ranked(
     objects: Sequence[MapObject],
     text: str,
     order: str,
-    query: Callable[[Query], list[Match]],
-) -> list[Match]:
+    query: Callable[[Query], QueryResult],
+) -> QueryResult:
     """Objects in one of ORDERS; with a text those whose name has it, then those that fit it.
 
     Args:
@@ -40,14 +40,16 @@ def ranked(
         return _sorted([Match(known, known.score) for known in objects], order)
     named = [known for known in objects if fold(text) in fold(known.label)]
     try:
-        fitting = query(Query(text=text, min_score=-1.0))
+        fitting, remarks = query(Query(text=text, min_score=-1.0))
     except NoEmbeddingsError:
         return _sorted([Match(known, known.score) for known in named], order)
     if order != BY_MATCH:
-        return _sorted(fitting, order)
+        return _sorted(fitting, order, remarks)
     first = {known.id for known in named}
-    return sorted(fitting, key=lambda match: (match.object.id not in first, -match.score))
+    fitting.sort(key=lambda match: (match.object.id not in first, -match.score))
+    return QueryResult(fitting, remarks)
 
 
-def _sorted(matches: list[Match], order: str) -> list[Match]:
-    return sorted(matches, key=lambda match: ORDERS[order](match.object))
+def _sorted(matches: list[Match], order: str, remarks: Sequence[str] = ()) -> QueryResult:
+    ordered = sorted(matches, key=lambda match: ORDERS[order](match.object))
+    return QueryResult(ordered, list(remarks))
