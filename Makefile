@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .SILENT:
-.PHONY: help demo test lint format bench build clean train evaluate
+.PHONY: help demo test lint format bench build clean train evaluate audit
 
 RECORDING ?= data/demo_room
 TOPIC ?=
@@ -17,6 +17,7 @@ ROOMS ?= rooms
 TRAIN_ROOMS ?= 1000
 VAL_ROOMS ?= 24
 REAL ?=
+TOURS ?= tours
 
 prepare := export SEG3D_ROS="$(ROS)" && tools/setup_environment.sh && source tools/env.sh
 
@@ -28,6 +29,7 @@ help:
 	echo "make bench   measure, print a table, write bench.json"
 	echo "make train   make rooms, train mini on them: ROOMS=$(ROOMS) TRAIN_ROOMS=$(TRAIN_ROOMS)"
 	echo "make evaluate  measure the models on rooms never trained on: VAL_ROOMS=$(VAL_ROOMS) REAL=folder of real scenes"
+	echo "make audit   play five fixed tours through the node's engine: identities, ghosts, moves, memory: TOURS=$(TOURS)"
 	echo "make build   only prepare; then: source tools/env.sh"
 	echo "make clean   remove what these made, but for rooms and trainings"
 
@@ -73,6 +75,16 @@ evaluate:
 	  seg3d evaluate "$(REAL)" --prompts --model point_sam_mini --objects-only -o evaluation_output/real
 	fi
 
+# Five tours with exact poses, the first two of them again with poses that drift.
+audit:
+	$(prepare)
+	seg3d synthesize --tours 5 --split val_models -o "$(TOURS)"
+	for noise in 0.02 0.05; do
+	  seg3d synthesize --tours 2 --split val_models --pose-noise $$noise -o "$(TOURS)/noise_$$noise"
+	  seg3d audit "$(TOURS)/noise_$$noise"/val_models/tour_* -o audit_output/noise_$$noise
+	done
+	seg3d audit "$(TOURS)"/val_models/tour_* -o audit_output
+
 bench:
 	$(prepare)
 	python -m benchmarks.run
@@ -81,5 +93,5 @@ build:
 	$(prepare)
 
 clean:
-	rm -rf .venv .ws .venv-jazzy .ws-jazzy demo_output evaluation_output bench.json *.egg-info .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .ws .venv-jazzy .ws-jazzy demo_output evaluation_output audit_output bench.json *.egg-info .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -11,8 +11,9 @@ from seg3d_ros.scene import Float64
 from seg3d_ros.synthesis.capture import CAMERA
 from seg3d_ros.synthesis.fusion import LabelledMap
 from seg3d_ros.synthesis.mesh import Mesh, plain
+from seg3d_ros.synthesis.rig import pixel_rays
 from seg3d_ros.synthesis.room import Placed, Room
-from seg3d_ros.synthesis.scan import Scan, pixel_rays, scan_rooms
+from seg3d_ros.synthesis.scan import Scan, scan_rooms
 from seg3d_ros.synthesis.shell import build_shell
 
 REPEATS = 3

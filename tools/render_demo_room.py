@@ -27,7 +27,7 @@ from seg3d_ros.recordings.recording import RecordedFrame
 from seg3d_ros.recordings.tum_writer import write_tum
 from seg3d_ros.sensing.depth_image import DepthImage
 from seg3d_ros.synthesis.ray_scene import Hits, RayScene
-from seg3d_ros.synthesis.scan import pixel_rays
+from seg3d_ros.synthesis.rig import pixel_rays
 
 SEED = 7
 RATE_HZ = 5.0

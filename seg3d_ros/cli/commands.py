@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from seg3d_ros import __version__
+from seg3d_ros.cli.audit import audit
 from seg3d_ros.cli.click_object import click_object
 from seg3d_ros.cli.doctor import doctor
 from seg3d_ros.cli.evaluate import evaluate
@@ -35,6 +36,7 @@ for command in (
     preprocess,
     train,
     evaluate,
+    audit,
     doctor,
     superpoints,
 ):

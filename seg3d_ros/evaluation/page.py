@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from seg3d_ros.evaluation.report import heading, number, rows_of
+from seg3d_ros.evaluation.report import Row, heading, number, rows_of
 from seg3d_ros.evaluation.run import Run
 from seg3d_ros.evaluation.scene_image import SceneImage
 from seg3d_ros.evaluation.scenes import VOXEL_SIZE
@@ -41,12 +41,16 @@ def write_page(folder: Path, splits: Sequence[Sequence[Run]]) -> None:
         splits: for each split the runs of all models.
     """
     body = "\n".join(part for runs in splits for part in _split(folder, runs))
-    page = (
-        "<!doctype html>\n<html lang=en><meta charset=utf-8><title>Evaluation</title>"
-        f"<style>{_STYLE}</style>\n<h1>Evaluation</h1>\n{body}\n</html>\n"
-    )
     with replacing(folder / "index.html") as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page_of("Evaluation", body), encoding="utf-8")
+
+
+def page_of(title: str, body: str) -> str:
+    """HTML page with a title, in the style of all reports."""
+    return (
+        f"<!doctype html>\n<html lang=en><meta charset=utf-8><title>{escape(title)}</title>"
+        f"<style>{_STYLE}</style>\n<h1>{escape(title)}</h1>\n{body}\n</html>\n"
+    )
 
 
 def render_scene(path: Path, image: SceneImage) -> None:
@@ -88,7 +92,7 @@ def _top(shot: Shot, points: Float32) -> np.ndarray:
 def _split(folder: Path, runs: Sequence[Run]) -> Iterator[str]:
     evaluations = [run.evaluation for run in runs]
     yield f"<h2>{escape(heading(evaluations[0]))}</h2>"
-    yield _table(("", *(item.model for item in evaluations)), rows_of(evaluations))
+    yield table(("", *(item.model for item in evaluations)), rows_of(evaluations))
     for run in runs:
         yield f"<h3>{escape(run.evaluation.model)}</h3>"
         yield from _class_table(run.evaluation)
@@ -102,7 +106,7 @@ def _class_table(evaluation: Evaluation) -> Iterator[str]:
     head = ("class", "objects", "AP", "AP50", "AP25", "IoU")
     ordered = sorted(evaluation.named.classes, key=lambda item: -item.objects)
     rows = [(item.name, _cells(item)) for item in ordered]
-    yield f"<details><summary>By class</summary>{_table(head, rows)}</details>"
+    yield f"<details><summary>By class</summary>{table(head, rows)}</details>"
 
 
 def _cells(item: ClassScores) -> tuple[str, ...]:
@@ -122,7 +126,8 @@ def _figure(folder: Path, evaluation: Evaluation, image: SceneImage) -> str:
     return f'<figure><img src="{file}" alt=""><figcaption>{escape(caption)}</figcaption></figure>'
 
 
-def _table(head: Sequence[str], rows: Sequence[tuple[str, tuple[str, ...]]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Row]) -> str:
+    """HTML table: heads of the columns, and rows of a name and its values."""
     titles = "".join(f"<th>{escape(title)}" for title in head)
     lines = [
         "<tr>" + "".join(f"<td>{escape(cell)}" for cell in (key, *values)) for key, values in rows

@@ -17,6 +17,7 @@ from seg3d_ros.synthesis.names import Furnishing, furnishings, names
 from seg3d_ros.synthesis.room import Room
 from seg3d_ros.synthesis.scan import Scan, scan_rooms
 from seg3d_ros.synthesis.splits import Split, furnishings_of, room_random
+from seg3d_ros.synthesis.tour import Tour, plan_tour, scan_tour
 from seg3d_ros.synthesis.varied_layout import furnish_varied
 
 
@@ -41,6 +42,14 @@ class FurnishedRooms:
             return self._make_varied(rng)
         room = furnish(rng, furnishings_of(known_split, self._furniture), self._models.supports)
         return (room,), scan_rooms([room], self._models.load, rng)
+
+    def make_tour(self, split: str, number: int, *, pose_noise: float = 0.0) -> Tour:
+        """Furnish rooms and go through them, see `scan_tour`; same for the same arguments."""
+        known_split = cast("Split", split)
+        rng = room_random(self.seed, known_split, number)
+        furniture = furnishings_of(known_split, self._furniture)
+        rooms, visits = plan_tour(rng, furniture, self._models.supports)
+        return scan_tour(rooms, visits, self._models.load, rng, pose_noise=pose_noise)
 
     def _make_varied(self, rng: np.random.Generator) -> tuple[tuple[Room, ...], Scan]:
         """Room to train with: the validation splits stay as they are, for their numbers."""

@@ -104,6 +104,31 @@ class Furnisher:
         self._boxes = self._boxes.and_also(boxes[first : first + 1])
         return True
 
+    def movable(self) -> list[int]:
+        """Numbers of the placed things that people carry about and that carry nothing."""
+        places = ("top", "floor", "middle")
+        return [
+            number
+            for number, item in enumerate(self._items)
+            if item.place in places and not self._carries(number)
+        ]
+
+    def footprint(self, number: int) -> float:
+        """Area of the foot of what was placed as this number, m²."""
+        return float(4 * self._boxes.half[number].prod())
+
+    def elsewhere(self, number: int) -> Placed | None:
+        """Another free place for what was placed as this number; it is taken from now on.
+
+        None if none is found. The old place stays taken as well.
+        """
+        item, old = self._items[number], self.placed[number]
+        shape = Shape(old.scale, old.stretch, old.tip_deg)
+        if item.place == "top" and self._put_on(item, shape):
+            return self.placed[-1]
+        poses = self._poses(item, shape.extent(item.model))
+        return self.placed[-1] if self.put_at(item, poses, shape=shape) else None
+
     def _poses(self, item: Furnishing, extent: Size) -> Poses:
         rng, size = self._rng, self._size
         if item.place in ("wall", "middle") and self._style.happens(self._style.askew, rng):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from seg3d_ros.synthesis.furnishing import Furnisher
 from seg3d_ros.synthesis.names import Furnishing, Place, names
 from seg3d_ros.synthesis.openings import make_openings
+from seg3d_ros.synthesis.poses import Size
 from seg3d_ros.synthesis.room import Room
 from seg3d_ros.synthesis.supports import Support
 from seg3d_ros.synthesis.themes import ANCHORS, COMPANY
@@ -34,14 +36,29 @@ def furnish(
             with many models less often than those of names with few.
         supports: where a model, given by its key, carries things.
     """
-    size = (rng.uniform(3, 7), rng.uniform(3, 6), rng.uniform(2.4, 3))
+    room = empty_room(rng, (rng.uniform(3, 7), rng.uniform(3, 6), rng.uniform(2.4, 3)))
+    return replace(room, placed=tuple(fill(room, rng, furnishings, supports).placed))
+
+
+def empty_room(rng: np.random.Generator, size: Size) -> Room:
+    """Room of a size with doors, windows and a theme."""
     openings = make_openings(rng, size)
-    theme = str(rng.choice(sorted(ANCHORS)))
-    room = Furnisher(rng, size, openings, supports)
-    for item in in_order(rng, _chosen(rng, furnishings, theme, area=size[0] * size[1])):
-        if room.put(item) and rng.random() < _COMPANY:
-            bring_company(rng, room, item, furnishings)
-    return Room(size, theme, openings, tuple(room.placed))
+    return Room(size, str(rng.choice(sorted(ANCHORS))), openings, ())
+
+
+def fill(
+    room: Room,
+    rng: np.random.Generator,
+    furnishings: Sequence[Furnishing],
+    supports: Callable[[str], Sequence[Support]],
+) -> Furnisher:
+    """Furnish an empty room; see `furnish`."""
+    furnisher = Furnisher(rng, room.size, room.openings, supports)
+    area = room.size[0] * room.size[1]
+    for item in in_order(rng, _chosen(rng, furnishings, room.theme, area=area)):
+        if furnisher.put(item) and rng.random() < _COMPANY:
+            bring_company(rng, furnisher, item, furnishings)
+    return furnisher
 
 
 def _chosen(
