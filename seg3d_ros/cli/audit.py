@@ -61,6 +61,7 @@ def audit(
 
         def new_engine(names: tuple[str, ...] = ()) -> Engine:
             engine = Engine(PerceptionSettings(model=model))
+            engine.warm_up()  # else the first tick waits for compilers and weights
             if engine.models.text_model:
                 engine.set_first_vocabulary(words or names)
             return engine

@@ -25,6 +25,8 @@ from seg3d_ros.engine.subscription import Listener, Listeners, Subscription
 from seg3d_ros.engine.world_state import WorldState
 from seg3d_ros.mapping.clicked_scene import CLICK_RADIUS_M, ClickedScene, scene_for_clicks
 from seg3d_ros.mapping.voxel_map import IntegrationReport, VoxelMap
+from seg3d_ros.objects.editor import EditReport
+from seg3d_ros.objects.edits import Edit, Split, SplitOff
 from seg3d_ros.objects.load_report import LoadReport, load_remarks
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.object_map import ObjectMap
@@ -283,6 +285,31 @@ class Engine:
         with self.timings.measure("prompt"):
             found = self.models.segment_at(scene, scene.local(points), foreground)
         return ClickAnswer(scene, found.mask, found.predicted_iou, clicked, epoch)
+
+    def edit(self, edit: Edit) -> EditReport:
+        """Edit objects by hand; see `ObjectMap.edit`.
+
+        Raises:
+            UnknownObjectError: an object is not known.
+            NothingThereError: no voxel near the clicks of a split.
+            ValueError: the edit makes no sense.
+        """
+        epoch = self._state.epoch
+        map_edit = self._split_off(edit) if isinstance(edit, Split) else edit
+        with self._lock:
+            if epoch != self._state.epoch:
+                raise EmptyMapError
+            report = self._objects.edit(map_edit)
+            self._advance()
+        return report
+
+    def _split_off(self, edit: Split) -> SplitOff:
+        """Elements that the clicks of a split show."""
+        self.get(edit.id)
+        scene = self._clicked_scene(edit.points[edit.foreground], edit.id).scene
+        with self.timings.measure("prompt"):
+            found = self.models.segment_at(scene, scene.local(edit.points), edit.foreground)
+        return SplitOff(edit.id, scene.element_ids[found.mask], edit.name)
 
     def clear(self) -> None:
         """Forget the map and all objects; ids are not used again."""

@@ -33,6 +33,7 @@ _OBJECT_COLUMNS: dict[str, type] = {  # one entry an object
     "views": np.int64,
     "prompted": np.bool_,
     "pinned_label": np.str_,  # empty: none
+    "deleted": np.bool_,
 }
 _EMBEDDING_COLUMNS: dict[str, type] = {  # one entry an embedding
     "embedding_object": np.int64,  # row of its object
@@ -56,7 +57,7 @@ def pack_objects(objects: Sequence[MapObject], *, next_id: int) -> dict[str, npt
     rows = [
         (
             *(known.id, len(known), known.score, known.first_seen_ns, known.last_seen_ns),
-            *(known.views, known.prompted, known.pinned_label or ""),
+            *(known.views, known.prompted, known.pinned_label or "", known.deleted),
         )
         for known in objects
     ]
@@ -89,6 +90,8 @@ def unpack_objects(arrays: Arrays, scene: Scene) -> LoadedObjects:
     Raises:
         ValueError: an array is missing, of another type or length, or its values are impossible.
     """
+    if "id" in arrays:  # files of before there were edits have no such column
+        arrays = {"deleted": np.zeros(len(arrays["id"]), np.bool_), **arrays}
     columns = _checked_columns(arrays, _OBJECT_COLUMNS, "objects")
     next_id = _scalar(arrays, "next_id")
     _require(1 <= next_id <= MAX_ID + 1, f"next_id is {next_id}")
@@ -120,6 +123,7 @@ def unpack_objects(arrays: Arrays, scene: Scene) -> LoadedObjects:
                 embeddings=embeddings[row],
                 prompted=bool(columns["prompted"][row]),
                 pinned_label=check_text(name, "a pinned label") if name else None,
+                deleted=bool(columns["deleted"][row]),
             )
         )  # fmt: skip
     return LoadedObjects(objects, int(next_id))

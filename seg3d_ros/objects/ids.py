@@ -7,6 +7,15 @@ from collections.abc import Container
 MAX_ID = 2**32 - 1  # messages hold ids as uint32
 
 
+class UnknownObjectError(LookupError):
+    """There is no object with the id that was asked for."""
+
+    @classmethod
+    def of(cls, object_id: int, known: int) -> UnknownObjectError:
+        """Error for an id, where so many objects are known."""
+        return cls(f"no object has id {object_id}; {known} objects are known")
+
+
 class IdCounter:
     """Gives ids from 1 to MAX_ID in turn; when all are given, those that are free again.
 

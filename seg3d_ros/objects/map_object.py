@@ -32,8 +32,11 @@ class MapObject:
         embeddings: by the name of their space; segmenters, clicks and images add to them.
         candidates: labels of the vocabulary that fit best, best first; empty without an embedding
             of its space.
-        prompted: made or refined by a person; automatic segmentation leaves its voxels alone.
+        prompted: made, refined or locked by a person; automatic segmentation leaves its voxels
+            alone.
         pinned_label: name a person gave it, or None.
+        deleted: by a person. The outside does not see it; it keeps its voxels, so that it does not
+            come back.
     """
 
     id: int
@@ -49,6 +52,12 @@ class MapObject:
     candidates: tuple[Candidate, ...] = ()
     prompted: bool = False
     pinned_label: str | None = None
+    deleted: bool = False
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person had a part in it: automatic passes neither merge nor forget it."""
+        return self.prompted or self.deleted or self.pinned_label is not None
 
     @property
     def label(self) -> str:

@@ -13,9 +13,11 @@ import numpy.typing as npt
 
 from seg3d_ros.errors import InputError
 from seg3d_ros.objects.archive import pack_objects, unpack_objects
+from seg3d_ros.objects.editor import Editor, EditReport
+from seg3d_ros.objects.edits import MapEdit
 from seg3d_ros.objects.elements import elements_of_scene
 from seg3d_ros.objects.embedding import vector_for
-from seg3d_ros.objects.ids import IdCounter
+from seg3d_ros.objects.ids import IdCounter, UnknownObjectError
 from seg3d_ros.objects.map_object import MapObject, with_candidates, with_elements
 from seg3d_ros.objects.prompted import find_clicked, prompted_object
 from seg3d_ros.objects.settings import TrackingSettings
@@ -29,10 +31,6 @@ from seg3d_ros.text.vocabulary import Vocabulary
 __all__ = ["ObjectMap", "TrackingReport", "TrackingSettings", "UnknownObjectError"]
 
 logger = logging.getLogger(__name__)
-
-
-class UnknownObjectError(LookupError):
-    """There is no object with the id that was asked for."""
 
 
 class ObjectMap:
@@ -52,6 +50,7 @@ class ObjectMap:
         self._lock = threading.Lock()
         self._vocabulary: Vocabulary | None = None
         self._ids = IdCounter()
+        self._editor = Editor()
         self._reset()
 
     def _reset(self) -> None:
@@ -59,6 +58,7 @@ class ObjectMap:
         self._stamp_ns = 0
         self._last_index = build_index(np.empty(0, np.int64))  # of the last segmented scene
         self._grid = MapGrid(0.0)  # of the newest scene
+        self._editor.forget()
         self._publish()
 
     def confirmed(self) -> tuple[MapObject, ...]:
@@ -73,9 +73,7 @@ class ObjectMap:
         """
         found = self._by_id.get(object_id)
         if found is None:
-            raise UnknownObjectError(
-                f"no object has id {object_id}; {len(self._by_id)} objects are known"
-            )
+            raise UnknownObjectError.of(object_id, len(self._by_id))
         return found
 
     def update(self, scene: Scene, instances: Instances) -> TrackingReport:
@@ -165,15 +163,30 @@ class ObjectMap:
             self._publish()
             return self.get(made.id)
 
+    def edit(self, edit: MapEdit) -> EditReport:
+        """Edit objects by hand; automatic passes, save and load leave the edit as it is.
+
+        Raises:
+            UnknownObjectError: an object is not known; nothing is changed.
+            InputError: the edit makes no sense here; nothing is changed.
+        """
+        with self._lock:
+            report = self._editor.apply(self._tracks, edit, self._grid, self._new_id)
+            self._label([track for track in self._tracks if track.known.id in report.ids])
+            self._publish()
+        return report
+
     def clear(self) -> None:
         """Forget everything but the vocabulary; ids go on counting."""
         with self._lock:
             self._reset()
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The known objects as flat arrays, for `storage.save_map`."""
+        """The known objects, deleted ones too, as flat arrays for `storage.save_map`."""
         with self._lock:
-            return pack_objects(self._confirmed, next_id=self._ids.next_id)
+            known = [track.known for track in self._tracks if track.confirmed]
+            known.sort(key=lambda found: found.id)
+            return pack_objects(known, next_id=self._ids.next_id)
 
     def load_arrays(self, arrays: Mapping[str, npt.NDArray[Any]], scene: Scene) -> None:
         """Replace all objects by those of `to_arrays`; the vocabulary in force names them.
@@ -197,7 +210,7 @@ class ObjectMap:
             self._publish()
 
     def _new_id(self) -> int:
-        return self._ids.take(self._by_id)
+        return self._ids.take({track.known.id for track in self._tracks})
 
     def _track_of(self, object_id: int) -> Track:
         known = self.get(object_id)
@@ -250,6 +263,6 @@ class ObjectMap:
         del self._tracks[:excess]
 
     def _publish(self) -> None:
-        known = (track.known for track in self._tracks if track.confirmed)
+        known = (track.known for track in self._tracks if track.shown)
         self._confirmed = tuple(sorted(known, key=lambda found: found.id))
         self._by_id = {found.id: found for found in self._confirmed}

@@ -63,5 +63,6 @@ def prompted_object(
         score=score,
         last_seen_ns=scene.stamp_ns,
         prompted=True,
+        deleted=False,
         pinned_label=name or known.pinned_label,
     )

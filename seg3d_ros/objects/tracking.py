@@ -44,8 +44,13 @@ class Track:
 
     @property
     def confirmed(self) -> bool:
-        """Whether the object is known to the outside."""
+        """Whether the object is known."""
         return self.known.id > 0
+
+    @property
+    def shown(self) -> bool:
+        """Whether the object is among those that are shown to the outside."""
+        return self.confirmed and not self.known.deleted
 
     def is_remnant(self, size: int) -> bool:
         """Whether `size` voxels are too few of what it was to be the same thing."""

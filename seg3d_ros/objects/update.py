@@ -176,6 +176,7 @@ def _plan(tracks: list[Track], new: Observation, settings: TrackingSettings) -> 
 
     was_known = column([track.confirmed for track in tracks]) > 0
     prompted = column([track.known.prompted for track in tracks]) > 0
+    by_hand = column([track.known.by_hand for track in tracks]) > 0
     matched = np.isin(np.arange(len(was_known)), track_of_segment)
     views = column([track.known.views for track in tracks]) + matched
     confirmed = was_known | (matched & (views >= settings.confirm_views))
@@ -184,11 +185,11 @@ def _plan(tracks: list[Track], new: Observation, settings: TrackingSettings) -> 
     inside = column(find_covered(overlap, owners.in_scene, track_of_segment, takes)) > 0
     covered = inside & was_known & ~matched & ~prompted
     times_covered = column([track.covered_views for track in tracks]) + covered
-    merging = covered & (times_covered >= settings.merge_views)
+    merging = covered & (times_covered >= settings.merge_views) & ~by_hand
 
     sizes = column([len(track.known) for track in tracks])
     visible = column(owners.in_scene) >= _VISIBLE_SHARE * sizes
-    missing = ~matched & ~prompted & (visible | ~was_known)
+    missing = ~matched & ~by_hand & (visible | ~was_known)
     roles = Roles(matched, confirmed, prompted, protected=covered & ~merging)
     return _Step(segments, owners, track_of_segment, roles, covered, merging, missing)
 

@@ -14,6 +14,7 @@ from seg3d_ros.compute import Compute
 from seg3d_ros.engine.engine import Engine
 from seg3d_ros.engine.map_segmentation import EmptyMapError
 from seg3d_ros.engine.perception import PerceptionSettings
+from seg3d_ros.objects.edits import Delete, Merge, Rename, Split
 from seg3d_ros.objects.object_map import UnknownObjectError
 from seg3d_ros.objects.query import NoEmbeddingsError, Query
 from seg3d_ros.objects.storage import MapFileError, save_map
@@ -342,3 +343,29 @@ def test_warming_up_leaves_no_trace() -> None:
     engine = Engine(GEOMETRIC)
     engine.warm_up()
     assert len(engine.map) == 0 and engine.frames == 0 and engine.state.version == 0
+
+
+def test_edits_make_the_next_world_state_and_outlive_a_restart(engine: Engine, tmp_path) -> None:
+    red, green, blue = (object_near(engine, box.center) for box in toy_room.BOXES)
+    version = engine.state.version
+    engine.edit(Rename(red.id, "crate"))
+    engine.edit(Delete((green.id,)))
+    assert engine.state.version == version + 2
+    engine.segment()
+    engine.save(tmp_path / "room.map")
+    engine.load(tmp_path / "room.map")
+    engine.segment()
+    assert engine.get(red.id).label == "crate"
+    assert {known.id for known in engine.state.objects} == {red.id, blue.id}
+
+
+def test_clicks_split_an_object(engine: Engine) -> None:
+    red, green, _ = (object_near(engine, box.center) for box in toy_room.BOXES)
+    engine.edit(Merge((red.id, green.id)))
+    on_green = toy_room.BOXES[1].center + (0, 0, 0.15)
+    on_red = toy_room.BOXES[0].center + (0, 0, 0.25)
+    edit = Split(red.id, np.array([on_green, on_red]), np.array([True, False]), "bench")
+    kept, part = engine.edit(edit).ids
+    assert kept == red.id and engine.get(part).label == "bench"
+    assert np.linalg.norm(engine.get(part).box.center - toy_room.BOXES[1].center) < 0.1
+    assert np.linalg.norm(engine.get(kept).box.center - toy_room.BOXES[0].center) < 0.1

@@ -1,12 +1,22 @@
-"""Peak memory of the running process, as Linux counts it."""
+"""Memory of the running process, as Linux counts it."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 _STATUS = Path("/proc/self/status")
+
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """Growth of the resident memory since a start, bytes; NaN where unknown."""
+
+    peak: float
+    end: float
 
 
 def start_peak() -> int | None:
@@ -17,10 +27,12 @@ def start_peak() -> int | None:
     return None
 
 
-def peak_growth(start: int | None) -> float:
-    """Bytes by which the peak since `start_peak` is above what it returned; NaN if unknown."""
-    peak = _bytes_of("VmHWM")
-    return float(peak - start) if peak is not None and start is not None else float("nan")
+def memory_since(start: int | None) -> MemoryUse:
+    """Growth since `start_peak` returned this."""
+    peak, end = _bytes_of("VmHWM"), _bytes_of("VmRSS")
+    if start is None or peak is None or end is None:
+        return MemoryUse(math.nan, math.nan)
+    return MemoryUse(float(peak - start), float(end - start))
 
 
 def _bytes_of(entry: str) -> int | None:

@@ -91,7 +91,7 @@ def _values(scores: AuditScores) -> dict[str, float]:
         "tick, median ms": scores.tick_ms(50),
         "tick, 95 % ms": scores.tick_ms(95),
         "tick, 99 % ms": scores.tick_ms(99),
-        "peak memory, MB per m² of floor": scores.bytes_per_m2 / _MB,
+        "memory at the end, MB per m² of floor": scores.bytes_per_m2 / _MB,
         "peak memory / saved map": scores.peak_over_file,
     }
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from seg3d_ros.engine.engine import Engine
 from seg3d_ros.engine.replay import replay
-from seg3d_ros.evaluation.audit.memory import peak_growth, start_peak
+from seg3d_ros.evaluation.audit.memory import memory_since, start_peak
 from seg3d_ros.evaluation.audit.moment import Moment, compare
 from seg3d_ros.evaluation.audit.scores import AuditScores, Usage, score
 from seg3d_ros.evaluation.audit.truth_map import TruthMap
@@ -119,7 +119,7 @@ def audit_recording(
     assert final.scene is not None
     usage = Usage(
         tick_seconds=tuple(seconds),
-        peak_bytes=peak_growth(start),
+        memory=memory_since(start),
         file_bytes=_saved_size(engine),
         floor_m2=_floor_area(final.scene.points),
     )

@@ -10,6 +10,7 @@ import numpy as np
 from seg3d_ros.engine.world_state import WorldState
 from seg3d_ros.evaluation.audit.hota import Hota, hota_scores
 from seg3d_ros.evaluation.audit.identity import IdentityScores, identity_scores, match_sequence
+from seg3d_ros.evaluation.audit.memory import MemoryUse
 from seg3d_ros.evaluation.audit.moment import MIN_VOXELS, Moment
 from seg3d_ros.evaluation.instance_ap import average_precisions, summarize
 from seg3d_ros.evaluation.overlaps import overlaps_of, true_regions
@@ -29,13 +30,13 @@ class Usage:
     Attributes:
         tick_seconds: of each frame with a segmentation: reading, fusing, segmenting, tracking; the
             last is of the passes that settle the map.
-        peak_bytes: memory at its peak above that at the start; NaN if unknown.
+        memory: growth while the recording was played.
         file_bytes: size of the saved map.
         floor_m2: area of the map seen from above.
     """
 
     tick_seconds: tuple[float, ...]
-    peak_bytes: float
+    memory: MemoryUse
     file_bytes: int
     floor_m2: float
 
@@ -87,13 +88,13 @@ class AuditScores:
 
     @property
     def bytes_per_m2(self) -> float:
-        """Peak memory by area of floor."""
-        return _ratio(self.usage.peak_bytes, self.usage.floor_m2)
+        """Memory at the end by area of floor."""
+        return _ratio(self.usage.memory.end, self.usage.floor_m2)
 
     @property
     def peak_over_file(self) -> float:
         """Peak memory over the size of the saved map."""
-        return _ratio(self.usage.peak_bytes, self.usage.file_bytes)
+        return _ratio(self.usage.memory.peak, self.usage.file_bytes)
 
 
 def score(
