@@ -362,8 +362,8 @@ def test_edits_make_the_next_world_state_and_outlive_a_restart(engine: Engine, t
 def test_clicks_split_an_object(engine: Engine) -> None:
     red, green, _ = (object_near(engine, box.center) for box in toy_room.BOXES)
     engine.edit(Merge((red.id, green.id)))
-    on_green = toy_room.BOXES[1].center + (0, 0, 0.15)
-    on_red = toy_room.BOXES[0].center + (0, 0, 0.25)
+    on_green = toy_room.BOXES[1].center + np.array([0, 0, 0.15])
+    on_red = toy_room.BOXES[0].center + np.array([0, 0, 0.25])
     edit = Split(red.id, np.array([on_green, on_red]), np.array([True, False]), "bench")
     kept, part = engine.edit(edit).ids
     assert kept == red.id and engine.get(part).label == "bench"
