@@ -91,7 +91,7 @@ def unpack_objects(arrays: Arrays, scene: Scene) -> LoadedObjects:
         ValueError: an array is missing, of another type or length, or its values are impossible.
     """
     if "id" in arrays:  # files of before there were edits have no such column
-        arrays = {"deleted": np.zeros(len(arrays["id"]), np.bool_), **arrays}
+        arrays = {"deleted": np.zeros(arrays["id"].size, np.bool_), **arrays}
     columns = _checked_columns(arrays, _OBJECT_COLUMNS, "objects")
     next_id = _scalar(arrays, "next_id")
     _require(1 <= next_id <= MAX_ID + 1, f"next_id is {next_id}")
