@@ -31,7 +31,7 @@ def pick_device(name: str) -> torch.device:
     """Device of this name, a GPU with its number; "auto" is a GPU if there is one.
 
     Raises:
-        ValueError: PyTorch knows no such device, or this machine has none.
+        InputError: PyTorch knows no such device, or this machine has none.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -74,7 +74,7 @@ class Compute:
         """Device and precision by name; "auto" is a GPU if there is one, and fp16 there.
 
         Raises:
-            ValueError: this machine has no such device.
+            InputError: this machine has no such device.
         """
         found = pick_device(device)
         if precision == "auto":

@@ -39,7 +39,7 @@ def chosen_words(labels: tuple[str, ...], vocabulary: str | None) -> list[str]:
     Raises:
         click.UsageError: both were given.
         FileNotFoundError: there is no such list.
-        ValueError: a label cannot be one.
+        InputError: a label cannot be one.
     """
     from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 

@@ -109,7 +109,7 @@ class ScanNetDataset(Dataset[SceneSample]):
 
     Raises:
         FileNotFoundError: the folder or names.txt is missing, or the folder is empty.
-        ValueError: there is no such label set.
+        InputError: there is no such label set.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class ScanNetDataset(Dataset[SceneSample]):
 
         Raises:
             FileNotFoundError: it has no coord.npy.
-            ValueError: its files do not fit each other.
+            InputError: its files do not fit each other.
         """
         sample = self._load(self.scenes[index])
         if self.transform is None:
@@ -203,7 +203,7 @@ def load_class_names(label_set: LabelSet, root: str | Path) -> tuple[str, ...]:
 
     Raises:
         FileNotFoundError: the classes are in names.txt, and it is not there.
-        ValueError: there is no such label set.
+        InputError: there is no such label set.
     """
     if label_set not in _SEGMENT_FILES:
         raise InputError(f"label set {label_set!r}; give one of {', '.join(get_args(LabelSet))}")
@@ -223,7 +223,7 @@ def instance_classes(label_set: LabelSet, root: str | Path) -> dict[int, str]:
 
     Raises:
         FileNotFoundError: the classes are in names.txt, and it is not there.
-        ValueError: there is no such label set.
+        InputError: there is no such label set.
     """
     names = load_class_names(label_set, root)
     if label_set == "names":

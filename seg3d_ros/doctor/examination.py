@@ -10,6 +10,7 @@ from seg3d_ros.doctor.finding import Finding, Findings
 from seg3d_ros.doctor.middleware_checks import check_middleware
 from seg3d_ros.doctor.stream_checks import check_stream
 from seg3d_ros.doctor.transform_checks import check_pose, check_tree
+from seg3d_ros.errors import InputError
 from seg3d_ros.recordings.bag_topics import CAMERA_INFO, CameraTopics
 from seg3d_ros.sensing.cloud_decoder import NO_COLORS, decode_cloud_message
 
@@ -56,7 +57,7 @@ def _check_cloud(evidence: Evidence, stream: Stream) -> Findings:
         return
     try:
         cloud = decode_cloud_message(stream.last)
-    except ValueError as error:
+    except InputError as error:
         yield Finding(
             "error", stream.topic, str(error), f"ros2 topic echo --once --no-arr {stream.topic}"
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Float64, Int64
 from seg3d_ros.sensing.transform_buffer import TransformBuffer
 
@@ -55,7 +56,7 @@ class TransformRecord:
             pose = (move.x, move.y, move.z), (turn.x, turn.y, turn.z, turn.w)
             try:
                 self._buffer.set_pose(parent, child, stamp_ns, pose, static=static)
-            except ValueError as error:
+            except InputError as error:
                 fault = f"the transform {child!r} in {parent!r} cannot be used: {error}"
                 self.faults += [fault] if fault not in self.faults else []
                 continue

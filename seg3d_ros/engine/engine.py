@@ -23,6 +23,7 @@ from seg3d_ros.engine.models import Models
 from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.engine.subscription import Listener, Listeners, Subscription
 from seg3d_ros.engine.world_state import WorldState
+from seg3d_ros.errors import InputError
 from seg3d_ros.mapping.clicked_scene import CLICK_RADIUS_M, ClickedScene, scene_for_clicks
 from seg3d_ros.mapping.voxel_map import IntegrationReport, VoxelMap
 from seg3d_ros.objects.editor import EditReport
@@ -202,7 +203,7 @@ class Engine:
             templates: sentences around each word; empty: the defaults.
 
         Raises:
-            ValueError: a label or template cannot be one; the old vocabulary stays in force.
+            InputError: a label or template cannot be one; the old vocabulary stays in force.
             FileNotFoundError: the text encoder's weights are not on this machine.
         """
         with self.models.watched_device():
@@ -358,7 +359,7 @@ class Engine:
             with self._lock:
                 self._objects.load_arrays(objects, scene)  # raises before it changes anything
                 state = self._replace_map(loaded, scene)
-        except ValueError as error:
+        except InputError as error:
             raise MapFileError(f"the map {path} does not fit: {error}") from error
         space = self.models.text_model
         remarks = load_remarks(meta, state.objects, fixed_frame=fixed_frame, space=space)

@@ -16,6 +16,7 @@ from seg3d_ros.engine.pending_frame import PendingFrame
 from seg3d_ros.engine.source_clocks import SourceClocks
 from seg3d_ros.engine.source_stats import SourceStats
 from seg3d_ros.engine.throttle import Throttle
+from seg3d_ros.errors import InputError
 from seg3d_ros.mapping.voxel_map import IntegrationReport
 from seg3d_ros.scene import Float64, Frame
 from seg3d_ros.sensing.rgbd import unregistered_text
@@ -112,7 +113,7 @@ class Integrator:
             self._transforms.lookup(self._fixed_frame, frame.frame_id, frame.stamp_ns)
         except ExtrapolationError as error:
             return error.is_past
-        except (TransformError, ValueError):
+        except (TransformError, InputError):
             return False
         return True
 
@@ -156,7 +157,7 @@ class Integrator:
             if self._take(frame):
                 self._drop(frame, stats, "no transform", str(error))
                 stats.wait_for(missing)
-        except ValueError as error:
+        except InputError as error:
             if taken or self._take(frame):
                 self._drop(frame, stats, "malformed", str(error))
         except Exception:

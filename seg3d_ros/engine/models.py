@@ -49,7 +49,7 @@ class Models:
         """Load all of them.
 
         Raises:
-            ValueError: no model has this name, or weights are those of another one.
+            InputError: no model has this name, or weights are those of another one.
             FileNotFoundError: weights are not on this machine.
             ImportError: packages are missing.
         """

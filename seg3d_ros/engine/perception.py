@@ -45,7 +45,7 @@ class PerceptionSettings:
         """Copy with those of the values that are settings of any section.
 
         Raises:
-            ValueError: a value is not allowed; names the setting and what is.
+            InputError: a value is not allowed; names the setting and what is.
         """
         sections = replace(
             self,

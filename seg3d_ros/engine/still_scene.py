@@ -37,7 +37,7 @@ def segment_file(
 
     Raises:
         RecordingError: the file cannot be read.
-        ValueError: a label or a setting cannot be one.
+        InputError: a label or a setting cannot be one.
         FileNotFoundError: weights are not on this machine.
         ImportError: packages are missing; the message says what to install.
     """
@@ -108,7 +108,7 @@ def click_scene(
 
     Raises:
         NothingThereError: a foreground click is too far from every point.
-        ValueError: the clicks contradict each other, or the name is no printable text.
+        InputError: the clicks contradict each other, or the name is no printable text.
     """
     scene, rows = _voxelize(engine, cloud, voxel_size)
     found = engine.segment_at(points, foreground, name=name, scene=scene)

@@ -73,7 +73,7 @@ class Evaluator:
         """Judge one scene.
 
         Raises:
-            ValueError: embeddings do not fit their text space.
+            InputError: embeddings do not fit their text space.
         """
         large = np.flatnonzero(predictions.instances.masks.sum(axis=1) >= self._min_points)
         embeddings = predictions.instances.embeddings

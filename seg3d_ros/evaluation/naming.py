@@ -40,7 +40,7 @@ class Labels:
             load: gives the text encoder of a space.
 
         Raises:
-            ValueError: a label cannot be one, or there is none for a class.
+            InputError: a label cannot be one, or there is none for a class.
         """
         # Background would be one label for all that is marked so.
         vocabulary = Vocabulary([entry.removeprefix("-") for entry in entries])
@@ -62,7 +62,7 @@ class Labels:
         """(M, L) cosines of (M, D) unit vectors of a text space with the labels.
 
         Raises:
-            ValueError: there is no such text space, or its vectors have another length.
+            InputError: there is no such text space, or its vectors have another length.
         """
         if space not in self._vectors:
             known = Vocabulary(self._entries, encoder=self._load(space), cache=EmbeddingCache())

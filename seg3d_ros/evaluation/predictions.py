@@ -100,7 +100,7 @@ class FileSource:
 
         Raises:
             FileNotFoundError: there is none.
-            ValueError: it cannot be read, or is not about these points.
+            InputError: it cannot be read, or is not about these points.
         """
         arrays, lines = (self.folder / f"{scene.name}{suffix}" for suffix in (".npz", ".txt"))
         if arrays.is_file():

@@ -53,7 +53,7 @@ def evaluate_prompts(
         limit: stop after so many scenes.
 
     Raises:
-        ValueError: there is no object to click on.
+        InputError: there is no object to click on.
     """
     split = dataset.scenes[0].parent.name
     clicked: list[ClickedObject] = []

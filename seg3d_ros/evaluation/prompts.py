@@ -93,7 +93,7 @@ def scores_of(clicked: Sequence[ClickedObject]) -> PromptScores:
     """Means over objects that had equally many clicks.
 
     Raises:
-        ValueError: there are no objects.
+        InputError: there are no objects.
     """
     if not clicked:
         raise InputError("no object was clicked on; are all smaller than the smallest allowed?")

@@ -45,7 +45,7 @@ def run_model(
 
     Raises:
         FileNotFoundError: predictions for a scene are missing.
-        ValueError: those of a scene do not fit it.
+        InputError: those of a scene do not fit it.
     """
     evaluator = Evaluator(protocol)
     split = dataset.scenes[0].parent.name

@@ -80,7 +80,7 @@ def load_classes(root: Path, label_set: LabelSet, *, objects_only: bool = False)
 
     Raises:
         FileNotFoundError: names.txt is missing.
-        ValueError: there is no such label set.
+        InputError: there is no such label set.
     """
     from seg3d_ros.datasets.scene_dataset import STUFF, load_class_names
 
@@ -113,7 +113,7 @@ def load_scene(dataset: ScanNetDataset, index: int, *, density: float = 1.0) -> 
         density: share of its points that are kept, by chance but always the same.
 
     Raises:
-        ValueError: it has no points, or its files do not fit each other.
+        InputError: it has no points, or its files do not fit each other.
     """
     sample = dataset[index]
     if not len(sample):
@@ -137,7 +137,7 @@ def labelled_scenes(
         density: see `load_scene`.
 
     Raises:
-        ValueError: see `load_scene`.
+        InputError: see `load_scene`.
     """
     count = min(len(dataset), limit or len(dataset))
     title = f"{model} on {dataset.scenes[0].parent.name}"

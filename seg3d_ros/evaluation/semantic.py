@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Float64, Int64
 
 
@@ -27,10 +28,10 @@ class Confusion:
         """Count (N,) points; a negative prediction is none, where truth is negative nobody asks.
 
         Raises:
-            ValueError: there are not as many predictions as points.
+            InputError: there are not as many predictions as points.
         """
         if predicted.shape != truth.shape:
-            raise ValueError(f"{len(predicted)} predicted labels for {len(truth)} points")
+            raise InputError(f"{len(predicted)} predicted labels for {len(truth)} points")
         known = truth >= 0
         rows, columns = self.counts.shape
         called = np.where(predicted[known] < 0, rows, predicted[known])

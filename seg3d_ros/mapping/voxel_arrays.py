@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.mapping.voxel_table import VoxelRows
 from seg3d_ros.scene import FARTHEST_M, Float64, MapGrid
 
@@ -36,18 +37,18 @@ def rows_of_arrays(
         The rows, their grid, and the newest stamp, nanoseconds.
 
     Raises:
-        ValueError: an array is missing or has another type or shape than it should, a value
+        InputError: an array is missing or has another type or shape than it should, a value
             makes no sense, a key comes twice, the voxel size differs, or there are too many.
     """
     saved_size = float(_checked(arrays, "voxel_size", np.dtype(np.float64), ()))
     if saved_size != voxel_size:
-        raise ValueError(
+        raise InputError(
             f"the map was saved with voxels of {saved_size} m, this one has {voxel_size} m; "
             "set voxel_size to the saved one"
         )
     count = len(_checked(arrays, "keys", np.dtype(np.int64), (None,)))
     if count > max_voxels:
-        raise ValueError(f"the map has {count} voxels; max_voxels allows {max_voxels}")
+        raise InputError(f"the map has {count} voxels; max_voxels allows {max_voxels}")
     like = VoxelRows.empty(0)
     rows = VoxelRows(
         *(
@@ -66,7 +67,7 @@ def _origin(arrays: Mapping[str, npt.NDArray[Any]]) -> Float64:
         return np.zeros(3)
     origin = _checked(arrays, "origin", np.dtype(np.float64), (3,))
     if not _within(origin, -FARTHEST_M, FARTHEST_M):
-        raise ValueError(f"the map is damaged: its origin is {origin.tolist()}")
+        raise InputError(f"the map is damaged: its origin is {origin.tolist()}")
     return origin
 
 
@@ -78,13 +79,13 @@ def _checked(
 ) -> npt.NDArray[Any]:
     """The array, if it has this type and shape; None in the shape is any length."""
     if name not in arrays:
-        raise ValueError(f"the map has no array {name!r}; it was not saved by this package")
+        raise InputError(f"the map has no array {name!r}; it was not saved by this package")
     array = arrays[name]
     fits = array.ndim == len(shape) and all(
         expected in (None, actual) for expected, actual in zip(shape, array.shape, strict=True)
     )
     if array.dtype != dtype or not fits:
-        raise ValueError(
+        raise InputError(
             f"array {name!r} of the map is {array.dtype} {array.shape}, expected {dtype} {shape}"
         )
     return array
@@ -102,7 +103,7 @@ def _check_values(rows: VoxelRows) -> None:
     }
     for complaint, fine in checks.items():
         if not fine:
-            raise ValueError(f"the map is damaged: {complaint}")
+            raise InputError(f"the map is damaged: {complaint}")
 
 
 def _within(values: npt.NDArray[Any], low: float, high: float) -> bool:

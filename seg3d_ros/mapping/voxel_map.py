@@ -240,7 +240,7 @@ class VoxelMap:
         """Replace the map with what `to_arrays` gave.
 
         Raises:
-            ValueError: says which array is missing or wrong; the map is then as before.
+            InputError: says which array is missing or wrong; the map is then as before.
         """
         settings = self._settings
         rows, grid, newest_stamp_ns = rows_of_arrays(

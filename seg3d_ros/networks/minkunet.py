@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.sparse.convolution import SparseConv3d
 from seg3d_ros.sparse.sequential import SparseSequential
 from seg3d_ros.sparse.tensor import SparseTensor
@@ -132,7 +133,7 @@ class MinkUNet(nn.Module):
     ) -> None:
         super().__init__()
         if len(planes) != 2 * STEPS or len(layers) != 2 * STEPS:
-            raise ValueError(
+            raise InputError(
                 f"planes {tuple(planes)} and layers {tuple(layers)} need {2 * STEPS} numbers each"
             )
         block = BottleneckBlock if bottleneck else BasicBlock

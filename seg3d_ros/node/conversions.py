@@ -66,7 +66,7 @@ def matrix_from_transform(transform: Any) -> Float64:
     """(4, 4) of a geometry_msgs/Transform.
 
     Raises:
-        ValueError: a value is not finite or the quaternion is zero.
+        InputError: a value is not finite or the quaternion is zero.
     """
     t, q = transform.translation, transform.rotation
     return matrix_from_pose((t.x, t.y, t.z), (q.x, q.y, q.z, q.w))

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.node.fastdds_segments import unlink_own_segments
 from seg3d_ros.node.heap import configure_heap
 from seg3d_ros.threads import configure_openmp
@@ -83,7 +84,7 @@ def _run(args: list[str] | None) -> int:
     executor = SingleThreadedExecutor()
     try:
         node = Seg3dNode()
-    except (ValueError, ParameterException) as error:  # the latter from ROS: type or range
+    except (InputError, ParameterException) as error:  # the latter from ROS: type or range
         rclpy.logging.get_logger("seg3d").fatal(f"wrong parameter: {error}")
         return 2
     executor.add_node(node)

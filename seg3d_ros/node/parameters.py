@@ -11,6 +11,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from seg3d_ros.engine.perception import PerceptionSettings
+from seg3d_ros.errors import InputError
 from seg3d_ros.node.settings import NodeSettings
 from seg3d_ros.settings import SettingInfo, replace_settings, settings_of
 from seg3d_ros.viewer.settings import ViewerSettings
@@ -37,7 +38,7 @@ class _ListKind:
         """The value as a tuple of items.
 
         Raises:
-            ValueError: it is no list of such items.
+            InputError: it is no list of such items.
         """
         if isinstance(value, (list, tuple)) or hasattr(value, "typecode"):
             # A launch file cannot write an empty list of strings; [""] is what it gives instead.
@@ -46,7 +47,7 @@ class _ListKind:
                 items = [float(item) for item in items]
             if all(type(item) is self.item for item in items):
                 return tuple(items)
-        raise ValueError(f"{name} is {value!r}; give {self.text}, or [] for none")
+        raise InputError(f"{name} is {value!r}; give {self.text}, or [] for none")
 
 
 _LIST_KINDS = {
@@ -76,7 +77,7 @@ class AllSettings:
         """Copy with these values, checked.
 
         Raises:
-            ValueError: a value is not allowed; names the setting and what is.
+            InputError: a value is not allowed; names the setting and what is.
         """
         return AllSettings(
             node=replace_settings(self.node, values),
@@ -96,7 +97,7 @@ def declare_parameters(node: Node) -> AllSettings:
     """Declare one parameter for each setting and read their values.
 
     Raises:
-        ValueError: a value given at start is not allowed.
+        InputError: a value given at start is not allowed.
     """
     defaults = AllSettings()
     values = {}
@@ -119,7 +120,7 @@ def changed(settings: AllSettings, parameters: list[Parameter]) -> AllSettings:
     """Settings after a change that a person asked for; parameters of others are passed over.
 
     Raises:
-        ValueError: a value is not allowed, or the setting cannot change while the node runs.
+        InputError: a value is not allowed, or the setting cannot change while the node runs.
     """
     given = {parameter.name: parameter.value for parameter in parameters}
     values = {}
@@ -132,7 +133,7 @@ def changed(settings: AllSettings, parameters: list[Parameter]) -> AllSettings:
             values[name] = kind.checked(name, given[name]) if kind else given[name]
             if info.live or values[name] == current:
                 continue
-            raise ValueError(
+            raise InputError(
                 f"{name} cannot change while the node runs; restart it with {given[name]!r}"
             )
     return settings.replace(values)

@@ -20,6 +20,7 @@ from seg3d_ros.engine.engine import Engine
 from seg3d_ros.engine.integrator import Integrator
 from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.engine.world_state import WorldState
+from seg3d_ros.errors import InputError
 from seg3d_ros.node.clock_watch import steady_clock
 from seg3d_ros.node.diagnostics import Diagnostics
 from seg3d_ros.node.heap import give_back_free_memory
@@ -225,7 +226,7 @@ class Seg3dNode(LifecycleNode):
         """Accept or refuse a change; see `_knows_post_set` for who applies it."""
         try:
             changed(self.settings, parameters)
-        except (ValueError, TypeError) as error:
+        except InputError as error:
             return SetParametersResult(successful=False, reason=str(error))
         if not self._knows_post_set:
             self._apply_parameters(parameters)

@@ -13,7 +13,7 @@ from rclpy.task import Future
 
 from seg3d_ros.engine.job_queue import MAX_WAITING, JobQueue, Priority
 from seg3d_ros.engine.map_segmentation import EmptyMapError
-from seg3d_ros.errors import DeviceLostError
+from seg3d_ros.errors import DeviceLostError, InputError
 from seg3d_ros.msg import ErrorCode
 from seg3d_ros.node.qos import SERVICE
 from seg3d_ros.objects.object_map import UnknownObjectError
@@ -28,6 +28,7 @@ Handle = Callable[[Any, Any], None]  # fills in a response to a request, or rais
 Receive = Callable[[Any], Handle]  # notes at once what may have changed when the turn comes
 
 _NOT_ACTIVE = "the node is not active; activate it and ask again"
+_FAULT = "this is a fault of the program; its traceback is in the node's log"
 # How errors of the core read to a caller.
 _CODES: dict[type[Exception], int] = {
     EmptyMapError: ErrorCode.EMPTY_MAP,
@@ -37,7 +38,7 @@ _CODES: dict[type[Exception], int] = {
     MapFileError: ErrorCode.FILE_ERROR,
     FileNotFoundError: ErrorCode.FILE_ERROR,
     TransformError: ErrorCode.UNKNOWN_FRAME,
-    ValueError: ErrorCode.INVALID_ARGUMENT,
+    InputError: ErrorCode.INVALID_ARGUMENT,
 }
 
 
@@ -136,11 +137,11 @@ def answered(handle: Handle, request: Any, response: Any) -> Any:
         log.critical("the node ends: %s", error)
         return failed(response, ErrorCode.INTERNAL, str(error))
     except Exception as error:
-        kinds = (code for kind, code in _CODES.items() if isinstance(error, kind))
-        code = next(kinds, ErrorCode.INTERNAL)
-        if code == ErrorCode.INTERNAL:
-            log.exception("a request failed")
-        return failed(response, code, str(error) or type(error).__name__)
+        for kind, code in _CODES.items():
+            if isinstance(error, kind):
+                return failed(response, code, str(error))
+        log.exception("a request failed")
+        return failed(response, ErrorCode.INTERNAL, f"{_FAULT} ({error!r})")
 
 
 def failed(response: Any, code: int, message: str) -> Any:

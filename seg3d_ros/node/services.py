@@ -15,6 +15,7 @@ from std_srvs.srv import Trigger
 from seg3d_ros.engine.engine import Engine
 from seg3d_ros.engine.job_queue import MAX_WAITING, Priority
 from seg3d_ros.engine.throttle import Throttle
+from seg3d_ros.errors import InputError
 from seg3d_ros.node.conversions import header_msg, instance_msg, stamp_ns
 from seg3d_ros.node.publishers import cloud_of_object
 from seg3d_ros.node.request_pose import RequestPose
@@ -249,16 +250,16 @@ def _checked_clicks(points: Any, foreground: Any, name: str) -> Bool:
     """Foreground flags of the clicks, after checking that the request makes sense."""
     count = len(points)
     if not 1 <= count <= MAX_CLICKS:
-        raise ValueError(f"{count} points given; give 1 to {MAX_CLICKS}")
+        raise InputError(f"{count} points given; give 1 to {MAX_CLICKS}")
     if not np.isfinite(points).all():
-        raise ValueError("a point holds NaN or infinity")
+        raise InputError("a point holds NaN or infinity")
     flags = np.array(foreground, bool) if len(foreground) else np.ones(count, bool)
     if len(flags) != count:
-        raise ValueError(
+        raise InputError(
             f"{len(flags)} foreground flags for {count} points; give one each or none"
         )
     if not flags.any():
-        raise ValueError("all points are background; at least one must be on the object")
+        raise InputError("all points are background; at least one must be on the object")
     if name:
         check_text(name, "name", max_length=MAX_NAME)
     return flags

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.settings import check_settings, setting
 
 
@@ -57,4 +58,4 @@ class NodeSettings:
     def __post_init__(self) -> None:
         check_settings(self)
         if not self.fixed_frame:
-            raise ValueError("fixed_frame is empty; use for example map or odom")
+            raise InputError("fixed_frame is empty; use for example map or odom")

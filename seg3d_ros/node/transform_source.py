@@ -10,6 +10,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
 from seg3d_ros.engine.throttle import Throttle
+from seg3d_ros.errors import InputError
 from seg3d_ros.node.conversions import matrix_from_transform, stamp_ns
 from seg3d_ros.scene import Float64
 from seg3d_ros.sensing.transform_buffer import (
@@ -138,7 +139,7 @@ def store(buffer: TransformBuffer, msg: Any, *, static: bool) -> None:
         parent, child = header.frame_id, item.child_frame_id
         try:
             buffer.set_pose(parent, child, stamp_ns(header.stamp), pose, static=static)
-        except ValueError as error:
+        except InputError as error:
             # One bad transform must not take the others of its message with it.
             _throttle.warning(
                 f"{parent} {child}", "transform %r from %r is ignored: %s", parent, child, error

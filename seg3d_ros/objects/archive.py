@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.objects.box import voxel_box
 from seg3d_ros.objects.elements import Elements
 from seg3d_ros.objects.embedding import Embedding
@@ -88,7 +89,7 @@ def unpack_objects(arrays: Arrays, scene: Scene) -> LoadedObjects:
             without any other.
 
     Raises:
-        ValueError: an array is missing, of another type or length, or its values are impossible.
+        InputError: an array is missing, of another type or length, or its values are impossible.
     """
     if "id" in arrays:  # files of before there were edits have no such column
         arrays = {"deleted": np.zeros(arrays["id"].size, np.bool_), **arrays}
@@ -139,7 +140,7 @@ def _columns(kinds: Mapping[str, type], rows: Sequence[Any]) -> dict[str, npt.ND
 
 def _require(condition: bool, otherwise: str) -> None:
     if not condition:
-        raise ValueError(f"the stored objects are damaged: {otherwise}")
+        raise InputError(f"the stored objects are damaged: {otherwise}")
 
 
 def _checked_columns(

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 
 import seg3d_ros
+from seg3d_ros.errors import InputError
 
 FORMAT_VERSION = 3
 READ_VERSIONS = (1, 2, 3)  # 1: origin zero; 2: with an origin; 3: with this description
@@ -59,25 +60,25 @@ def parse_meta(data: bytes) -> MapMeta:
     """Read meta.json.
 
     Raises:
-        ValueError: it is damaged.
+        InputError: it is damaged.
         MapVersionError: the map has another format, or more than one submap.
     """
     content = json.loads(data)
     if not is_of_package(data):
-        raise ValueError("its meta.json is not of seg3d_ros")
+        raise InputError("its meta.json is not of seg3d_ros")
     version = content.get("format_version")
     if version != FORMAT_VERSION:
         raise MapVersionError(f"its version is {version}, this program reads {read_versions()}")
     submaps = content.get("submaps")
     if not isinstance(submaps, list) or not submaps:
-        raise ValueError("meta.json lists no submaps")
+        raise InputError("meta.json lists no submaps")
     if len(submaps) > 1 or submaps[0] != json.loads(MapMeta().to_json())["submaps"][0]:
         raise MapVersionError(
             f"it has {len(submaps)} submaps or moved ones, this program reads maps of one"
         )
     spaces = content.get("spaces")
     if not isinstance(spaces, list):
-        raise ValueError("meta.json lists no spaces")
+        raise InputError("meta.json lists no spaces")
     return MapMeta(
         fixed_frame=_text(content, "fixed_frame"),
         voxel_size=_number(content, "voxel_size"),
@@ -95,12 +96,12 @@ def read_versions() -> str:
 def _text(content: dict[str, object], name: str) -> str:
     value = content.get(name)
     if not isinstance(value, str) or not value.isprintable():
-        raise ValueError(f"meta.json has the {name} {value!r}")
+        raise InputError(f"meta.json has the {name} {value!r}")
     return value
 
 
 def _number(content: dict[str, object], name: str) -> float:
     value = content.get(name)
     if not isinstance(value, float | int):
-        raise ValueError(f"meta.json has the {name} {value!r}")
+        raise InputError(f"meta.json has the {name} {value!r}")
     return float(value)

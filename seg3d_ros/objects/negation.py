@@ -26,7 +26,7 @@ def refuse_negation(text: str) -> None:
     exactly what was excluded.
 
     Raises:
-        ValueError: the text holds a negation outside of quotation marks; the message names it.
+        InputError: the text holds a negation outside of quotation marks; the message names it.
     """
     found = _NEGATION.search(_QUOTED.sub(" ", text).strip())
     if found:

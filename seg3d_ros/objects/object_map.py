@@ -136,7 +136,7 @@ class ObjectMap:
             score: confidence in [0, 1].
 
         Raises:
-            ValueError: the mask is empty or of another length, or the name is no printable text.
+            InputError: the mask is empty or of another length, or the name is no printable text.
             UnknownObjectError: there is no object `refine_id`.
         """
         if mask.shape != (len(scene),) or not mask.any():
@@ -196,7 +196,7 @@ class ObjectMap:
             scene: the whole map they came with; elements that it lacks are gone.
 
         Raises:
-            ValueError: the arrays are not those of an object map; the objects stay as they were.
+            InputError: the arrays are not those of an object map; the objects stay as they were.
         """
         loaded = unpack_objects(arrays, scene)
         with self._lock:

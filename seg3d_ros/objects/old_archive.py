@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.errors import InputError
+
 logger = logging.getLogger(__name__)
 
 _SPACES = {384: "all-MiniLM-L6-v2", 1152: "siglip2-so400m-patch14-224"}  # all there were
@@ -25,7 +27,7 @@ def upgrade_objects(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDA
         arrays: of the objects of a file; they are not checked.
 
     Raises:
-        ValueError: they are too damaged to be translated.
+        InputError: they are too damaged to be translated.
     """
     upgraded = {
         _RENAMED.get(name, name): array for name, array in arrays.items() if name not in _DROPPED
@@ -34,7 +36,7 @@ def upgrade_objects(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDA
         owners = np.flatnonzero(arrays["has_embedding"])
         lengths, values = arrays["embedding_length"], arrays["embeddings"]
         if np.any(lengths < 1) or lengths.sum() != len(values):
-            raise ValueError("embeddings do not add up to their lengths")
+            raise InputError("embeddings do not add up to their lengths")
         scores, counts = arrays["score"][owners], arrays["voxel_count"][owners]
         views = arrays["views"][owners]
         known = np.isin(lengths, list(_SPACES))
@@ -50,7 +52,7 @@ def upgrade_objects(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDA
             "embedding_views": views[known],
         }
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise ValueError(f"the stored objects are damaged: {error!r}") from error
+        raise InputError(f"the stored objects are damaged: {error!r}") from error
     if not known.all():
         logger.warning("%d embeddings of an unknown text space are left out", (~known).sum())
     return upgraded | columns

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.objects.embedding import vector_for
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.negation import refuse_negation
@@ -36,7 +37,7 @@ class Query:
         min_score: weaker matches are left out: cosine in [-1, 1] for text, else the score.
 
     Raises:
-        ValueError: a condition makes no sense; the message names it.
+        InputError: a condition makes no sense; the message names it.
     """
 
     text: str = ""
@@ -53,15 +54,15 @@ class Query:
                 check_text(getattr(self, name), f"the query's {name}", max_length=MAX_QUERY_LENGTH)
         refuse_negation(self.text)
         if self.near is not None and not all(map(math.isfinite, self.near)):
-            raise ValueError(f"near is {self.near}; give three finite numbers in metres")
+            raise InputError(f"near is {self.near}; give three finite numbers in metres")
         if not 0 <= self.radius < math.inf:
-            raise ValueError(f"radius is {self.radius}; it must be 0 or more metres")
+            raise InputError(f"radius is {self.radius}; it must be 0 or more metres")
         if self.radius > 0 and self.near is None:
-            raise ValueError(f"radius is {self.radius} around no point; give near as well")
+            raise InputError(f"radius is {self.radius} around no point; give near as well")
         if self.max_results < 0:
-            raise ValueError(f"max_results is {self.max_results}; it must be 0 or more")
+            raise InputError(f"max_results is {self.max_results}; it must be 0 or more")
         if not -1 <= self.min_score <= 1:
-            raise ValueError(f"min_score is {self.min_score}; it must lie in -1..1")
+            raise InputError(f"min_score is {self.min_score}; it must lie in -1..1")
 
 
 class Match(NamedTuple):

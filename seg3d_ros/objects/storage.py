@@ -14,15 +14,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from seg3d_ros.files import replacing
-from seg3d_ros.objects.array_archive import (
+from seg3d_ros.array_archive import (
     DAMAGES,
     HEADER_BYTES,
     Members,
-    has_member,
+    member_names,
     read_members,
     write_members,
 )
+from seg3d_ros.errors import InputError
+from seg3d_ros.files import replacing
 from seg3d_ros.objects.map_meta import (
     FORMAT_VERSION,
     MAX_META_BYTES,
@@ -127,7 +128,7 @@ def load_map(path: str | Path, *, fixed_frame: str = "", max_bytes: int = MAX_BY
             raise MapFileError(
                 f"cannot read the map {source}: there is no such file; check the path"
             )
-        is_old = has_member(source, f"{_OLD_VERSION}.npy")
+        is_old = f"{_OLD_VERSION}.npy" in member_names(source)
         members = read_members(source, _is_old_part if is_old else _is_part, max_bytes=max_bytes)
         found = _old_map(members) if is_old else _map(members)
     except MapVersionError as error:
@@ -158,9 +159,9 @@ def _is_old_part(name: str) -> bool:
 
 def _map(members: Members) -> MapFile:
     if _META not in members.files:
-        raise ValueError("it has no version")
+        raise InputError("it has no version")
     if len(members.files[_META]) > MAX_META_BYTES:
-        raise ValueError(f"its {_META} is too long")
+        raise InputError(f"its {_META} is too long")
     meta = parse_meta(members.files[_META])
     return MapFile(meta, _part(members, _VOXELS), _part(members, _OBJECTS))
 
@@ -222,7 +223,7 @@ def is_map_file(path: Path) -> bool:
     try:
         if not path.is_file():
             return False
-        if has_member(path, f"{_OLD_VERSION}.npy"):
+        if f"{_OLD_VERSION}.npy" in member_names(path):
             return True
         members = read_members(path, _META.__eq__, max_bytes=MAX_META_BYTES)
         return is_of_package(members.files[_META])

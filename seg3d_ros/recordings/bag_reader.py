@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.recordings.bag_path import BagPath
 from seg3d_ros.recordings.database_recovery import DatabaseReader, RecoveredDatabase
 from seg3d_ros.recordings.recording import RecordingError
@@ -123,13 +124,13 @@ def _check_definitions(given: Any, usual: Any) -> None:
     """Compare the definitions that come with a bag to the usual ones of what is read.
 
     Raises:
-        ValueError: a field is missing, or is an array in one of them only.
+        InputError: a field is missing, or is an array in one of them only.
     """
     for name in _READ & given.keys():
         kinds = {field.lower(): what[0] for field, what in given[name][1]}
         for field, what in usual[name][1]:
             if kinds.get(field) != what[0]:
-                raise ValueError(f"its definition of {name} has no such field {field!r}")
+                raise InputError(f"its definition of {name} has no such field {field!r}")
 
 
 def _plain(data: bytes) -> bytes:

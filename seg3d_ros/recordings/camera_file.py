@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.recordings.lens_entries import distortion_in, numbers
 from seg3d_ros.recordings.recording import RecordingError
 from seg3d_ros.scene import Camera
@@ -128,7 +129,7 @@ def _parse(path: Path) -> dict[str, Any]:
     if isinstance(entries, dict) and isinstance(entries.get("camera"), dict):  # Replica
         entries = entries["camera"]
     if not isinstance(entries, dict):
-        raise ValueError("not a table of names and values")
+        raise InputError("not a table of names and values")
     return entries
 
 
@@ -143,11 +144,11 @@ def _check_center(camera: Camera) -> None:
     """Notice a bare matrix that belongs to images of another size.
 
     Raises:
-        ValueError: the principal point is not in the middle half of the image.
+        InputError: the principal point is not in the middle half of the image.
     """
     for center, size in ((camera.cx, camera.width), (camera.cy, camera.height)):
         if not size / 4 <= center <= size * 3 / 4:
-            raise ValueError(
+            raise InputError(
                 f"its principal point ({camera.cx:g}, {camera.cy:g}) is far from the middle of "
                 f"the {camera.width}x{camera.height} depth images, so it belongs to other ones"
             )
@@ -157,7 +158,7 @@ def _from_entries(entries: dict[str, Any]) -> Camera:
     """Our own names, Open3D's `intrinsic_matrix`, or the `camera_matrix` or `k` of ROS."""
     camera = replace(_pinhole(entries), distortion=distortion_in(entries))
     if camera.distortion is not None and camera.fy < 0:
-        raise ValueError("fy is negative (y up) and the lens distorted; give a positive fy")
+        raise InputError("fy is negative (y up) and the lens distorted; give a positive fy")
     return camera
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Int64
 
 _MAGIC = b"SQLite format 3\0"
@@ -68,13 +69,13 @@ def recover_database(path: Path) -> RecoveredDatabase:
     """Find the messages before the cut; reads the file's tables, but hardly any message.
 
     Raises:
-        ValueError: no message is whole.
+        InputError: no message is whole.
     """
     with closing(_connect(path)) as database:
         rows = np.array(list(_readable_rows(database)), np.int64).reshape(-1, 4)
         count = _whole_rows(database, rows)
     if not count:
-        raise ValueError("it is cut off before its first message")
+        raise InputError("it is cut off before its first message")
     return RecoveredDatabase(path, rows[:count, :3])
 
 

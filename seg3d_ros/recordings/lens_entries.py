@@ -40,7 +40,7 @@ def distortion_in(entries: Mapping[str, Any]) -> Distortion | None:
 
     Raises:
         ImageError: the lens model is unknown.
-        ValueError: a coefficient is no number.
+        InputError: a coefficient is no number.
     """
     model = next((str(entries[name]) for name in _MODELS if name in entries), "")
     for name in _LISTS:

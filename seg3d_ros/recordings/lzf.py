@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.kernels import numba
 from seg3d_ros.scene import UInt8
 
@@ -18,12 +19,12 @@ def decompress(data: UInt8, size: int) -> UInt8:
         size: bytes that come out.
 
     Raises:
-        ValueError: the block is damaged or gives another number of bytes.
+        InputError: the block is damaged or gives another number of bytes.
     """
     result = np.empty(size, np.uint8)
     written = _decompress(data, result)
     if written != size:
-        raise ValueError(f"a compressed block of {size} bytes is damaged")
+        raise InputError(f"a compressed block of {size} bytes is damaged")
     return result
 
 

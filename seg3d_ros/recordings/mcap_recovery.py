@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from seg3d_ros.errors import InputError
+
 _MAGIC = b"\x89MCAP0\r\n"
 _RECORD = struct.Struct("<BQ")  # opcode, length of what follows
 _FOOTER_SIZE = _RECORD.size + 20 + len(_MAGIC)
@@ -92,14 +94,14 @@ def recover(path: Path) -> RecoveredMcap:
     """Index the whole records at the beginning of a file.
 
     Raises:
-        ValueError: it is no MCAP file, or holds no whole record of data.
+        InputError: it is no MCAP file, or holds no whole record of data.
     """
     with path.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
-            raise ValueError("it does not begin with the magic bytes of MCAP")
+            raise InputError("it does not begin with the magic bytes of MCAP")
         size, chunks = _scan(file)
     if not size:
-        raise ValueError("it is cut off before its first message")
+        raise InputError("it is cut off before its first message")
     end = _pack(_DATA_END, bytes(4))
     summary_start = 0
     if chunks:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.recordings.recording import RecordedFrame, RecordingError, rate_of
 from seg3d_ros.recordings.sens_layout import (
     JPEG,
@@ -109,23 +110,23 @@ def _checked_camera(header: SensHeader) -> Camera:
     """Intrinsics of depth.
 
     Raises:
-        ValueError: a compression that is not understood, absurd values.
+        InputError: a compression that is not understood, absurd values.
     """
     color, depth = header.color_kind, header.depth_kind
     if color not in (PNG, JPEG) or depth not in (RAW, ZLIB):
-        raise ValueError(
+        raise InputError(
             f"colour compression {color} and depth compression {depth} are not understood; known "
             "are png and jpeg (1, 2), raw and zlib (0, 1)"
         )
     k, units = header.intrinsic_depth, header.units
     values = np.array([k[0, 0], k[1, 1], units])
     if not (np.isfinite(k).all() and np.isfinite(units) and (values > 0).all()):
-        raise ValueError(f"its calibration is useless: {k.tolist()}, {units:g} units a metre")
+        raise InputError(f"its calibration is useless: {k.tolist()}, {units:g} units a metre")
     if header.frames > _MAX_FRAMES:
-        raise ValueError(f"it claims {header.frames} frames, at most {_MAX_FRAMES} are read")
+        raise InputError(f"it claims {header.frames} frames, at most {_MAX_FRAMES} are read")
     height, width = header.depth_shape
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
-        raise ValueError(f"its depth images are {width} x {height}")
+        raise InputError(f"its depth images are {width} x {height}")
     return Camera(width, height, k[0, 0], k[1, 1], k[0, 2], k[1, 2])
 
 

@@ -15,6 +15,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Float64
 
 PNG, JPEG = 1, 2  # compressions of colour
@@ -81,12 +82,12 @@ def read_header(file: BinaryIO) -> SensHeader:
     """Read the header of a file that stands at its begin.
 
     Raises:
-        ValueError: another version.
+        InputError: another version.
         struct.error: the file ends.
     """
     version, length = struct.unpack("<IQ", file.read(12))
     if version != _VERSION or length > _MAX_NAME:
-        raise ValueError(f"version {version} and a name of {length} bytes; known is version 4")
+        raise InputError(f"version {version} and a name of {length} bytes; known is version 4")
     file.seek(length, 1)
     matrices = np.array(_CALIBRATION.unpack(file.read(_CALIBRATION.size))).reshape(4, 4, 4)
     color, depth, _, _, width, height, units, frames = _FORMAT.unpack(file.read(_FORMAT.size))
@@ -116,7 +117,7 @@ def unpack_depth(data: bytes, header: SensHeader) -> npt.NDArray[np.uint16]:
     """(H, W) uint16 in the header's units; never more memory than the image takes.
 
     Raises:
-        ValueError: it has another size.
+        InputError: it has another size.
         zlib.error: it is damaged.
     """
     height, width = header.depth_shape
@@ -124,5 +125,5 @@ def unpack_depth(data: bytes, header: SensHeader) -> npt.NDArray[np.uint16]:
     if header.depth_kind == ZLIB:
         data = zlib.decompressobj().decompress(data, needed + 1)
     if len(data) != needed:
-        raise ValueError(f"its depth has {len(data)} bytes, {needed} are needed")
+        raise InputError(f"its depth has {len(data)} bytes, {needed} are needed")
     return np.frombuffer(data, "<u2").reshape(height, width)

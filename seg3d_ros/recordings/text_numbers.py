@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Float64, UInt8
 
 
@@ -23,4 +24,4 @@ def parse_numbers(text: UInt8) -> Float64:
         try:
             return np.fromstring(text.tobytes(), np.float64, sep=" ")
         except (DeprecationWarning, ValueError):
-            raise ValueError("it holds a word that is no number") from None
+            raise InputError("it holds a word that is no number") from None

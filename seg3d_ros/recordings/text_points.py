@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.recordings.file_points import FilePoints, from_columns
 from seg3d_ros.recordings.recording import RecordingError
 
@@ -83,8 +84,8 @@ def _parse_head(lines: list[str]) -> _Head:
         elif {"x", "y", "z"} <= set(bare):
             names = bare
         elif text and not text.startswith(_COMMENTS):
-            raise ValueError(f"line {number + 1} is {text[:60]!r}")
-    raise ValueError("no line holds three numbers")
+            raise InputError(f"line {number + 1} is {text[:60]!r}")
+    raise InputError("no line holds three numbers")
 
 
 def _split(text: str) -> tuple[str | None, list[str]]:
@@ -109,10 +110,10 @@ def _read_rows(file: TextIO, head: _Head) -> Array:
         if not line.strip():
             continue
         if not line.strip().isdecimal():
-            raise ValueError(f"{line.strip()[:60]!r} follows the points that were promised")
+            raise InputError(f"{line.strip()[:60]!r} follows the points that were promised")
         table = _table(islice(file, int(line)), head.separator)
         if len(table) < int(line):
-            raise ValueError(
+            raise InputError(
                 f"{int(line)} points are promised and {len(table)} there; is it cut off?"
             )
         tables.append(table)
@@ -123,7 +124,7 @@ def _table(lines: Iterable[str], separator: str | None) -> Array:
     """(N, columns) numbers.
 
     Raises:
-        ValueError: the lines differ in length, or hold no numbers.
+        InputError: the lines differ in length, or hold no numbers.
     """
     if separator == ";":
         lines = (line.replace(",", ".") for line in lines)

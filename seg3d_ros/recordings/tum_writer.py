@@ -27,7 +27,7 @@ def write_tum(folder: Path, frames: Iterable[RecordedFrame]) -> None:
         frames: at least one, of one camera, with 16-bit depth, a microsecond apart or more.
 
     Raises:
-        ValueError: there is no frame, or a frame is not images with 16-bit depth.
+        InputError: there is no frame, or a frame is not images with 16-bit depth.
     """
     for name in ("rgb", "depth"):
         (folder / name).mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ def map_from_world_for(up: Up | Float64) -> Float64:
     """(4, 4) rotation that turns an axis, or a (3,) unit direction, to z up.
 
     Raises:
-        ValueError: `up` names no axis.
+        InputError: `up` names no axis.
     """
     a = np.asarray(_axis(up) if isinstance(up, str) else up, np.float64)
     z = np.array([0.0, 0.0, 1.0])

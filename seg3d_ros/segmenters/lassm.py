@@ -112,7 +112,7 @@ def load_lassm_segmenter(
 
     Raises:
         FileNotFoundError: the weights are not on this machine; the message says how to get them.
-        ValueError: the file holds other weights, or the device is not there.
+        InputError: the file holds other weights, or the device is not there.
     """
     path = LASSM[network.lassm_variant].find(network.checkpoint)
     checkpoint = read_checkpoint(path, allowed=REFERENCE_SCALAR)

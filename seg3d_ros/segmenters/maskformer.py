@@ -60,7 +60,7 @@ def load_maskformer_segmenter(
     """The segmenter with the checkpoint that the settings name.
 
     Raises:
-        ValueError: the file holds another network, or the device is not there.
+        InputError: the file holds another network, or the device is not there.
         FileNotFoundError: there is no such file.
     """
     path = Path(network.checkpoint).expanduser()

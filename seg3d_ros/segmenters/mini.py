@@ -169,7 +169,7 @@ def load_mini_segmenter(
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it holds another network, or the device is not there.
+        InputError: it holds another network, or the device is not there.
     """
     path = Path(network.checkpoint).expanduser() if network.checkpoint else MINI
     trained = load_trained(path)

@@ -200,7 +200,7 @@ def load_segmenter(
         postprocess: which of a learned model's masks become instances.
 
     Raises:
-        ValueError: there is none, the message lists those there are; or the settings or the
+        InputError: there is none, the message lists those there are; or the settings or the
             weights do not fit it.
         FileNotFoundError: its weights are not here; the message says how to get them.
     """
@@ -223,7 +223,7 @@ def load_prompt_segmenter(
         network: where a learned model's weights are and where it runs.
 
     Raises:
-        ValueError: there is none, the message lists those there are; or the settings or the
+        InputError: there is none, the message lists those there are; or the settings or the
             weights do not fit it.
         FileNotFoundError: its weights are not here; the message says how to get them.
     """

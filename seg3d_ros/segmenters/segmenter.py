@@ -68,7 +68,7 @@ class PromptSegmenter(Protocol):
 
         Raises:
             NothingThereError: a foreground point is too far from every voxel.
-            ValueError: the arrays do not fit together, a point is not finite, or none of them
+            InputError: the arrays do not fit together, a point is not finite, or none of them
                 is foreground.
         """
         ...

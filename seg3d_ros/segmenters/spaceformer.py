@@ -86,7 +86,7 @@ def load_spaceformer_segmenter(
 
     Raises:
         FileNotFoundError: the weights are not on this machine; the message says how to get them.
-        ValueError: the file holds other weights, or the device is not there.
+        InputError: the file holds other weights, or the device is not there.
     """
     engine = load_engine(SPACEFORMER.find(network.checkpoint), network)
     return SpaceformerSegmenter(engine, network=network, postprocess=postprocess)

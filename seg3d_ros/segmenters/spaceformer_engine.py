@@ -127,7 +127,7 @@ def load_engine(checkpoint: Path, settings: NetworkSettings) -> Engine:
     """Put the weights of a released checkpoint on a device.
 
     Raises:
-        ValueError: no such device, or it does not go with the engine.
+        InputError: no such device, or it does not go with the engine.
         CheckpointError: the file holds other weights.
         ImportError: warpconvnet was asked for, and cannot run here.
     """

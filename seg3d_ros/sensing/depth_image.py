@@ -60,7 +60,7 @@ def deproject(
         (H * W, 3) float32, metres, row by row; NaN where nothing was measured.
 
     Raises:
-        ValueError: depth is not such an image, has another size than the camera, or the unit or
+        InputError: depth is not such an image, has another size than the camera, or the unit or
             a focal length is of no use.
     """
     if depth.dtype not in (np.uint16, np.float32):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Float64
 
 Rows = tuple[float, ...]  # 12: r00 r01 r02 tx, r10 r11 r12 ty, r20 r21 r22 tz
@@ -21,16 +22,16 @@ def rows_from_pose(translation: Sequence[float], xyzw: Sequence[float]) -> Rows:
     """Transform of a translation (3), metres, and a quaternion (4) of any length but zero.
 
     Raises:
-        ValueError: a number is not finite, or the quaternion is zero.
+        InputError: a number is not finite, or the quaternion is zero.
     """
     if not all(map(math.isfinite, translation)):
-        raise ValueError(f"translation is {list(translation)}; expected three finite numbers")
+        raise InputError(f"translation is {list(translation)}; expected three finite numbers")
     if not all(map(math.isfinite, xyzw)):
-        raise ValueError(f"quaternion is {list(xyzw)}; expected four finite numbers x, y, z, w")
+        raise InputError(f"quaternion is {list(xyzw)}; expected four finite numbers x, y, z, w")
     # Divided by the largest first: tiny and huge numbers leave the float range when squared.
     largest = max(map(abs, xyzw))
     if largest == 0:
-        raise ValueError("quaternion is zero; its sender has not filled in the rotation")
+        raise InputError("quaternion is zero; its sender has not filled in the rotation")
     x, y, z, w = xyzw
     return _rows(translation, x / largest, y / largest, z / largest, w / largest)
 

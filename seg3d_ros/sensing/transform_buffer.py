@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Float64
 from seg3d_ros.sensing.pose_arithmetic import (
     IDENTITY,
@@ -181,7 +182,7 @@ class TransformBuffer:
             holds at its own time only, until the next samples confirm that time has jumped.
 
         Raises:
-            ValueError: a name is empty, a frame is its own parent, the matrix is not rigid, or
+            InputError: a name is empty, a frame is its own parent, the matrix is not rigid, or
                 there are too many frames.
         """
         checked = check_rigid(parent_from_child, f"the transform {parent} from {child}")
@@ -206,14 +207,14 @@ class TransformBuffer:
             static: whether it holds at all times.
 
         Raises:
-            ValueError: as in `set_transform`.
+            InputError: as in `set_transform`.
         """
         return self._store(parent, child, stamp_ns, rows_from_pose(*pose), static)
 
     def _store(self, parent: str, child: str, stamp_ns: int, rows: Rows, static: bool) -> bool:
         parent, child = _bare(parent), _bare(child)
         if not parent or not child or parent == child:
-            raise ValueError(f"frame {child!r} cannot hang on frame {parent!r}")
+            raise InputError(f"frame {child!r} cannot hang on frame {parent!r}")
         with self._lock:
             self._remember(parent, child)
             history = self._histories.get(child)
@@ -253,7 +254,7 @@ class TransformBuffer:
             return
         known = self._known.union(frames)
         if len(known) > MAX_FRAMES:
-            raise ValueError(
+            raise InputError(
                 f"{' and '.join(frames)} would be more than the {MAX_FRAMES} frames that are "
                 "kept; some node makes up frame names"
             )

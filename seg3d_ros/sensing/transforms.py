@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Float64
 
 _ROTATION_TOLERANCE = 1e-3  # poses in text files carry four digits
@@ -14,7 +15,7 @@ def matrix_from_quaternion(xyzw: npt.ArrayLike) -> Float64:
     """Rotation matrix (3, 3) of a quaternion of any length but zero.
 
     Raises:
-        ValueError: not four finite numbers, or their length is zero.
+        InputError: not four finite numbers, or their length is zero.
     """
     x, y, z, w = _unit_quaternion(xyzw)
     return np.array(
@@ -47,11 +48,11 @@ def matrix_from_pose(translation: npt.ArrayLike, xyzw: npt.ArrayLike) -> Float64
     """Transform of a pose: translation (3,) in metres and quaternion (4,).
 
     Raises:
-        ValueError: a number is not finite, or the quaternion is zero.
+        InputError: a number is not finite, or the quaternion is zero.
     """
     position = np.asarray(translation, np.float64)
     if position.shape != (3,) or not np.isfinite(position).all():
-        raise ValueError(f"translation is {position.tolist()}; expected three finite numbers")
+        raise InputError(f"translation is {position.tolist()}; expected three finite numbers")
     matrix = np.eye(4)
     matrix[:3, :3] = matrix_from_quaternion(xyzw)
     matrix[:3, 3] = position
@@ -62,17 +63,17 @@ def check_rigid(matrix: npt.ArrayLike, name: str) -> Float64:
     """The matrix as (4, 4) float64, if it is a rigid transform.
 
     Raises:
-        ValueError: names the matrix and what is wrong with it.
+        InputError: names the matrix and what is wrong with it.
     """
     checked = np.asarray(matrix, np.float64)
     if checked.shape != (4, 4) or not np.isfinite(checked).all():
-        raise ValueError(f"{name} is not a (4, 4) matrix of finite numbers: {checked.tolist()}")
+        raise InputError(f"{name} is not a (4, 4) matrix of finite numbers: {checked.tolist()}")
     rotation = checked[:3, :3]
     error = np.abs(rotation @ rotation.T - np.eye(3)).max()
     if error > _ROTATION_TOLERANCE or np.linalg.det(rotation) < 0:
-        raise ValueError(f"the rotation of {name} is not one: {rotation.tolist()}")
+        raise InputError(f"the rotation of {name} is not one: {rotation.tolist()}")
     if not np.array_equal(checked[3], (0, 0, 0, 1)):
-        raise ValueError(f"the last row of {name} is {checked[3].tolist()}; expected 0 0 0 1")
+        raise InputError(f"the last row of {name} is {checked[3].tolist()}; expected 0 0 0 1")
     return checked
 
 
@@ -109,12 +110,12 @@ def _slerp(start: Float64, end: Float64, fraction: float) -> Float64:
 def _unit_quaternion(xyzw: npt.ArrayLike) -> Float64:
     quaternion = np.asarray(xyzw, np.float64)
     if quaternion.shape != (4,) or not np.isfinite(quaternion).all():
-        raise ValueError(
+        raise InputError(
             f"quaternion is {quaternion.tolist()}; expected four finite numbers x, y, z, w"
         )
     # Divided by the largest first: squares of tiny or huge numbers leave the float range.
     largest = np.abs(quaternion).max()
     if largest == 0:
-        raise ValueError("quaternion is zero; its sender has not filled in the rotation")
+        raise InputError("quaternion is zero; its sender has not filled in the rotation")
     quaternion = quaternion / largest
     return np.asarray(quaternion / np.linalg.norm(quaternion))

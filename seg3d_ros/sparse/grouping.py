@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.sparse.curves import hilbert_codes, morton_codes
 from seg3d_ros.sparse.grid import AXIS_BITS, VoxelGrid, pack
 
@@ -43,7 +44,7 @@ def window_groups(grid: VoxelGrid, edge: int, offset: str) -> Groups:
     """
     axes = "" if offset == "zero" else offset
     if set(axes) - set("xyz"):
-        raise ValueError(f"window offset {offset!r}; give 'zero' or axes such as 'xz'")
+        raise InputError(f"window offset {offset!r}; give 'zero' or axes such as 'xz'")
     shift = [round(edge / 2) if axis in axes else 0 for axis in "xyz"]
     return grid.cached(("windows", edge, offset), lambda: _windows(grid, edge, shift))
 
@@ -91,7 +92,7 @@ def curve_groups(
 def _curve_codes(grid: VoxelGrid, order: str) -> Tensor:
     curve, _, axes = order.partition("_")
     if curve not in ("morton", "hilbert") or sorted(axes) != ["x", "y", "z"]:
-        raise ValueError(f"order {order!r}; give 'random', 'morton_xyz', 'hilbert_zyx' or alike")
+        raise InputError(f"order {order!r}; give 'random', 'morton_xyz', 'hilbert_zyx' or alike")
     cells = grid.coordinates[:, 1:] - grid.minimum
     if curve == "morton":
         return morton_codes(cells, axes)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.sparse.grid import COORDINATE_LIMIT, VoxelGrid, pack, unpack
 from seg3d_ros.sparse.tensor import SparseTensor
 
@@ -42,7 +43,7 @@ def voxel_coordinates(points: Tensor, voxel_size: float) -> Tensor:
     scaled = torch.floor(points.float() * inverse)
     # The comparison is also false for NaN; beyond it a cast to int may give any number.
     if not bool((scaled.abs() < COORDINATE_LIMIT).all()):
-        raise ValueError(
+        raise InputError(
             f"points are not finite or lie more than {COORDINATE_LIMIT * voxel_size:.0f} m from "
             "the origin; remove them or move the scene closer"
         )

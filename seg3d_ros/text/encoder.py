@@ -61,7 +61,7 @@ def load_text_encoder(
         device: of PyTorch, such as "cpu" or "cuda:0"; "auto": a GPU if there is one.
 
     Raises:
-        ValueError: there is no encoder of this name.
+        InputError: there is no encoder of this name.
         ImportError: its packages are missing; the message says what to install.
     """
     if name not in ENCODERS:

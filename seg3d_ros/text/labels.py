@@ -38,7 +38,7 @@ def check_text(text: str, what: str, *, max_length: int = MAX_LENGTH) -> str:
     """Normalise a text that was typed (NFC, plain spaces, stripped), or refuse it.
 
     Raises:
-        ValueError: it is empty, too long, or holds control characters; the message names `what`.
+        InputError: it is empty, too long, or holds control characters; the message names `what`.
     """
     text = text.translate(_REPLACED).strip()
     if not text.strip(_JOINERS + " "):
@@ -76,7 +76,7 @@ def parse_labels(labels: Sequence[str]) -> list[Label]:
     """Parse labels such as "sofa|couch|settee" and "-wall".
 
     Raises:
-        ValueError: a label is empty, too long, not printable or doubled, or there are too many.
+        InputError: a label is empty, too long, not printable or doubled, or there are too many.
     """
     if not labels:
         raise InputError("the vocabulary is empty; give at least one label")

@@ -73,7 +73,7 @@ class SigLIP2:
 
         Raises:
             FileNotFoundError: the weights are not on this machine; the message says what to do.
-            ValueError: the files are those of another model.
+            InputError: the files are those of another model.
         """
         vectors = np.empty((len(texts), self.dimension), np.float32)
         with self._lock:

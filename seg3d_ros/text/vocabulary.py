@@ -86,7 +86,7 @@ class Vocabulary:
             between: called between the steps of a long embedding, for work that cannot wait.
 
         Raises:
-            ValueError: a label or template is empty, too long, doubled or not printable.
+            InputError: a label or template is empty, too long, doubled or not printable.
         """
         parsed = parse_labels(labels)
         suited = encoder.templates if encoder else ("{}",)
@@ -123,7 +123,7 @@ class Vocabulary:
         """(L, D) unit vectors of the entries in their order, those of background last.
 
         Raises:
-            ValueError: the vocabulary has no encoder.
+            InputError: the vocabulary has no encoder.
         """
         if self._embeddings is None:
             raise InputError("this vocabulary has no text encoder; it has no embeddings")
@@ -149,7 +149,7 @@ class Vocabulary:
             are added up.
 
         Raises:
-            ValueError: the vocabulary has no encoder, or D is not the encoder's dimension.
+            InputError: the vocabulary has no encoder, or D is not the encoder's dimension.
         """
         if self.encoder is None or self._embeddings is None:
             raise InputError("this vocabulary has no text encoder; it cannot classify")
@@ -182,7 +182,7 @@ class Vocabulary:
         """Embed a free phrase into a (D,) unit vector; recent ones are remembered.
 
         Raises:
-            ValueError: the vocabulary has no encoder.
+            InputError: the vocabulary has no encoder.
         """
         if self.encoder is None:
             raise InputError("this vocabulary has no text encoder; it cannot embed text")

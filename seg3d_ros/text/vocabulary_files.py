@@ -31,7 +31,7 @@ def load_vocabulary_file(name_or_path: str | Path) -> list[str]:
 
     Raises:
         FileNotFoundError: there is neither; the message lists the bundled ones.
-        ValueError: the file is too large, no text, or without labels.
+        InputError: the file is too large, no text, or without labels.
     """
     path = Path(name_or_path)
     if str(name_or_path) in bundled_vocabularies():

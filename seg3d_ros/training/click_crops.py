@@ -39,7 +39,7 @@ class ObjectCrop:
         """Cut.
 
         Raises:
-            ValueError: the scene has no object of that size.
+            InputError: the scene has no object of that size.
         """
         clicked = int(rng.choice(self._points_of_an_object(sample, rng)))
         distances = np.linalg.norm(sample.points - sample.points[clicked], axis=1)

@@ -51,7 +51,7 @@ def load_config(name: str = "train", overrides: Sequence[str] = ()) -> DictConfi
         overrides: as Hydra takes them: "train.lr=0.01", "model/backbone=minkunet34".
 
     Raises:
-        ValueError: there is no such configuration, or an override does not fit it; the message
+        InputError: there is no such configuration, or an override does not fit it; the message
             is one line.
     """
     if name not in config_names():

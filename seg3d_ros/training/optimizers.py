@@ -24,7 +24,7 @@ def optimizers_of(
     are as large as AdamW's, after Liu et al., "Muon is scalable for LLM training" (2025).
 
     Raises:
-        ValueError: there is no such optimizer, or not in this version of PyTorch.
+        InputError: there is no such optimizer, or not in this version of PyTorch.
     """
     if name not in get_args(OptimizerName):
         raise InputError(f"optimizer {name!r}; give one of {', '.join(get_args(OptimizerName))}")

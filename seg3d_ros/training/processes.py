@@ -56,7 +56,7 @@ def joined(device: str) -> Iterator[Processes]:
             each takes the GPU of its local rank.
 
     Raises:
-        ValueError: there is no such device.
+        InputError: there is no such device.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     chosen = _device(device, int(os.environ.get("LOCAL_RANK", "0")) if count > 1 else None)

@@ -34,7 +34,7 @@ def run(config: DictConfig) -> None:
 
     Raises:
         FileNotFoundError: data or a checkpoint are missing.
-        ValueError: something in the configuration does not fit; the loss is no number.
+        InputError: something in the configuration does not fit; the loss is no number.
     """
     with joined(config.device) as processes:
         if config.train.threads is not None:

@@ -15,6 +15,7 @@ from seg3d_ros.engine.integrator import Integrator
 from seg3d_ros.engine.pending_frame import Measurement, PendingFrame
 from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.engine.source_stats import SourceStats
+from seg3d_ros.errors import InputError
 from seg3d_ros.sensing.transform_buffer import TransformBuffer
 
 OFFERED = 3 * BACKLOG
@@ -22,8 +23,12 @@ PERIOD_NS = 1_000_000_000 // 30
 
 
 class Misplaced(TransformBuffer):
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
     def lookup(self, target, source, stamp_ns):
-        raise ValueError("no matrix")
+        raise self.error
 
 
 @pytest.fixture
@@ -142,14 +147,20 @@ def test_an_outage_of_transforms_is_told_until_it_ends(start, transforms, stats)
     assert stats.waiting == ""
 
 
-@pytest.mark.parametrize("transforms", [Misplaced()])
-def test_a_lookup_that_fails_costs_the_frame_once(start, stats) -> None:
+@pytest.mark.parametrize(
+    ("transforms", "reason"),
+    [
+        (Misplaced(InputError("no matrix")), "malformed"),
+        (Misplaced(ValueError("a fault of the program")), "internal error"),
+    ],
+)
+def test_a_lookup_that_fails_costs_the_frame_once(start, stats, reason) -> None:
     integrator = start()
     for number in range(3):
         integrator.offer(frame(number + 1))
     wait_until(lambda: fates(stats) >= 3, "a fate for each frame")
     integrator.stop()
-    assert stats.dropped == {"malformed": 3}
+    assert stats.dropped == {reason: 3}
 
 
 def test_a_frame_that_takes_long_is_not_waited_for_at_the_end(start, transforms, stats) -> None:
@@ -158,7 +169,7 @@ def test_a_frame_that_takes_long_is_not_waited_for_at_the_end(start, transforms,
     def read(_: object) -> Measurement:
         begun.set()
         go.wait()
-        raise ValueError("it ends after all")
+        raise InputError("it ends after all")
 
     integrator = start()
     for number in (1, 2):

@@ -199,8 +199,15 @@ def test_voxels_hold_means_and_every_point_knows_its_own():
 def test_archives_that_unpack_to_too_much_are_refused_before_they_do(tmp_path, monkeypatch):
     monkeypatch.setattr(array_file, "MAX_BYTES", 1000)
     np.savez_compressed(tmp_path / "it.npz", xyz=np.zeros((100, 3)))
-    with pytest.raises(RecordingError, match="unpack to 2528 bytes, 1000 are allowed"):
+    with pytest.raises(RecordingError, match="unpacks to 2528 bytes, 1000 are allowed"):
         read_scene_file(tmp_path / "it.npz")
+
+
+@pytest.mark.parametrize("kind", [">f8", "<f4"])
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_arrays_of_any_layout_are_read(tmp_path, kind, save):
+    save(tmp_path / "it.npz", xyz=np.asfortranarray(POINTS.astype(kind)), rgb=COLORS)
+    assert_is_the_cloud(read_scene_file(tmp_path / "it.npz"))
 
 
 @pytest.mark.parametrize("header", [b"{'descr': (3,", b"-" * 9000, b"{}", b"\xff"])

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.networks.checkpoint import load_strictly, read_safetensors, read_state_dict
 from seg3d_ros.networks.point_operations import (
     Interpolation,
@@ -214,7 +215,7 @@ def point_sam_of_size(size: str) -> PointSam:
         ValueError: there is no such size.
     """
     if size not in SIZES:
-        raise ValueError(f"no Point-SAM is {size!r}; use one of {', '.join(SIZES)}")
+        raise InputError(f"no Point-SAM is {size!r}; use one of {', '.join(SIZES)}")
     network = PointSam(SIZES[size])
     _tell_positions_apart(network)
     return network

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, silu
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.networks.spaceformer.config import BlockType
 from seg3d_ros.sparse.attention import grouped_attention
 from seg3d_ros.sparse.convolution import SparseConv3d
@@ -46,9 +47,9 @@ class BlockConfig:
 
     def __post_init__(self) -> None:
         if self.attention not in ("s", "c", "a"):
-            raise ValueError(f"attention type {self.attention!r}; give 's', 'c' or 'a'")
+            raise InputError(f"attention type {self.attention!r}; give 's', 'c' or 'a'")
         if self.channels % self.heads:
-            raise ValueError(f"{self.channels} channels do not divide into {self.heads} heads")
+            raise InputError(f"{self.channels} channels do not divide into {self.heads} heads")
 
 
 class Normalized(nn.Module):

@@ -15,7 +15,7 @@ def check_clicks(points: Float32, foreground: Bool) -> None:
     """Refuse clicks that no segmenter can answer.
 
     Raises:
-        ValueError: the arrays do not fit together, a point is not finite, or none of them is
+        InputError: the arrays do not fit together, a point is not finite, or none of them is
             foreground.
     """
     if points.ndim != 2 or points.shape[1] != 3 or foreground.shape != (len(points),):
@@ -34,7 +34,7 @@ def clicked_voxels(scene: Scene, points: Float32, foreground: Bool) -> Int64:
 
     Raises:
         NothingThereError: a foreground click is too far from every voxel.
-        ValueError: a foreground and a background click are on the same voxel.
+        InputError: a foreground and a background click are on the same voxel.
     """
     if not len(scene):
         raise NothingThereError("the map is empty around the clicked points; click on the map")

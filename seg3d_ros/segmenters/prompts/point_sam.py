@@ -71,7 +71,7 @@ def load_point_sam_prompt(
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file holds other weights, or the device is not there.
+        InputError: the file holds other weights, or the device is not there.
     """
     compute = Compute.named(settings.device, settings.precision)
     network = load_point_sam(path, config=config)

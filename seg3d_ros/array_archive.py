@@ -17,6 +17,8 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.errors import InputError
+
 HEADER_BYTES = 128  # of a small .npy array
 ARRAY_SUFFIX = ".npy"
 _MAX_MEMBERS = 100
@@ -77,53 +79,53 @@ def read_members(path: Path, wanted: Callable[[str], bool], *, max_bytes: int) -
     return members
 
 
-def has_member(path: Path, name: str) -> bool:
-    """Whether an archive has a member of this name.
+def member_names(path: Path) -> list[str]:
+    """Names of the members of an archive.
 
     Raises:
         ValueError: or another of `DAMAGES`: it is no archive.
     """
     with zipfile.ZipFile(path) as archive:
-        return name in archive.namelist()
+        return archive.namelist()
 
 
 def _check_sizes(infos: list[zipfile.ZipInfo], max_bytes: int) -> None:
     if len(infos) > _MAX_MEMBERS:
-        raise ValueError(f"it holds {len(infos)} arrays, {_MAX_MEMBERS} are allowed")
+        raise InputError(f"it holds {len(infos)} arrays, {_MAX_MEMBERS} are allowed")
     names = [info.filename for info in infos]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
-        raise ValueError(f"it holds {twice[0]!r} twice")
+        raise InputError(f"it holds {twice[0]!r} twice")
     total = sum(info.file_size for info in infos)
     if total > max_bytes:
-        raise ValueError(f"it unpacks to {total} bytes, {max_bytes} are allowed")
+        raise InputError(f"it unpacks to {total} bytes, {max_bytes} are allowed")
     if any(info.compress_type not in _COMPRESSIONS for info in infos):
-        raise ValueError("it is compressed in another way than save_map does")
+        raise InputError("it is compressed in another way than NumPy does")
 
 
 def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> npt.NDArray[Any]:
     """Read one array; memory is taken only when its header agrees with the archive's size."""
     with archive.open(info) as file:
         shape, fortran_order, dtype = _read_header(file)
-        if dtype.hasobject or fortran_order:
-            raise ValueError(f"{info.filename} has the type {dtype}, only plain ones are allowed")
+        if dtype.hasobject:
+            raise InputError(f"{info.filename} has the type {dtype}, only plain ones are allowed")
         size = math.prod(shape) * dtype.itemsize
         if file.tell() + size != info.file_size:
-            raise ValueError(f"{info.filename} declares {size} bytes and holds another number")
-        data = file.read(size)
-    return np.frombuffer(bytearray(data), dtype, count=math.prod(shape)).reshape(shape)
+            raise InputError(f"{info.filename} declares {size} bytes and holds another number")
+        data = np.frombuffer(bytearray(file.read(size)), dtype, count=math.prod(shape))
+    return np.asarray(data.reshape(shape, order="F" if fortran_order else "C"), order="C")
 
 
 def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = np.lib.format.read_magic(file)
     if version != (1, 0):
-        raise ValueError(f"an array has the .npy version {version}, expected (1, 0)")
+        raise InputError(f"an array has the .npy version {version}, expected (1, 0)")
     header = _HEADER.fullmatch(file.read(int.from_bytes(file.read(2), "little")))
     if header is None:
-        raise ValueError("the header of an array is damaged")
+        raise InputError("the header of an array is damaged")
     try:
         dtype = np.dtype(header["dtype"].decode())
     except TypeError as error:
-        raise ValueError(f"an array has the type {header['dtype'].decode()!r}") from error
+        raise InputError(f"an array has the type {header['dtype'].decode()!r}") from error
     shape = tuple(int(length) for length in re.findall(rb"\d+", header["shape"]))
     return shape, header["fortran"] == b"True", dtype
