@@ -19,7 +19,7 @@ from seg3d_ros.segmenters.geometric.segmenter import GeometricSegmenter
 from seg3d_ros.segmenters.geometric.surface import build_surface
 from seg3d_ros.segmenters.mini import SEEDS
 from seg3d_ros.segmenters.registry import load_segmenter
-from seg3d_ros.segmenters.settings import NetworkSettings
+from seg3d_ros.segmenters.settings import MiniSettings, ModelSettings
 from seg3d_ros.segmenters.weights import MINI
 
 DEMO_ROOM = Path(__file__).parents[1] / "data" / "demo_room"
@@ -31,7 +31,7 @@ REPEATS = 7
 def run() -> list[Row]:
     """The whole beside the geometric segmenter, and its stages."""
     scene = part_of_the_room()
-    mini = load_segmenter("mini", network=NetworkSettings(device="cpu"))
+    mini = load_segmenter("mini", ModelSettings(mini=MiniSettings(device="cpu")))
     geometric = GeometricSegmenter()
     found = len(mini.segment(scene))
     with torch.inference_mode():

@@ -74,7 +74,7 @@ def run(*, frames: int = FRAMES) -> list[Row]:
 def soak(seconds: float) -> Iterator[str]:
     """Stream for a time; yields a line of the memory curve now and then."""
     yield "seconds  resident MB  voxels  objects  frames"
-    with _robot_with_node(max_voxels=200_000) as (robot, node):
+    with _robot_with_node(map__max_voxels=200_000) as (robot, node):
         frames = round(seconds * camera_stream.RATE_HZ)
         stream = subprocess.Popen(_command(frames), env=node.environment)
         start = time.monotonic()

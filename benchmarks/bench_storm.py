@@ -44,7 +44,7 @@ def run(*, rounds: int = ROUNDS, seconds: float = ROUND_S, model: str = "geometr
 def _storm(rounds: int, seconds: float, model: str) -> StormReport:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        node = NodeProcess(folder, model=model, **node_options(folder))
+        node = NodeProcess(folder, segmentation__model=model, **node_options(folder))
         robot = Robot(node.domain)
         try:
             node.wait_for("]: active")

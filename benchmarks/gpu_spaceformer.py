@@ -32,7 +32,7 @@ from seg3d_ros.networks.spaceformer.network import CHECKPOINT_PREFIX, Spaceforme
 from seg3d_ros.recordings.scene_file import PointCloud, voxelize_cloud
 from seg3d_ros.scene import Scene
 from seg3d_ros.segmenters.masks.postprocess import Queries
-from seg3d_ros.segmenters.settings import NetworkSettings
+from seg3d_ros.segmenters.settings import SpaceformerSettings
 from seg3d_ros.segmenters.spaceformer import VOXEL_SIZE_M, SpaceformerSegmenter
 from seg3d_ros.segmenters.spaceformer_engine import Engine, load_engine
 
@@ -64,7 +64,7 @@ def main() -> int:
         checkpoint = options.checkpoint or random_checkpoint(Path(folder) / "random.ckpt")
         runs = []
         for engine, precision in variants(device, options.precision):
-            settings = NetworkSettings(device=str(device), engine=engine, precision=precision)
+            settings = SpaceformerSettings(device=str(device), engine=engine, precision=precision)
             try:
                 runs.append(run(checkpoint, scene, settings, options))
             except (ImportError, RuntimeError, MemoryError) as error:
@@ -108,14 +108,14 @@ def variants(device: torch.device, precisions: list[str] | None) -> list[tuple[s
 
 
 def run(
-    checkpoint: Path, scene: Scene, settings: NetworkSettings, options: argparse.Namespace
+    checkpoint: Path, scene: Scene, settings: SpaceformerSettings, options: argparse.Namespace
 ) -> Measured:
     """Time one engine on one scene."""
     gc.collect()  # the engine before
     engine = load_engine(checkpoint, settings)
     points = torch.from_numpy(scene.points).to(engine.compute.device)
     colors = torch.from_numpy(scene.colors).to(engine.compute.device) * 2 - 1
-    segmenter = SpaceformerSegmenter(engine, network=settings)
+    segmenter = SpaceformerSegmenter(engine, settings)
     if engine.compute.device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()

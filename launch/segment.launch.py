@@ -27,6 +27,7 @@ CONFIG = Path(PREFIXES["seg3d_ros"]) / "share" / "seg3d_ros" / "config"
 CAMERAS = sorted(path.stem for path in (CONFIG / "cameras").glob("*.yaml"))
 
 LEVELS = ("debug", "info", "warn", "error", "fatal")
+PARAMETERS = {"model": "segmentation.model", "fixed_frame": "node.fixed_frame"}
 FROM_FILE = " Empty: as in params_file."
 
 
@@ -97,14 +98,14 @@ def _middleware(profile: str) -> list[LaunchDescriptionEntity]:
 
 def _node(given: dict[str, str]) -> Node:
     overrides: dict[str, object] = {
-        name: given[name] for name in ("model", "fixed_frame") if given[name]
+        parameter: given[name] for name, parameter in PARAMETERS.items() if given[name]
     }
     if given["use_sim_time"]:
         overrides["use_sim_time"] = given["use_sim_time"].lower() == "true"
     remappings = []
     if given["camera"]:
         # An empty list has no type for launch; the node passes over an empty name.
-        overrides |= {"cameras": ["camera"], "point_cloud_topics": [""]}
+        overrides |= {"input.cameras": ["camera"], "input.point_cloud_topics": [""]}
         remappings = _preset(given["camera"])
     return Node(
         package="seg3d_ros",

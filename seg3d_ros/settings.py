@@ -28,6 +28,7 @@ class SettingInfo:
         low: smallest allowed value, None where there is none.
         high: largest allowed value, None where there is none.
         choices: allowed values of a string, empty where any is.
+        items: type of the items of a tuple, None for other values.
         live: True when a running node can change it.
     """
 
@@ -35,6 +36,7 @@ class SettingInfo:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    items: type | None = None
     live: bool = False
 
 
@@ -45,10 +47,11 @@ def setting(
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
+    items: type | None = None,
     live: bool = False,
 ) -> Any:
     """Declare a dataclass field with its default, explanation and limits (see `SettingInfo`)."""
-    info = SettingInfo(text, low, high, choices, live)
+    info = SettingInfo(text, low, high, choices, items, live)
     return dataclasses.field(default=default, metadata={"setting": info})
 
 
@@ -86,17 +89,17 @@ def with_values(tree: Config, values: Mapping[str, Any]) -> Config:
     Raises:
         SettingError: a value is not allowed, or no setting has the name.
     """
-    settings = {name for name, _, _ in settings_of(tree)}
+    names = {name for name, _, _ in walk(tree)}
     own: dict[str, Any] = {}
     of_groups: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
-        group, _, rest = name.partition(".")
-        if name in settings:
-            own[name] = value
-        elif rest and dataclasses.is_dataclass(getattr(tree, group, None)):
+        if name not in names:
+            raise SettingError(name, "is no setting")
+        group, dot, rest = name.partition(".")
+        if dot:
             of_groups.setdefault(group, {})[rest] = value
         else:
-            raise SettingError(name, "is no setting")
+            own[name] = value
     for group, inner in of_groups.items():
         try:
             own[group] = with_values(getattr(tree, group), inner)
@@ -105,20 +108,13 @@ def with_values(tree: Config, values: Mapping[str, Any]) -> Config:
     return dataclasses.replace(tree, **own)  # type: ignore[type-var]
 
 
-def settings_of(config: Any) -> Iterator[tuple[str, Any, SettingInfo]]:
-    """Yield (name, value, info) of each setting of a dataclass instance, in order."""
-    for field in dataclasses.fields(config):
-        if "setting" in field.metadata:
-            yield field.name, getattr(config, field.name), field.metadata["setting"]
-
-
 def check_settings(config: Any) -> None:
     """Compare every setting with its limits; call it from `__post_init__`.
 
     Raises:
         SettingError: names the setting, the value received and what is allowed.
     """
-    for name, value, info in settings_of(config):
+    for name, value, info in walk(config):
         if info.choices and value not in info.choices:
             raise SettingError(name, f"is {value!r}; use one of {', '.join(info.choices)}")
         # Written as "inside the range", so that NaN fails by itself.
@@ -126,9 +122,3 @@ def check_settings(config: Any) -> None:
             raise SettingError(name, f"is {value}; it must be at least {info.low}")
         if info.high is not None and not value <= info.high:
             raise SettingError(name, f"is {value}; it must be at most {info.high}")
-
-
-def replace_settings(config: Config, values: dict[str, Any]) -> Config:
-    """Copy `config` with those of `values` that are its settings; checked like a new one."""
-    names = {name for name, _, _ in settings_of(config)}
-    return dataclasses.replace(config, **{k: v for k, v in values.items() if k in names})  # type: ignore[type-var]

@@ -12,7 +12,9 @@ import pytest
 import yaml
 
 import seg3d_ros
+from seg3d_ros.node.settings import AllSettings
 from seg3d_ros.packages import INSTALL_TEXT
+from seg3d_ros.settings import with_values
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ET.parse(ROOT / "package.xml").getroot()
@@ -79,10 +81,19 @@ def test_the_rviz_configuration_shows_what_the_node_publishes():
     assert shown == {"seg3d/map_cloud", "seg3d/instance_cloud", "seg3d/markers"}
 
 
-def test_the_example_parameters_exist():
-    """Active and commented lines of segment.yaml name settings that the code has."""
-    text = (ROOT / "config/segment.yaml").read_text()
-    named = set(re.findall(r"^    (?:# )?([a-z_]+):", text, re.M))
-    code = "".join(p.read_text() for p in ROOT.glob("seg3d_ros/**/*.py"))
-    assert named
-    assert {name for name in named if f"    {name}: " not in code} == set()
+def flat(values, group=""):
+    """Settings of nested YAML by dotted name."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{group}{name}.")
+        else:
+            yield f"{group}{name}", tuple(value) if isinstance(value, list) else value
+
+
+def test_the_example_parameters_are_settings():
+    """Active and commented lines of segment.yaml are values that the code takes."""
+    text = re.sub(r"# ([a-z_]+:)", r"\1", (ROOT / "config/segment.yaml").read_text())
+    given = dict(flat(yaml.safe_load(text)["/**"]["ros__parameters"]))
+    assert len(given) > 15
+    settings = with_values(AllSettings(), given)
+    assert settings.input.cameras == ("front", "rear") and settings.model.mini.device == "cpu"

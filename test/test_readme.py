@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
-from seg3d_ros.engine.perception import PerceptionSettings
-from seg3d_ros.node.settings import NodeSettings
 from seg3d_ros.segmenters.registry import MODELS
-from seg3d_ros.settings import settings_of
-from seg3d_ros.viewer.settings import ViewerSettings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -22,25 +19,15 @@ def table_under(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in row] for row in rows]
 
 
-def in_words(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return f'"{value}"'
-    if isinstance(value, tuple):
-        return "[" + ", ".join(in_words(item) for item in value) + "]"
-    return str(value)
-
-
 def test_parameters() -> None:
-    documented = {row[0].strip("`"): row[1:] for row in table_under("Parameters")}
-    sections = [("", section) for section in (NodeSettings(), *PerceptionSettings().sections())]
-    known = {
-        prefix + name: [f"`{in_words(value)}`", "yes" if info.live else "", info.text]
-        for prefix, section in [*sections, ("viewer.", ViewerSettings())]
-        for name, value, info in settings_of(section)
-    }
-    assert documented == known
+    tool = runpy.run_path(str(ROOT / "tools/write_parameter_table.py"))
+    assert tool["with_table"](README) == README, "run: python tools/write_parameter_table.py"
+    rows = {row[0]: row[1:] for row in table_under("Parameters")}
+    assert rows["`map.voxel_size`"][:2] == ["`0.02`", ""]
+    assert rows["`node.clear_on_time_jump`"][:2] == ["`false`", "yes"]
+    assert rows["`input.point_cloud_topics`"][0] == '`["points"]`'
+    assert rows["`model.NAME.mask_threshold`"][2].startswith("mini, spaceformer, maskformer: ")
+    assert rows["`model.lassm.mask_threshold`"][0] == "`0.4`"
 
 
 def test_models() -> None:

@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("picture", type=Path)
     path = parser.parse_args().picture
-    engine = Engine(PerceptionSettings(model="geometric"))
+    engine = Engine(PerceptionSettings.of({"segmentation.model": "geometric"}))
     for recorded in open_recording(DEMO_ROOM).frames():
         engine.integrate(to_frame(recorded))
     scene = engine.map.snapshot()

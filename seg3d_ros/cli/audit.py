@@ -60,7 +60,7 @@ def audit(
         words = load_vocabulary_file(vocabulary) if vocabulary else []
 
         def new_engine(names: tuple[str, ...] = ()) -> Engine:
-            engine = Engine(PerceptionSettings(model=model))
+            engine = Engine(PerceptionSettings.of({"segmentation.model": model}))
             engine.warm_up()  # else the first tick waits for compilers and weights
             if engine.models.text_model:
                 engine.set_first_vocabulary(words or names)

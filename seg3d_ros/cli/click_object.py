@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
 from seg3d_ros.cli.errors import one_line_errors
-from seg3d_ros.cli.settings_options import SettingsCommand
+from seg3d_ros.cli.settings_options import SettingsCommand, chosen_settings
 from seg3d_ros.cli.voxel_size import chosen_voxel_size
-from seg3d_ros.settings import SettingInfo
 
-_SETTINGS = ("voxel_size", "prompt_checkpoint", "device", "precision")
-
-
-def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
-    from seg3d_ros.engine.perception import PerceptionSettings
-    from seg3d_ros.settings import settings_of
-
-    settings = PerceptionSettings()
-    for section in (settings.map, settings.network):
-        yield from (item for item in settings_of(section) if item[0] in _SETTINGS)
+_SETTINGS = ("map.voxel_size", "model.point_sam", "model.point_sam_mini")
 
 
-@click.command("click", cls=SettingsCommand, offered=_settings)
+@click.command("click", cls=SettingsCommand, offered=_SETTINGS)
 @click.argument("scene", type=click.Path(path_type=Path))
 @click.option(
     "--at", "on", type=float, nargs=3, multiple=True, required=True, metavar="X Y Z",
@@ -62,7 +51,7 @@ def click_object(
     model: str,
     up: Any,
     scale: float,
-    **settings: Any,
+    settings: dict[str, Any],
 ) -> None:
     """Segment the object at some points of SCENE, a point cloud or mesh as in seg3d segment.
 
@@ -74,9 +63,14 @@ def click_object(
     from seg3d_ros.engine.still_scene import click_scene, engine_for_scenes
     from seg3d_ros.pictures.results import files_list, objects_table, write_results
     from seg3d_ros.recordings.scene_file import map_from_file, read_scene_file
+    from seg3d_ros.segmenters.registry import best_prompt_model
+    from seg3d_ros.segmenters.settings import ModelSettings
 
     with one_line_errors():
-        chosen = PerceptionSettings(prompt_model=model).with_values(settings)
+        if model == "auto":
+            given = "model.point_sam.checkpoint" in settings  # it may hold either
+            model = "point_sam" if given else best_prompt_model(ModelSettings())
+        chosen = chosen_settings(PerceptionSettings(), settings | {"prompt.model": model}, [model])
         voxel_size = chosen.map.voxel_size
         cloud = read_scene_file(scene, up=up, scale=scale, spacing=voxel_size / 2)
         clicks = np.array([*on, *off]) @ map_from_file(scene, up=up, scale=scale).T
@@ -86,7 +80,7 @@ def click_object(
             cloud,
             clicks,
             foreground,
-            voxel_size=chosen_voxel_size(cloud, voxel_size),
+            voxel_size=chosen_voxel_size(cloud, voxel_size, given="map.voxel_size" in settings),
             name=name,
         )
         output.mkdir(parents=True, exist_ok=True)

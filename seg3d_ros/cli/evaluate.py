@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,27 +10,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seg3d_ros.cli.errors import one_line_errors
-from seg3d_ros.cli.settings_options import SettingsCommand
-from seg3d_ros.settings import SettingInfo
+from seg3d_ros.cli.settings_options import SettingsCommand, chosen_settings
 
 if TYPE_CHECKING:
     from seg3d_ros.datasets.class_splits import ClassSplit
     from seg3d_ros.datasets.scene_dataset import ScanNetDataset
+    from seg3d_ros.engine.perception import PerceptionSettings
     from seg3d_ros.evaluation.naming import Labels
     from seg3d_ros.evaluation.predictions import PredictionSource
     from seg3d_ros.evaluation.scenes import Classes
-    from seg3d_ros.segmenters.settings import NetworkSettings
 
 
-def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
-    from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
-    from seg3d_ros.settings import settings_of
-
-    yield from settings_of(NetworkSettings())
-    yield from settings_of(PostprocessSettings())
-
-
-@click.command(cls=SettingsCommand, offered=_settings)
+@click.command(cls=SettingsCommand, offered=("model", "text"))
 @click.argument("dataset", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.option(
     "--split", "splits", multiple=True, metavar="NAME",
@@ -95,7 +85,7 @@ def evaluate(
     density: float,
     limit: int | None,
     output: Path,
-    **settings: Any,
+    settings: dict[str, Any],
 ) -> None:
     """Compare predictions with the labels of DATASET; write evaluation.json and index.html.
 
@@ -112,6 +102,7 @@ def evaluate(
         raise click.UsageError("--as-published is for --model lassm alone")
     with one_line_errors():
         from seg3d_ros.datasets.scene_dataset import ScanNetDataset  # it imports torch
+        from seg3d_ros.engine.perception import PerceptionSettings
         from seg3d_ros.evaluation.scenes import load_classes
 
         partition, splits = _class_split(splits) if semantic else (None, splits)
@@ -126,7 +117,7 @@ def evaluate(
             as_published=as_published,
             folders=folders,
             vocabulary=vocabulary,
-            settings=settings,
+            settings=chosen_settings(PerceptionSettings(), settings, models),
             kept={"limit": limit, "density": density},
             min_points=min_points,
             output=output,
@@ -150,7 +141,7 @@ class _Request:
         as_published: they run as their results were published.
         folders: of predictions.
         vocabulary: file or bundled list; None: the names of the classes.
-        settings: of the models, by name.
+        settings: of the models and of the text encoder.
         kept: "limit" of the scenes and "density" of their points.
         min_points: smaller instances are ignored.
         output: folder for the results.
@@ -162,7 +153,7 @@ class _Request:
     as_published: bool
     folders: tuple[Path, ...]
     vocabulary: str | None
-    settings: dict[str, Any]
+    settings: PerceptionSettings
     kept: dict[str, Any]
     min_points: int
     output: Path
@@ -174,17 +165,9 @@ class _Request:
         from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 
         entries = load_vocabulary_file(self.vocabulary) if self.vocabulary else class_names
-        network = self.network
-        load = partial(load_text_encoder, folder=network.text_folder, device=network.device)
+        text = self.settings.text
+        load = partial(load_text_encoder, folder=text.folder, device=text.device)
         return Labels(entries, class_names, load=load)
-
-    @property
-    def network(self) -> NetworkSettings:
-        """Settings of learned models."""
-        from seg3d_ros.segmenters.settings import NetworkSettings
-        from seg3d_ros.settings import replace_settings
-
-        return replace_settings(NetworkSettings(), self.settings)
 
     def sources(self) -> list[PredictionSource]:
         """Models, loaded, and folders of predictions."""
@@ -194,17 +177,12 @@ class _Request:
         if self.as_published:
             from seg3d_ros.evaluation.published import load_published_lassm
 
-            return [load_published_lassm(self.network, self.classes.names), *folders]
+            return [load_published_lassm(self.settings.model.lassm, self.classes.names), *folders]
         from seg3d_ros.segmenters.registry import load_segmenter
-        from seg3d_ros.segmenters.settings import PostprocessSettings
-        from seg3d_ros.settings import replace_settings
 
-        load = partial(
-            load_segmenter,
-            network=self.network,
-            postprocess=replace_settings(PostprocessSettings(), self.settings),
-        )
-        return [*(SegmenterSource(load(name)) for name in self.models), *folders]
+        settings = self.settings
+        loaded = [load_segmenter(m, settings.model, text=settings.text) for m in self.models]
+        return [*map(SegmenterSource, loaded), *folders]
 
 
 def _validation_splits(dataset: Path) -> list[str]:
@@ -274,7 +252,7 @@ def _evaluate_prompts(request: _Request) -> None:
     from seg3d_ros.segmenters.registry import load_prompt_segmenter
 
     counted = {"min_points": request.min_points, "limit": request.kept["limit"]}
-    segmenters = [load_prompt_segmenter(name, network=request.network) for name in request.models]
+    segmenters = [load_prompt_segmenter(name, request.settings.model) for name in request.models]
     evaluations = [
         evaluate_prompts(split, segmenter, request.classes, **counted)
         for split in request.splits

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from seg3d_ros.cli.errors import one_line_errors
+from seg3d_ros.cli.settings_options import chosen_settings
 from seg3d_ros.cli.words import WordsCommand, chosen_words, words_options
 from seg3d_ros.recordings.bag_options import bag_options
-from seg3d_ros.settings import SettingInfo
 
 if TYPE_CHECKING:
     from seg3d_ros.engine.engine import Engine
 
 
-def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
-    from seg3d_ros.engine.perception import PerceptionSettings
-    from seg3d_ros.node.settings import NodeSettings
-    from seg3d_ros.settings import settings_of
-
-    for section in PerceptionSettings().sections():
-        yield from settings_of(section)
-    yield from (item for item in settings_of(NodeSettings()) if item[0] == "segment_period")
+_SETTINGS = (
+    "input", "map", "segmentation.radius", "segmentation.period", "model", "text", "tracking",
+)  # fmt: skip
 
 
-@click.command(cls=WordsCommand, offered=_settings)
+@click.command(cls=WordsCommand, offered=_SETTINGS)
 @click.argument("recording", type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default="seg3d_output",
@@ -35,6 +29,7 @@ def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
 )  # fmt: skip
 @bag_options
 @words_options
+@click.option("--model", default="mini", show_default=True, help="Segmenter.")
 @click.option("--max-frames", type=click.IntRange(min=1), help="Stop after so many frames.")
 def replay(
     recording: Path,
@@ -43,9 +38,9 @@ def replay(
     fixed_frame: str,
     labels: tuple[str, ...],
     vocabulary: str | None,
+    model: str,
     max_frames: int | None,
-    segment_period: float,
-    **settings: Any,
+    settings: dict[str, Any],
 ) -> None:
     """Segment RECORDING and write view.png, objects.json, instances.ply and timings.json.
 
@@ -63,7 +58,10 @@ def replay(
     with one_line_errors():
         source = open_recording(recording, topic=topic, fixed_frame=fixed_frame)
         words = chosen_words(labels, vocabulary)
-        engine = Engine(PerceptionSettings().with_values(settings))
+        chosen = chosen_settings(
+            PerceptionSettings(), settings | {"segmentation.model": model}, [model]
+        )
+        engine = Engine(chosen)
         engine.set_first_vocabulary(words)
         output.mkdir(parents=True, exist_ok=True)
     frames = min(len(source), max_frames or len(source))
@@ -79,7 +77,7 @@ def replay(
         results = replay_recording(
             source,
             engine,
-            segment_period=segment_period,
+            segment_period=chosen.segmentation.period,
             max_frames=max_frames,
             on_frame=on_frame,
         )

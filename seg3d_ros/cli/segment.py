@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from seg3d_ros.cli.errors import one_line_errors
+from seg3d_ros.cli.settings_options import chosen_settings
 from seg3d_ros.cli.voxel_size import chosen_voxel_size
 from seg3d_ros.cli.words import WordsCommand, chosen_words, words_options
-from seg3d_ros.settings import SettingInfo
 
 if TYPE_CHECKING:
     from seg3d_ros.engine.engine import Engine
 
 
-def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
-    from seg3d_ros.engine.perception import PerceptionSettings
-    from seg3d_ros.settings import settings_of
-
-    settings = PerceptionSettings()
-    yield from (item for item in settings_of(settings.map) if item[0] == "voxel_size")
-    yield from settings_of(settings.network)
-    yield from settings_of(settings.postprocess)
-
-
-@click.command(cls=WordsCommand, offered=_settings)
+@click.command(cls=WordsCommand, offered=("map.voxel_size", "model", "text"))
 @click.argument("scene", type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default="seg3d_output",
@@ -55,7 +44,7 @@ def segment(
     model: str | None,
     up: Any,
     scale: float,
-    **settings: Any,
+    settings: dict[str, Any],
 ) -> None:
     """Segment SCENE and write view.png, objects.json, instances.ply and timings.json.
 
@@ -70,14 +59,18 @@ def segment(
 
     with one_line_errors():
         words = chosen_words(labels, vocabulary)
-        settings["model"] = model or default_model(settings["checkpoint"])
-        chosen = PerceptionSettings().with_values(settings)
+        model = model or default_model(settings.get("model.mini.checkpoint", ""))
+        chosen = chosen_settings(
+            PerceptionSettings(), settings | {"segmentation.model": model}, [model]
+        )
         cloud = read_scene_file(scene, up=up, scale=scale, spacing=chosen.map.voxel_size / 2)
         engine = engine_for_scenes(chosen)
         engine.set_first_vocabulary(words)
         output.mkdir(parents=True, exist_ok=True)
         _say_why_nothing_is_named(words, engine)
-        voxel_size = chosen_voxel_size(cloud, chosen.map.voxel_size)
+        voxel_size = chosen_voxel_size(
+            cloud, chosen.map.voxel_size, given="map.voxel_size" in settings
+        )
         results = segment_scene(engine, cloud, name=scene.name, voxel_size=voxel_size)
         write_results(output, results)
     click.echo(objects_table(results.objects))

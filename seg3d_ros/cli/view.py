@@ -3,41 +3,43 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from seg3d_ros.cli.errors import one_line_errors
+from seg3d_ros.cli.settings_options import chosen_settings
 from seg3d_ros.cli.words import WordsCommand, chosen_words, words_options
-from seg3d_ros.settings import SettingInfo
 
 if TYPE_CHECKING:
-    from seg3d_ros.viewer.settings import ViewerSettings
+    from seg3d_ros.viewer.settings import ViewedSettings
+
+_SETTINGS = (
+    "viewer.host", "viewer.port", "viewer.token", "viewer.read_only", "viewer.max_points",
+    "viewer.max_rate", "input", "map", "segmentation.radius", "segmentation.period",
+    "prompt.model", "model", "text", "tracking",
+)  # fmt: skip
 
 
-def _settings() -> Iterator[tuple[str, Any, SettingInfo]]:
-    from seg3d_ros.engine.perception import PerceptionSettings
-    from seg3d_ros.settings import settings_of
-    from seg3d_ros.viewer.settings import ViewerSettings
+def _usual() -> ViewedSettings:
+    from seg3d_ros.viewer.settings import ViewedSettings, ViewerSettings
 
-    yield from (item for item in settings_of(ViewerSettings()) if item[0] != "enabled")
-    for section in PerceptionSettings().sections():
-        yield from settings_of(section)
+    return ViewedSettings(viewer=ViewerSettings(enabled=True))
 
 
-@click.command(cls=WordsCommand, offered=_settings)
+@click.command(cls=WordsCommand, offered=_SETTINGS, usual=_usual)
 @click.argument("source", type=click.Path(path_type=Path))
 @words_options
+@click.option("--model", default="mini", show_default=True, help="Segmenter.")
 @click.option("--open/--no-open", "opens", default=True, help="Open the page in a browser.")
 def view(
     source: Path,
     labels: tuple[str, ...],
     vocabulary: str | None,
+    model: str,
     opens: bool,
-    **settings: Any,
+    settings: dict[str, Any],
 ) -> None:
     """Show SOURCE in the browser: a saved map, a scene from a file, or a recording.
 
@@ -50,14 +52,12 @@ def view(
     from seg3d_ros.viewer.viewer import Viewer
 
     with one_line_errors():
-        page, perception = _parted(settings)
+        chosen = chosen_settings(_usual(), settings | {"segmentation.model": model}, [model])
         words = chosen_words(labels, vocabulary)
         if words:
             parse_labels(words)  # a bad one is told of before the page opens
-        by_default = click.get_current_context().get_parameter_source("voxel_size")
-        chosen_size = by_default is not ParameterSource.DEFAULT
-        shown = open_source(source, perception, words, chosen_size=chosen_size)
-        viewer = Viewer(shown.engine, page, title=source.name, recording=shown.recording)
+        shown = open_source(source, chosen, words, chosen_size="map.voxel_size" in settings)
+        viewer = Viewer(shown.engine, chosen.viewer, title=source.name, recording=shown.recording)
     with viewer:
         click.echo(f"{source.name}: {viewer.url}")
         if opens:
@@ -67,13 +67,3 @@ def view(
             viewer.playback.play(True)
         while True:
             time.sleep(3600)
-
-
-def _parted(values: dict[str, Any]) -> tuple[ViewerSettings, Any]:
-    """Settings of the page, and those of the perception."""
-    from seg3d_ros.engine.perception import PerceptionSettings
-    from seg3d_ros.settings import replace_settings
-    from seg3d_ros.viewer.settings import ViewerSettings
-
-    page = replace_settings(ViewerSettings(enabled=True), values)
-    return page, PerceptionSettings().with_values(values)

@@ -5,24 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from seg3d_ros.recordings.scene_file import PointCloud
 
 
-def chosen_voxel_size(cloud: PointCloud, voxel_size: float) -> float:
+def chosen_voxel_size(cloud: PointCloud, voxel_size: float, *, given: bool) -> float:
     """The value of `--voxel-size`, or else one that the density of the cloud supports.
 
     Args:
         cloud: at least one point.
         voxel_size: value or default of the option, metres.
+        given: whether the user gave it.
     """
     from seg3d_ros.recordings.scene_file import voxelize_cloud
     from seg3d_ros.sparse.scene_voxels import supported_voxel_size
 
-    source = click.get_current_context().get_parameter_source("voxel_size")
-    if source is not ParameterSource.DEFAULT:
+    if given:
         return voxel_size
     supported = supported_voxel_size(voxelize_cloud(cloud, voxel_size)[0])
     reason = "" if supported == voxel_size else ", since its points are far apart"

@@ -66,9 +66,12 @@ class Demo:
     @property
     def node_command(self) -> list[str]:
         """The node, listening to what the player sends."""
-        listen = "cameras" if self.images else "point_cloud_topics"
-        deaf = "point_cloud_topics" if self.images else "cameras"
-        values = (f"{listen}:=[{self.source}]", f"{deaf}:=[]", f"model:={self.model}")
+        cameras, clouds = (self.source, "") if self.images else ("", self.source)
+        values = (
+            f"input.cameras:=[{cameras}]",
+            f"input.point_cloud_topics:=[{clouds}]",
+            f"segmentation.model:={self.model}",
+        )
         return ["seg3d_ros.node.main", "--ros-args", *(w for v in values for w in ("-p", v))]
 
     @property

@@ -52,8 +52,8 @@ _OURS = {"colour image": "NAME/color", "camera_info": "NAME/camera_info"}
 
 
 def _check_pairs(evidence: Evidence, depth: Stream, color: Stream) -> Findings:
-    """Depth images that find a colour image within sync_slop."""
-    slop = float(evidence.node.parameters.get("sync_slop", 0.02)) if evidence.node else 0.02
+    """Depth images that find a colour image within input.sync_slop."""
+    slop = float(evidence.node.parameters.get("input.sync_slop", 0.02)) if evidence.node else 0.02
     gaps = nearest_gaps_s(depth.stamps, color.stamps)
     paired = float((gaps <= slop + 1e-6).mean())
     if paired >= MIN_PAIRED:
@@ -64,7 +64,7 @@ def _check_pairs(evidence: Evidence, depth: Stream, color: Stream) -> Findings:
         f"nine in ten have one within {1e3 * gap:,.0f} ms"
     )
     if gap <= MAX_SLOP_S:
-        remedy = parameter(evidence, "sync_slop", math.ceil(120 * gap) / 100)
+        remedy = parameter(evidence, "input.sync_slop", math.ceil(120 * gap) / 100)
     else:
         remedy = "ros2 launch realsense2_camera rs_launch.py enable_sync:=true"
         remedy += "   # or the like: the two come from different clocks"

@@ -40,7 +40,7 @@ def check_clock(evidence: Evidence) -> Findings:
     if (np.diff(clock.stamps_ns) < 0).any():
         yield Finding(
             "warning", CLOCK, "time went back: a bag that loops, or two clocks",
-            parameter(evidence, "clear_on_time_jump", "true", live=True),
+            parameter(evidence, "node.clear_on_time_jump", "true", live=True),
         )  # fmt: skip
     if len(clock) > 1 and clock.rate_hz < _MIN_CLOCK_HZ:
         yield Finding(

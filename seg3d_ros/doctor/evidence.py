@@ -92,14 +92,12 @@ class SegmentationNode:
     Attributes:
         name: fully qualified, for example /seg3d.
         inputs: type of each topic that it subscribes to.
-        parameters: values by the last part of the parameter's name.
-        names: full name of each of them.
+        parameters: values by name.
     """
 
     name: str
     inputs: Mapping[str, str]
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -9,38 +9,26 @@ from seg3d_ros.recordings.bag_topics import COMPRESSED, CameraTopics, CloudTopic
 
 RUN = "ros2 run seg3d_ros seg3d_node --ros-args"
 LAUNCH = "ros2 launch seg3d_ros segment.launch.py"
-# Parameters of the node by the last part of their name, for when none runs that could be asked.
-PARAMETERS = {
-    "cameras": "cameras",
-    "clear_on_time_jump": "clear_on_time_jump",
-    "compressed_color": "compressed_color",
-    "compressed_depth": "compressed_depth",
-    "point_cloud_topics": "point_cloud_topics",
-    "sync_slop": "sync_slop",
-    "tf_timeout": "tf_timeout",
-}
 
 
 def parameter(evidence: Evidence, name: str, value: Any, *, live: bool = False) -> str:
     """Line that sets a parameter of our node; of a running one where it can change."""
     node = evidence.node
-    full = (node.names if node else PARAMETERS).get(name, name)
     if node and live:
-        return f"ros2 param set {node.name} {full} {value}"
-    return f'{RUN} -p "{full}:={value}"'
+        return f"ros2 param set {node.name} {name} {value}"
+    return f'{RUN} -p "{name}:={value}"'
 
 
 def start_line(evidence: Evidence, source: CloudTopic | CameraTopics) -> str:
     """Line that starts our node on a source."""
     if isinstance(source, CloudTopic):
-        return f"{RUN} -p \"{PARAMETERS['point_cloud_topics']}:=['{source.main}']\""
+        return f"{RUN} -p \"input.point_cloud_topics:=['{source.main}']\""
     ours = {"color": source.color, "depth": source.main, "camera_info": source.color_info}
-    cameras, clouds = PARAMETERS["cameras"], PARAMETERS["point_cloud_topics"]
-    parts = [RUN, f'-p "{cameras}:=[camera]" -p "{clouds}:=[\'\']"']
+    parts = [RUN, '-p "input.cameras:=[camera]" -p "input.point_cloud_topics:=[\'\']"']
     for name, transport in (("color", "compressed"), ("depth", "compressedDepth")):
         topic = ours[name]
         if evidence.types.get(topic) == COMPRESSED:
-            parts.append(f'-p "{PARAMETERS[f"compressed_{name}"]}:=true"')
+            parts.append(f'-p "input.compressed_{name}:=true"')
             ours[f"{name}/{transport}"] = ours.pop(name)
     if source.info != source.color_info:
         ours["depth/camera_info"] = source.info

@@ -127,15 +127,17 @@ def _check_waits(evidence: Evidence, stream: Stream, sensor: str) -> Findings:
             stream, slowest, float(np.median(stream.stamps_ns) - np.median(samples)) * 1e-9
         )
         return
-    timeout = float(evidence.node.parameters.get("tf_timeout", 0.5)) if evidence.node else 0.5
+    timeout = (
+        float(evidence.node.parameters.get("input.tf_timeout", 0.5)) if evidence.node else 0.5
+    )
     late = float((wait > timeout).mean())
     if late > 1 - MIN_PLACED:
         typical = float(np.percentile(wait[np.isfinite(wait)], 90))
         yield Finding(
             "warning", slowest,
             f"its transforms come up to {typical:.2f} s after {stream.topic}; {late:.0%} of the "
-            f"frames wait longer than tf_timeout ({timeout:g} s) and are dropped",
-            parameter(evidence, "tf_timeout", math.ceil(12 * typical) / 10, live=True),
+            f"frames wait longer than input.tf_timeout ({timeout:g} s) and are dropped",
+            parameter(evidence, "input.tf_timeout", math.ceil(12 * typical) / 10, live=True),
         )  # fmt: skip
 
 

@@ -101,7 +101,7 @@ class Engine:
     def __init__(self, settings: PerceptionSettings | None = None) -> None:
         self.settings = settings or PerceptionSettings()
         self.models = Models(self.settings)
-        self.map = VoxelMap(self.settings.map, self.settings.filter)
+        self.map = VoxelMap(self.settings.map, self.settings.input)
         self.jobs = JobQueue()
         self.background = BackgroundSegmentation(self.jobs, self.segment)
         self.timings = StageTimings()
@@ -141,7 +141,7 @@ class Engine:
         """Take over the settings that can change while frames flow (those marked `live`)."""
         with self._lock:
             self.settings = settings
-            self.map.frame_filter = settings.filter
+            self.map.frame_filter = settings.input
             self.map.settings = settings.map
             self._objects.settings = settings.tracking
 
@@ -352,7 +352,7 @@ class Engine:
         """
         most = _largest_file(self.settings)
         meta, voxels, objects = load_map(path, fixed_frame=fixed_frame, max_bytes=most)
-        loaded = VoxelMap(self.settings.map, self.settings.filter)
+        loaded = VoxelMap(self.settings.map, self.settings.input)
         try:
             loaded.load_arrays(voxels)
             scene = loaded.snapshot()
@@ -402,7 +402,7 @@ class Engine:
         if scene is not None:
             with self.timings.measure("segment"):
                 return scene, self.models.segment(scene)
-        radius, position = self.settings.segment_radius, self._sensor_position
+        radius, position = self.settings.segmentation.radius, self._sensor_position
         return self._map_segmentation.run(
             self.map,
             version=(self._state.epoch, self.frames, self.settings),

@@ -59,26 +59,21 @@ class Models:
     def segmenter(self) -> Segmenter:
         """Cuts scenes into instances."""
         settings = self._settings
-        return load_segmenter(
-            settings.model, network=settings.network, postprocess=settings.postprocess
-        )
+        return load_segmenter(settings.segmentation.model, settings.model, text=settings.text)
 
     @cached_property
     def prompt_segmenter(self) -> PromptSegmenter:
         """Answers clicks."""
-        return load_prompt_segmenter(self._settings.prompt_model, network=self._settings.network)
+        return load_prompt_segmenter(self._settings.prompt.model, self._settings.model)
 
     @cached_property
     def encoder(self) -> TextEncoder | None:
         """Text encoder that labels and objects share; None where the segmenter embeds nothing."""
-        space, network = self.segmenter.embedding_space, self._settings.network
+        space, text = self.segmenter.embedding_space, self._settings.text
         if not space:
             return None
         return load_space_encoder(
-            space,
-            folder=network.text_folder,
-            student=network.text_student,
-            device=network.device,
+            space, folder=text.folder, student=text.student, device=text.device
         )
 
     @property

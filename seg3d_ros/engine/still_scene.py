@@ -67,7 +67,7 @@ def fuse_cloud(engine: Engine, cloud: PointCloud) -> None:
     map_from_middle = np.eye(4)
     map_from_middle[:3, 3] = cloud.origin + middle
     frame_filter = FrameFilter(min_range=0.0, max_range=_FARTHEST_M)
-    engine.apply(replace(engine.settings, filter=frame_filter))
+    engine.apply(replace(engine.settings, input=frame_filter))
     engine.integrate(Frame(cloud.points - middle, cloud.colors, 0, map_from_middle))
 
 

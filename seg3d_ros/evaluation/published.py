@@ -21,7 +21,7 @@ from seg3d_ros.networks.lassm.instances import find_instances
 from seg3d_ros.networks.lassm.network import LaSSM
 from seg3d_ros.networks.lassm.releases import RELEASES, Release, load_released
 from seg3d_ros.scene import Instances
-from seg3d_ros.segmenters.settings import NetworkSettings
+from seg3d_ros.segmenters.settings import LassmSettings
 from seg3d_ros.segmenters.superpoints import segment_cloud
 from seg3d_ros.segmenters.weights import LASSM
 
@@ -102,18 +102,18 @@ def variant_for(class_names: Sequence[str]) -> str:
     )
 
 
-def load_published_lassm(network: NetworkSettings, class_names: Sequence[str]) -> PublishedLassm:
+def load_published_lassm(settings: LassmSettings, class_names: Sequence[str]) -> PublishedLassm:
     """The released model for a data set, in fp32 unless the settings say otherwise.
 
     Args:
-        network: device and precision; checkpoint, where it is not that of the release.
+        settings: device and precision; checkpoint, where it is not that of the release.
         class_names: of the data set.
 
     Raises:
         FileNotFoundError: the weights are not on this machine; the message says how to get them.
         InputError: the file holds other weights, or the data set other classes.
     """
-    model, release = load_released(LASSM[variant_for(class_names)].find(network.checkpoint))
-    precision = "fp32" if network.precision == "auto" else network.precision
-    compute = Compute.named(network.device, precision)
+    model, release = load_released(LASSM[variant_for(class_names)].find(settings.checkpoint))
+    precision = "fp32" if settings.precision == "auto" else settings.precision
+    compute = Compute.named(settings.device, precision)
     return PublishedLassm(model, release, class_names, compute)

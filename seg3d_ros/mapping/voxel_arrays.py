@@ -44,11 +44,11 @@ def rows_of_arrays(
     if saved_size != voxel_size:
         raise InputError(
             f"the map was saved with voxels of {saved_size} m, this one has {voxel_size} m; "
-            "set voxel_size to the saved one"
+            "set map.voxel_size to the saved one"
         )
     count = len(_checked(arrays, "keys", np.dtype(np.int64), (None,)))
     if count > max_voxels:
-        raise InputError(f"the map has {count} voxels; max_voxels allows {max_voxels}")
+        raise InputError(f"the map has {count} voxels; map.max_voxels allows {max_voxels}")
     like = VoxelRows.empty(0)
     rows = VoxelRows(
         *(

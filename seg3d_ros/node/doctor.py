@@ -78,7 +78,7 @@ def listen(seconds: float, *, topic: str = "", fixed_frame: str = "") -> Evidenc
         node.destroy_node()
         rclpy.try_shutdown(context=context)
     known = evidence.node.parameters if evidence.node else {}
-    evidence.choose_fixed_frame(fixed_frame or str(known.get("fixed_frame", "")))
+    evidence.choose_fixed_frame(fixed_frame or str(known.get("node.fixed_frame", "")))
     return evidence
 
 
@@ -228,13 +228,7 @@ def _with_parameters(
     if not names or answer is None:
         return found
     values = map(parameter_value_to_python, answer.values)
-    short = [name.rpartition(".")[2] for name in names]
-    return SegmentationNode(
-        found.name,
-        found.inputs,
-        parameters=dict(zip(short, values, strict=False)),
-        names=dict(zip(short, names, strict=True)),
-    )
+    return SegmentationNode(found.name, found.inputs, dict(zip(names, values, strict=False)))
 
 
 def _call(

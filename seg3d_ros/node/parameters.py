@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.errors import InputError
-from seg3d_ros.node.settings import NodeSettings
-from seg3d_ros.settings import SettingInfo, replace_settings, settings_of
-from seg3d_ros.viewer.settings import ViewerSettings
+from seg3d_ros.node.settings import AllSettings
+from seg3d_ros.settings import SettingInfo, walk, with_values
 
-_VIEWER = "viewer."
 _UNBOUNDED = 1e12  # ROS ranges need both ends
 
 
@@ -50,47 +46,12 @@ class _ListKind:
         raise InputError(f"{name} is {value!r}; give {self.text}, or [] for none")
 
 
-_LIST_KINDS = {
-    "tuple[str, ...]": _ListKind(
-        Parameter.Type.STRING_ARRAY, str, "a list of texts such as ['a', 'b']"
-    ),
-    "tuple[float, ...]": _ListKind(
+_LIST_KINDS: dict[type | None, _ListKind] = {
+    str: _ListKind(Parameter.Type.STRING_ARRAY, str, "a list of texts such as ['a', 'b']"),
+    float: _ListKind(
         Parameter.Type.DOUBLE_ARRAY, float, "a list of numbers such as [0.0, 1.0, 2.0]"
     ),
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class AllSettings:
-    """Settings of the node and of the perception it runs."""
-
-    node: NodeSettings = dataclasses.field(default_factory=NodeSettings)
-    perception: PerceptionSettings = dataclasses.field(default_factory=PerceptionSettings)
-    viewer: ViewerSettings = dataclasses.field(default_factory=ViewerSettings)
-
-    def sections(self) -> Iterable[tuple[str, Any]]:
-        """Every dataclass that holds settings, and what their names begin with."""
-        yield from (("", section) for section in (self.node, *self.perception.sections()))
-        yield _VIEWER, self.viewer
-
-    def replace(self, values: dict[str, Any]) -> AllSettings:
-        """Copy with these values, checked.
-
-        Raises:
-            InputError: a value is not allowed; names the setting and what is.
-        """
-        return AllSettings(
-            node=replace_settings(self.node, values),
-            perception=self.perception.with_values(values),
-            viewer=replace_settings(
-                self.viewer,
-                {
-                    name.removeprefix(_VIEWER): value
-                    for name, value in values.items()
-                    if name.startswith(_VIEWER)
-                },
-            ),
-        )
 
 
 def declare_parameters(node: Node) -> AllSettings:
@@ -99,51 +60,53 @@ def declare_parameters(node: Node) -> AllSettings:
     Raises:
         InputError: a value given at start is not allowed.
     """
-    defaults = AllSettings()
     values = {}
-    for prefix, section in defaults.sections():
-        for setting, default, info in settings_of(section):
-            name = prefix + setting
-            value = list(default) if isinstance(default, tuple) else default
-            declared = node.declare_parameter(name, value, _descriptor(default, info))
-            kind = _list_kind(section, setting)
-            if kind is None:
-                values[name] = declared.value
-                continue
-            values[name] = kind.checked(name, declared.value or [])
-            if not declared.value:  # [] and None have no type that ROS could show
-                node.set_parameters([Parameter(name, kind.ros_type, [])])
-    return defaults.replace(values)
+    for name, default, info in walk(AllSettings()):
+        value = list(default) if info.items else default
+        declared = node.declare_parameter(name, value, _descriptor(default, info))
+        if info.items is None:
+            values[name] = declared.value
+            continue
+        kind = _LIST_KINDS[info.items]
+        values[name] = kind.checked(name, declared.value or [])
+        if not declared.value:  # [] and None have no type that ROS could show
+            node.set_parameters([Parameter(name, kind.ros_type, [])])
+    return with_values(AllSettings(), values)
 
 
-def changed(settings: AllSettings, parameters: list[Parameter]) -> AllSettings:
+def changed(
+    settings: AllSettings, parameters: list[Parameter], *, configured: bool
+) -> AllSettings:
     """Settings after a change that a person asked for; parameters of others are passed over.
 
+    Args:
+        settings: in force.
+        parameters: new values.
+        configured: whether the node has taken over those that are not live.
+
     Raises:
-        InputError: a value is not allowed, or the setting cannot change while the node runs.
+        InputError: a value is not allowed, or the setting cannot change now.
     """
     given = {parameter.name: parameter.value for parameter in parameters}
     values = {}
-    for prefix, section in settings.sections():
-        for setting, current, info in settings_of(section):
-            name = prefix + setting
-            if name not in given:
-                continue
-            kind = _list_kind(section, setting)
-            values[name] = kind.checked(name, given[name]) if kind else given[name]
-            if info.live or values[name] == current:
-                continue
+    for name, current, info in walk(settings):
+        if name not in given:
+            continue
+        kind = _LIST_KINDS.get(info.items)
+        values[name] = kind.checked(name, given[name]) if kind else given[name]
+        if configured and not info.live and values[name] != current:
             raise InputError(
-                f"{name} cannot change while the node runs; restart it with {given[name]!r}"
+                f"{name} cannot change while the node is configured; clean it up first, or "
+                f"restart it with {given[name]!r}"
             )
-    return settings.replace(values)
+    return with_values(settings, values)
 
 
 def _descriptor(default: Any, info: SettingInfo) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(
-        description=info.text + ("" if info.live else " Takes effect at start."),
+        description=info.text + ("" if info.live else " Takes effect at the next configuration."),
         additional_constraints=f"one of: {', '.join(info.choices)}" if info.choices else "",
-        dynamic_typing=isinstance(default, tuple),  # else `ros2 param set NAME []` is refused
+        dynamic_typing=info.items is not None,  # else `ros2 param set NAME []` is refused
     )
     if info.low is None and info.high is None:
         return descriptor
@@ -156,9 +119,3 @@ def _descriptor(default: Any, info: SettingInfo) -> ParameterDescriptor:
             FloatingPointRange(from_value=float(low), to_value=float(high), step=0.0)
         ]
     return descriptor
-
-
-def _list_kind(section: Any, name: str) -> _ListKind | None:
-    """Kind of a setting that is a list, None for others."""
-    kinds = {field.name: str(field.type) for field in dataclasses.fields(section)}
-    return _LIST_KINDS.get(kinds[name])

@@ -151,7 +151,7 @@ class Publishers:
             self._said_coarse = True
             log.warning(
                 "the map is %.0f km from zero of %s: its clouds, float32, lie in steps of %g m; "
-                "boxes and markers are exact. Give a fixed_frame whose zero is nearer for clouds",
+                "boxes and markers are exact. For clouds set node.fixed_frame to a nearer frame",
                 np.abs(scene.origin).max() / 1000,
                 self._fixed_frame,
                 step,

@@ -7,7 +7,6 @@ one listens to the engine and publishes.
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from typing import Any
 
@@ -25,13 +24,16 @@ from seg3d_ros.node.clock_watch import steady_clock
 from seg3d_ros.node.diagnostics import Diagnostics
 from seg3d_ros.node.heap import give_back_free_memory
 from seg3d_ros.node.logging import forward_library_logs, stop_forwarding
-from seg3d_ros.node.parameters import AllSettings, changed, declare_parameters
+from seg3d_ros.node.old_parameters import refuse_old_names
+from seg3d_ros.node.parameters import changed, declare_parameters
 from seg3d_ros.node.publishers import Publishers
 from seg3d_ros.node.service_host import ServiceHost
 from seg3d_ros.node.services import SERVICES, Services
+from seg3d_ros.node.settings import AllSettings
 from seg3d_ros.node.subscriptions import Subscriptions
 from seg3d_ros.node.transform_source import TransformSource, listen
 from seg3d_ros.packages import INSTALL_TEXT, missing_packages
+from seg3d_ros.settings import with_values
 from seg3d_ros.viewer.viewer import Viewer
 
 
@@ -63,6 +65,7 @@ class Seg3dNode(LifecycleNode):
         self._offered: Services | None = None  # rclpy has a _services of its own
         self._running: _Running | None = None
         self._viewer: Viewer | None = None
+        refuse_old_names(self._parameter_overrides)  # rclpy has no public way to ask for them
         self.settings: AllSettings = declare_parameters(self)
         self._warn_of_unknown_parameters()
         self.add_on_set_parameters_callback(self._check_parameters)
@@ -126,7 +129,7 @@ class Seg3dNode(LifecycleNode):
 
     def _configure(self) -> None:
         settings = self.settings
-        engine = Engine(self._runnable(settings.perception))
+        engine = Engine(self._runnable(settings))
         self._engine = engine
         engine.models.load()
         self._set_first_vocabulary(engine)
@@ -145,25 +148,25 @@ class Seg3dNode(LifecycleNode):
             self._transforms,
             fixed_frame=frame,
             is_active=lambda: self._running is not None,
-            tf_timeout=lambda: self.settings.node.tf_timeout,
+            tf_timeout=lambda: self.settings.input.tf_timeout,
         )
         self._open_viewer(engine)
         self.get_logger().info(
             f"model {model}, "
-            f"voxels of {settings.perception.map.voxel_size} m, "
-            f"fixed frame {frame!r}, clouds {list(settings.node.point_cloud_topics)}, "
-            f"cameras {list(settings.node.cameras)}"
+            f"voxels of {settings.map.voxel_size} m, "
+            f"fixed frame {frame!r}, clouds {list(settings.input.point_cloud_topics)}, "
+            f"cameras {list(settings.input.cameras)}"
         )
 
     def _runnable(self, settings: PerceptionSettings) -> PerceptionSettings:
         """The settings, with `geometric` for `mini` where there is no torch."""
-        if settings.model != "mini" or not missing_packages(("torch",)):
+        if settings.segmentation.model != "mini" or not missing_packages(("torch",)):
             return settings
         self.get_logger().warning(
             "mini needs torch, which is not installed: geometric finds the objects instead, "
             f"without naming them. For mini: {INSTALL_TEXT}"
         )
-        return dataclasses.replace(settings, model="geometric")
+        return with_values(settings, {"segmentation.model": "geometric"})
 
     def _open_viewer(self, engine: Engine) -> None:
         """Serve the page if it is asked for; a robot goes on without it."""
@@ -184,7 +187,7 @@ class Seg3dNode(LifecycleNode):
 
     def _set_first_vocabulary(self, engine: Engine) -> None:
         try:
-            engine.set_first_vocabulary(self.settings.node.vocabulary)
+            engine.set_first_vocabulary(self.settings.text.vocabulary)
         except (FileNotFoundError, ImportError) as error:  # objects can be found without names
             self.get_logger().warning(f"objects stay without names: {error}")
 
@@ -225,7 +228,7 @@ class Seg3dNode(LifecycleNode):
     def _check_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         """Accept or refuse a change; see `_knows_post_set` for who applies it."""
         try:
-            changed(self.settings, parameters)
+            self._changed(parameters)
         except InputError as error:
             return SetParametersResult(successful=False, reason=str(error))
         if not self._knows_post_set:
@@ -237,9 +240,11 @@ class Seg3dNode(LifecycleNode):
         """False in Humble, where a change takes effect with its check."""
         return hasattr(self, "add_post_set_parameters_callback")
 
+    def _changed(self, parameters: list[Parameter]) -> AllSettings:
+        return changed(self.settings, parameters, configured=self._engine is not None)
+
     def _warn_of_unknown_parameters(self) -> None:
-        given = set(self._parameter_overrides)  # rclpy has no public way to ask for them
-        unknown = {name for name in given if not self.has_parameter(name)}
+        unknown = {name for name in self._parameter_overrides if not self.has_parameter(name)}
         unknown = {name for name in unknown if not name.startswith("qos_overrides.")}
         if unknown:
             self.get_logger().warning(
@@ -247,9 +252,9 @@ class Seg3dNode(LifecycleNode):
             )
 
     def _apply_parameters(self, parameters: list[Parameter]) -> None:
-        self.settings = changed(self.settings, parameters)
+        self.settings = self._changed(parameters)
         if self._engine is not None:
-            self._engine.apply(self.settings.perception)
+            self._engine.apply(self.settings)
         if self._running is not None:
             self._running.apply(self.settings)
 
@@ -263,33 +268,35 @@ class _Running:
         self._node = node
         self._engine = engine
         self._results = results
-        settings = node.settings.node
+        settings = node.settings
         self._integrator = Integrator(
             engine,
             transforms,
-            fixed_frame=settings.fixed_frame,
-            tf_timeout=settings.tf_timeout,
+            fixed_frame=settings.node.fixed_frame,
+            tf_timeout=settings.input.tf_timeout,
             on_time_jump=self._on_time_jump,
         )
         self._subscriptions = Subscriptions(
             node,
-            cloud_topics=settings.point_cloud_topics,
-            cameras=settings.cameras,
-            compressed_color=settings.compressed_color,
-            compressed_depth=settings.compressed_depth,
-            sync_slop=settings.sync_slop,
+            cloud_topics=settings.input.point_cloud_topics,
+            cameras=settings.input.cameras,
+            compressed_color=settings.input.compressed_color,
+            compressed_depth=settings.input.compressed_depth,
+            sync_slop=settings.input.sync_slop,
             deliver=self._integrator.offer,
         )
         self._integrator.start(self._subscriptions.stats)
         self._diagnostics = Diagnostics(node, engine, self._subscriptions)
         results.begin()
         self._publishing = engine.subscribe(self._publish)
-        self._timer = node.create_timer(settings.segment_period, self._tick, clock=steady_clock())
+        self._timer = node.create_timer(
+            settings.segmentation.period, self._tick, clock=steady_clock()
+        )
 
     def apply(self, settings: AllSettings) -> None:
         """Take over what can change while the node runs."""
-        self._integrator.tf_timeout = settings.node.tf_timeout
-        period_ns = round(settings.node.segment_period * 1e9)
+        self._integrator.tf_timeout = settings.input.tf_timeout
+        period_ns = round(settings.segmentation.period * 1e9)
         if period_ns != self._timer.timer_period_ns:
             self._timer.timer_period_ns = period_ns
             self._timer.reset()  # else the old period has to end first
@@ -317,4 +324,6 @@ class _Running:
     def _on_time_jump(self) -> None:
         if self._node.settings.node.clear_on_time_jump:
             self._engine.clear()
-            self._node.get_logger().warning("map and objects are forgotten (clear_on_time_jump)")
+            self._node.get_logger().warning(
+                "map and objects are forgotten (node.clear_on_time_jump)"
+            )

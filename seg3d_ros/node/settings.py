@@ -1,24 +1,28 @@
-"""The node's own settings; those of the perception come from its dataclasses."""
+"""Settings of the node: those of the engine, and its own beside them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from seg3d_ros.errors import InputError
-from seg3d_ros.settings import check_settings, setting
+from seg3d_ros.sensing.frame_filter import FrameFilter
+from seg3d_ros.settings import SettingError, check_settings, setting
+from seg3d_ros.viewer.settings import ViewedSettings
 
 
 @dataclass(frozen=True)
-class NodeSettings:
-    """Settings of the node: inputs, period of segmentation, start."""
+class InputSettings(FrameFilter):
+    """Topics, and what of their points reaches the map."""
 
     point_cloud_topics: tuple[str, ...] = setting(
-        ("points",), "Topics with sensor_msgs/PointCloud2; relative names can be remapped."
+        ("points",),
+        "Topics with sensor_msgs/PointCloud2; relative names can be remapped.",
+        items=str,
     )
     cameras: tuple[str, ...] = setting(
         (),
         "Cameras; each has the topics NAME/color, NAME/depth and NAME/camera_info; where depth is "
         "not registered to colour, NAME/depth/camera_info as well.",
+        items=str,
     )
     compressed_color: bool = setting(
         False, "Read NAME/color/compressed (CompressedImage) in place of NAME/color."
@@ -32,9 +36,6 @@ class NodeSettings:
         low=0.0,
         high=1.0,
     )
-    fixed_frame: str = setting(
-        "map", "Frame of the map: map (may jump) or odom (drifts but is smooth), see REP-105."
-    )
     tf_timeout: float = setting(
         0.5,
         "A frame waits this long for its transform, then it is dropped; a request takes the "
@@ -43,19 +44,30 @@ class NodeSettings:
         high=60.0,
         live=True,
     )
-    segment_period: float = setting(
-        1.0, "Time between two segmentations, seconds.", low=0.05, high=3600.0, live=True
+
+
+@dataclass(frozen=True)
+class NodeSettings:
+    """Settings of the node itself: frame, start."""
+
+    fixed_frame: str = setting(
+        "map", "Frame of the map: map (may jump) or odom (drifts but is smooth), see REP-105."
     )
+    map_file: str = setting("", "Map to load at activation; empty: start with an empty map.")
     clear_on_time_jump: bool = setting(
         False, "Forget map and objects when time goes back (a bag that loops).", live=True
     )
-    vocabulary: tuple[str, ...] = setting(
-        (), "Labels at start, synonyms joined by a vertical bar; empty: the household list."
-    )
-    map_file: str = setting("", "Map to load at activation; empty: start with an empty map.")
     autostart: bool = setting(True, "Configure and activate without a lifecycle manager.")
 
     def __post_init__(self) -> None:
         check_settings(self)
         if not self.fixed_frame:
-            raise InputError("fixed_frame is empty; use for example map or odom")
+            raise SettingError("fixed_frame", "is empty; use for example map or odom")
+
+
+@dataclass(frozen=True)
+class AllSettings(ViewedSettings):
+    """All settings of the node; the dotted names are those of its parameters."""
+
+    input: InputSettings = field(default_factory=InputSettings)
+    node: NodeSettings = field(default_factory=NodeSettings)

@@ -259,7 +259,7 @@ class ObjectMap:
         self._tracks.sort(key=lambda t: (t.known.prompted, t.confirmed, t.known.last_seen_ns))
         dropped = sum(track.confirmed for track in self._tracks[:excess])
         if dropped:
-            logger.warning("dropped %d objects: max_objects is reached", dropped)
+            logger.warning("dropped %d objects: tracking.max_objects is reached", dropped)
         del self._tracks[:excess]
 
     def _publish(self) -> None:

@@ -98,7 +98,7 @@ def save_map(
     if size > max_bytes:
         raise MapFileError(
             f"cannot write the map {target}: it has {size} bytes, and only {max_bytes} could be "
-            "loaded again; lower max_voxels or raise voxel_size"
+            "loaded again; lower map.max_voxels or raise map.voxel_size"
         )
     try:
         with replacing(target) as temporary, temporary.open("wb") as file:
@@ -144,7 +144,7 @@ def load_map(path: str | Path, *, fixed_frame: str = "", max_bytes: int = MAX_BY
     if fixed_frame and saved and fixed_frame != saved:
         raise MapFileError(
             f"cannot load the map {source}: its positions are in the frame {saved!r}, those here "
-            f"in {fixed_frame!r}; set fixed_frame to {saved!r}, or load another map"
+            f"in {fixed_frame!r}; set node.fixed_frame to {saved!r}, or load another map"
         )
     return found
 

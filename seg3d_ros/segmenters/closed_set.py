@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from seg3d_ros.compute import Compute
 from seg3d_ros.segmenters.masks.postprocess import BlockwiseSegmenter
-from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
+from seg3d_ros.segmenters.settings import MaskSettings
 from seg3d_ros.text.encoder import load_text_encoder
 from seg3d_ros.text.ensemble import embed_words
+from seg3d_ros.text.settings import TextSettings
 
 EMBEDDING_SPACE = "all-MiniLM-L6-v2"
 
@@ -31,8 +32,8 @@ class ClosedSetSegmenter(BlockwiseSegmenter, Generic[Network]):
         model: the network.
         class_embeddings: (C, D) unit vectors of the class names.
         compute: where it runs, and in which precision.
-        limit: points given to it at once.
-        postprocess: which masks become instances.
+        settings: which masks become instances.
+        usual_points: see `BlockwiseSegmenter`.
         voxel_size: see `BlockwiseSegmenter`.
     """
 
@@ -44,30 +45,30 @@ class ClosedSetSegmenter(BlockwiseSegmenter, Generic[Network]):
         class_embeddings: Tensor,
         *,
         compute: Compute,
-        limit: int,
-        postprocess: PostprocessSettings | None,
+        settings: MaskSettings,
+        usual_points: int,
         voxel_size: float | None = None,
     ) -> None:
         super().__init__(
-            compute.device, limit=limit, postprocess=postprocess, voxel_size=voxel_size
+            compute.device, settings, usual_points=usual_points, voxel_size=voxel_size
         )
         self._compute = compute
         self._model = model.to(compute.device).eval()
         self._class_embeddings = class_embeddings.to(compute.device)
 
 
-def embed_class_names(names: Sequence[str], network: NetworkSettings) -> Tensor:
+def embed_class_names(names: Sequence[str], text: TextSettings) -> Tensor:
     """Unit vectors (C, D) of C class names.
 
     Args:
         names: one for each class.
-        network: where the text encoder is, and where it runs.
+        text: where the text encoder is, and where it runs.
 
     Raises:
         FileNotFoundError: its weights are not here.
         ImportError: its packages are missing.
     """
-    encoder = load_text_encoder(EMBEDDING_SPACE, folder=network.text_folder, device=network.device)
+    encoder = load_text_encoder(EMBEDDING_SPACE, folder=text.folder, device=text.device)
     return torch.from_numpy(embed_words(encoder, names))
 
 

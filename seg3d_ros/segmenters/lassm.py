@@ -12,16 +12,17 @@ from torch.nn.functional import normalize
 from seg3d_ros.compute import Compute
 from seg3d_ros.networks.checkpoint import CheckpointError, read_checkpoint
 from seg3d_ros.networks.lassm.inputs import prepare_input
-from seg3d_ros.networks.lassm.instances import MASK_THRESHOLD, find_instances
+from seg3d_ros.networks.lassm.instances import find_instances
 from seg3d_ros.networks.lassm.network import LaSSM
 from seg3d_ros.networks.lassm.releases import REFERENCE_SCALAR, build_released
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Instances, Int64, Scene
 from seg3d_ros.segmenters.closed_set import ClosedSetSegmenter, embed_class_names, mean_embeddings
 from seg3d_ros.segmenters.masks.postprocess import mask_nms
-from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
+from seg3d_ros.segmenters.settings import LassmSettings, MaskSettings
 from seg3d_ros.segmenters.superpoints import segment_cloud
 from seg3d_ros.segmenters.weights import LASSM
+from seg3d_ros.text.settings import TextSettings
 
 _BLOCK_POINTS = 600_000  # 3 GB on a CPU
 _TOP_K = 300  # of a model that the user trained
@@ -35,8 +36,7 @@ class LassmSegmenter(ClosedSetSegmenter[LaSSM]):
         class_embeddings: (C, D) unit vectors of the class names.
         top_k: pairs of query and class that are looked at.
         compute: where it runs, and in which precision.
-        limit: points given to it at once.
-        postprocess: which masks become instances.
+        settings: which masks become instances.
     """
 
     name = "lassm"
@@ -48,15 +48,14 @@ class LassmSegmenter(ClosedSetSegmenter[LaSSM]):
         *,
         top_k: int,
         compute: Compute,
-        limit: int,
-        postprocess: PostprocessSettings | None = None,
+        settings: MaskSettings,
     ) -> None:
         super().__init__(
             model,
             class_embeddings,
             compute=compute,
-            limit=limit,
-            postprocess=postprocess,
+            settings=settings,
+            usual_points=_BLOCK_POINTS,
             voxel_size=model.input_config.voxel_size,
         )
         self._top_k = top_k
@@ -77,9 +76,9 @@ class LassmSegmenter(ClosedSetSegmenter[LaSSM]):
             heads,
             sizes,
             top_k=self._top_k,
-            min_points=self._postprocess.min_mask_points,
-            min_score=self._postprocess.min_score,
-            mask_threshold=self._mask_threshold,
+            min_points=self._settings.min_mask_points,
+            min_score=self._settings.min_score,
+            mask_threshold=self._settings.mask_threshold,
         )
         of_class = heads.labels.float().softmax(1)[:, :-1]
         embeddings = mean_embeddings(of_class, self._class_embeddings)[found.queries]
@@ -91,30 +90,26 @@ class LassmSegmenter(ClosedSetSegmenter[LaSSM]):
         )
         return self._spread(on_superpoints, superpoint_of, sizes.cpu().numpy())
 
-    @property
-    def _mask_threshold(self) -> float:
-        """Threshold that the user chose, else that of the published results."""
-        chosen = self._postprocess.mask_threshold
-        return MASK_THRESHOLD if chosen == PostprocessSettings().mask_threshold else chosen
-
     def _spread(self, instances: Instances, superpoint_of: Int64, sizes: Int64) -> Instances:
         """Masks over the points; duplicates, such as other classes, take no memory there."""
-        iou = self._postprocess.nms_iou
+        iou = self._settings.nms_iou
         best = mask_nms(instances.masks, instances.scores, iou=iou, weights=sizes)
-        kept = instances.select(best[: self._postprocess.max_instances])
+        kept = instances.select(best[: self._settings.max_instances])
         return replace(kept, masks=np.take(kept.masks, superpoint_of, axis=1))
 
 
-def load_lassm_segmenter(
-    network: NetworkSettings, postprocess: PostprocessSettings
-) -> LassmSegmenter:
+def load_lassm_segmenter(settings: LassmSettings, text: TextSettings) -> LassmSegmenter:
     """The segmenter with the weights that the settings name.
+
+    Args:
+        settings: of the model.
+        text: where the encoder of its class names is.
 
     Raises:
         FileNotFoundError: the weights are not on this machine; the message says how to get them.
         InputError: the file holds other weights, or the device is not there.
     """
-    path = LASSM[network.lassm_variant].find(network.checkpoint)
+    path = LASSM[settings.variant].find(settings.checkpoint)
     checkpoint = read_checkpoint(path, allowed=REFERENCE_SCALAR)
     if "recipe" in checkpoint:
         trained = load_trained(path)
@@ -126,9 +121,8 @@ def load_lassm_segmenter(
         names, top_k = tuple(release.class_names), release.top_k
     return LassmSegmenter(
         model,
-        embed_class_names(names, network),
+        embed_class_names(names, text),
         top_k=top_k,
-        compute=Compute.named(network.device, network.precision),
-        limit=network.block_points or _BLOCK_POINTS,
-        postprocess=postprocess,
+        compute=Compute.named(settings.device, settings.precision),
+        settings=settings,
     )

@@ -18,7 +18,8 @@ from seg3d_ros.segmenters.masks.postprocess import (
     propose,
     score_queries,
 )
-from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
+from seg3d_ros.segmenters.settings import MaskFormerSettings
+from seg3d_ros.text.settings import TextSettings
 
 _BLOCK_POINTS = 300_000
 
@@ -40,8 +41,8 @@ class MaskFormerSegmenter(ClosedSetSegmenter[MaskFormer]):
             name=self.name,
         )
         queries = self._queries(output)
-        scored = score_queries(queries, mask_threshold=self._postprocess.mask_threshold)
-        return propose(queries, scored, self._postprocess, space=self.embedding_space)
+        scored = score_queries(queries, mask_threshold=self._settings.mask_threshold)
+        return propose(queries, scored, self._settings, space=self.embedding_space)
 
     def _queries(self, output: MaskFormerOutput) -> Queries:
         """The best class stands for "object"; its probability becomes that of the query."""
@@ -55,22 +56,26 @@ class MaskFormerSegmenter(ClosedSetSegmenter[MaskFormer]):
 
 
 def load_maskformer_segmenter(
-    network: NetworkSettings, postprocess: PostprocessSettings
+    settings: MaskFormerSettings, text: TextSettings
 ) -> MaskFormerSegmenter:
     """The segmenter with the checkpoint that the settings name.
+
+    Args:
+        settings: of the model.
+        text: where the encoder of its class names is.
 
     Raises:
         InputError: the file holds another network, or the device is not there.
         FileNotFoundError: there is no such file.
     """
-    path = Path(network.checkpoint).expanduser()
+    path = Path(settings.checkpoint).expanduser()
     trained = load_trained(path)
     if not isinstance(trained.network, MaskFormer):
         raise CheckpointError(f"{path} holds a {type(trained.network).__name__}, not a MaskFormer")
     return MaskFormerSegmenter(
         trained.network,
-        embed_class_names(trained.class_names, network),
-        compute=Compute.named(network.device, network.precision),
-        limit=network.block_points or _BLOCK_POINTS,
-        postprocess=postprocess,
+        embed_class_names(trained.class_names, text),
+        compute=Compute.named(settings.device, settings.precision),
+        settings=settings,
+        usual_points=_BLOCK_POINTS,
     )

@@ -31,7 +31,7 @@ from seg3d_ros.segmenters.masks.postprocess import (
     joined,
     mask_nms,
 )
-from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
+from seg3d_ros.segmenters.settings import MiniSettings
 from seg3d_ros.segmenters.weights import MINI
 from seg3d_ros.sparse.tensor import SparseTensor
 
@@ -50,27 +50,17 @@ class MiniSegmenter(BlockwiseSegmenter):
     Args:
         model: the network.
         compute: where it runs, and in which precision.
-        network: size of the blocks, and number of views.
-        postprocess: which masks become instances.
+        settings: size of the blocks, number of views, and which masks become instances.
     """
 
     name = "mini"
     embedding_space = "all-MiniLM-L6-v2"
 
-    def __init__(
-        self,
-        model: Mini,
-        *,
-        compute: Compute,
-        network: NetworkSettings | None = None,
-        postprocess: PostprocessSettings | None = None,
-    ) -> None:
-        network = network or NetworkSettings()
-        limit = network.block_points or _BLOCK_POINTS
-        super().__init__(compute.device, limit=limit, postprocess=postprocess)
+    def __init__(self, model: Mini, *, compute: Compute, settings: MiniSettings) -> None:
+        super().__init__(compute.device, settings, usual_points=_BLOCK_POINTS)
         self._compute = compute
         self._model = model.to(compute.device).eval()
-        self._views = model.turned_views(network.augmented_views)
+        self._views = model.turned_views(settings.augmented_views)
         self._geometry = ThreadPoolExecutor(1, "geometry")
 
     @torch.inference_mode()
@@ -132,7 +122,7 @@ class MiniSegmenter(BlockwiseSegmenter):
         quality = readings.quality.sigmoid().cpu().numpy()
         # What was found twice, in two ways, is more likely to be there.
         scores = quality * (1 + best_overlaps(masks)) / 2
-        good = np.flatnonzero(scores >= self._postprocess.min_score)
+        good = np.flatnonzero(scores >= self._settings.min_score)
         embeddings = readings.embeddings.cpu().numpy()
         return Instances(masks, scores, embeddings, self.embedding_space).select(good)
 
@@ -150,7 +140,7 @@ class MiniSegmenter(BlockwiseSegmenter):
 
     @property
     def _mask_logit(self) -> float:
-        p = self._postprocess.mask_threshold
+        p = self._settings.mask_threshold
         return float(np.log(p / (1 - p)))
 
 
@@ -162,20 +152,16 @@ def _coarse_masks(surface: Surface, colors: Float32) -> tuple[Bool, Bool]:
     return of_shape, of_color
 
 
-def load_mini_segmenter(
-    network: NetworkSettings, postprocess: PostprocessSettings
-) -> MiniSegmenter:
+def load_mini_segmenter(settings: MiniSettings) -> MiniSegmenter:
     """The segmenter with the weights of the package, or those that the settings name.
 
     Raises:
         FileNotFoundError: there is no such file.
         InputError: it holds another network, or the device is not there.
     """
-    path = Path(network.checkpoint).expanduser() if network.checkpoint else MINI
+    path = Path(settings.checkpoint).expanduser() if settings.checkpoint else MINI
     trained = load_trained(path)
     if not isinstance(trained.network, Mini):
         raise CheckpointError(f"{path} holds a {type(trained.network).__name__}, not a Mini")
-    compute = Compute.named(network.device, network.precision)
-    return MiniSegmenter(
-        trained.network, compute=compute, network=network, postprocess=postprocess
-    )
+    compute = Compute.named(settings.device, settings.precision)
+    return MiniSegmenter(trained.network, compute=compute, settings=settings)

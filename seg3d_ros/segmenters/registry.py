@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from seg3d_ros.errors import InputError
 from seg3d_ros.packages import missing_packages, require_packages
+from seg3d_ros.segmenters.geometric.settings import GeometricSettings
 from seg3d_ros.segmenters.segmenter import PromptSegmenter, Segmenter
-from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
+from seg3d_ros.segmenters.settings import (
+    LassmSettings,
+    MaskFormerSettings,
+    MiniSettings,
+    ModelSettings,
+    PointSamSettings,
+    SpaceformerSettings,
+)
 from seg3d_ros.segmenters.weights import (
     LASSM,
     MINI,
@@ -19,15 +27,11 @@ from seg3d_ros.segmenters.weights import (
     SPACEFORMER,
     Weights,
 )
+from seg3d_ros.text.settings import TextSettings
 
-BuildPromptSegmenter = Callable[[NetworkSettings], PromptSegmenter]
+BuildSegmenter = Callable[[Any, TextSettings], Segmenter]  # the model's own settings come first
+BuildPromptSegmenter = Callable[[Any], PromptSegmenter]
 _PROMPT_PACKAGES = ("torch", "safetensors")
-BuildSegmenter = Callable[[NetworkSettings, PostprocessSettings], Segmenter]
-# The others are read by all that compute, and by text encoders.
-_OF_SEGMENTERS = (
-    "checkpoint", "engine", "precision", "block_points", "augmented_views", "lassm_variant",
-)  # fmt: skip
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,6 @@ class ModelInfo:
         trained_by_user: whether the weights are the user's own, who has to say where they are.
         segmenter: builds the `Segmenter`, None where the system answers clicks only.
         prompt_segmenter: builds the `PromptSegmenter`, None where it answers none.
-        reads: names of the `NetworkSettings` that have an effect on it.
     """
 
     name: str
@@ -56,71 +59,71 @@ class ModelInfo:
     trained_by_user: bool = False
     segmenter: BuildSegmenter | None = None
     prompt_segmenter: BuildPromptSegmenter | None = None
-    reads: tuple[str, ...] = ()
 
 
-def _mini(network: NetworkSettings, postprocess: PostprocessSettings) -> Segmenter:
+def _mini(settings: MiniSettings, _: TextSettings) -> Segmenter:
     require_packages("mini", ("torch",))
     from seg3d_ros.segmenters.mini import load_mini_segmenter
 
-    return load_mini_segmenter(network, postprocess)
+    return load_mini_segmenter(settings)
 
 
-def _geometric(_: NetworkSettings, __: PostprocessSettings) -> Segmenter:
+def _geometric(settings: GeometricSettings, _: TextSettings) -> Segmenter:
     from seg3d_ros.segmenters.geometric.segmenter import GeometricSegmenter
 
-    return GeometricSegmenter()
+    return GeometricSegmenter(settings)
 
 
-def _spaceformer(network: NetworkSettings, postprocess: PostprocessSettings) -> Segmenter:
-    SPACEFORMER.find(network.checkpoint)  # says so before torch is even asked for
+def _spaceformer(settings: SpaceformerSettings, _: TextSettings) -> Segmenter:
+    SPACEFORMER.find(settings.checkpoint)  # says so before torch is even asked for
     from seg3d_ros.segmenters.spaceformer import load_spaceformer_segmenter
 
-    return load_spaceformer_segmenter(network, postprocess)
+    return load_spaceformer_segmenter(settings)
 
 
-def _maskformer(network: NetworkSettings, postprocess: PostprocessSettings) -> Segmenter:
-    if not network.checkpoint:
+def _maskformer(settings: MaskFormerSettings, text: TextSettings) -> Segmenter:
+    if not settings.checkpoint:
         raise InputError(
             "maskformer has no weights of its own: train it with `seg3d train`, and set "
-            "`checkpoint` to the checkpoint.pt that this writes"
+            "`model.maskformer.checkpoint` to the checkpoint.pt that this writes"
         )
     from seg3d_ros.segmenters.maskformer import load_maskformer_segmenter
 
-    return load_maskformer_segmenter(network, postprocess)
+    return load_maskformer_segmenter(settings, text)
 
 
-def _lassm(network: NetworkSettings, postprocess: PostprocessSettings) -> Segmenter:
-    LASSM[network.lassm_variant].find(network.checkpoint)  # before torch is even asked for
+def _lassm(settings: LassmSettings, text: TextSettings) -> Segmenter:
+    LASSM[settings.variant].find(settings.checkpoint)  # before torch is even asked for
     from seg3d_ros.segmenters.lassm import load_lassm_segmenter
 
-    return load_lassm_segmenter(network, postprocess)
+    return load_lassm_segmenter(settings, text)
 
 
-def _geometric_prompt(_: NetworkSettings) -> PromptSegmenter:
+def _geometric_prompt(settings: GeometricSettings) -> PromptSegmenter:
     from seg3d_ros.segmenters.prompts.geometric_prompt import GeometricPrompt
 
-    return GeometricPrompt()
+    return GeometricPrompt(settings)
 
 
-def _point_sam(network: NetworkSettings) -> PromptSegmenter:
-    path = POINT_SAM.find(network.prompt_checkpoint)  # says so before torch is even asked for
+def _point_sam(settings: PointSamSettings) -> PromptSegmenter:
+    path = POINT_SAM.find(settings.checkpoint)  # says so before torch is even asked for
     from seg3d_ros.segmenters.prompts.point_sam import load_point_sam_prompt
 
-    return load_point_sam_prompt(path, network)
+    return load_point_sam_prompt(path, settings)
 
 
-def _point_sam_mini(network: NetworkSettings) -> PromptSegmenter:
+def _point_sam_mini(settings: PointSamSettings) -> PromptSegmenter:
     require_packages("point_sam_mini", _PROMPT_PACKAGES)
-    path = Path(network.prompt_checkpoint or POINT_SAM_MINI).expanduser()
+    path = Path(settings.checkpoint or POINT_SAM_MINI).expanduser()
     if not path.is_file():
         raise FileNotFoundError(
             f"the weights of point_sam_mini are not in this installation: {path} is missing; set "
-            "`prompt_checkpoint` to what `seg3d train --config-name point_sam_mini` writes"
+            "`model.point_sam_mini.checkpoint` to what "
+            "`seg3d train --config-name point_sam_mini` writes"
         )
     from seg3d_ros.segmenters.prompts.point_sam import load_point_sam_prompt
 
-    return load_point_sam_prompt(path, network)
+    return load_point_sam_prompt(path, settings)
 
 
 MODELS = {
@@ -132,7 +135,6 @@ MODELS = {
             "Apache-2.0",
             packaged=MINI,
             segmenter=_mini,
-            reads=("checkpoint", "precision", "block_points", "augmented_views"),
         ),
         ModelInfo(
             "geometric",
@@ -147,7 +149,6 @@ MODELS = {
             SPACEFORMER.licence,
             weights=SPACEFORMER,
             segmenter=_spaceformer,
-            reads=("checkpoint", "engine", "precision", "block_points", "augmented_views"),
         ),
         ModelInfo(
             "lassm",
@@ -156,7 +157,6 @@ MODELS = {
             weights=LASSM["scannet"],
             variants=LASSM,
             segmenter=_lassm,
-            reads=("checkpoint", "lassm_variant", "precision", "block_points"),
         ),
         ModelInfo(
             "point_sam",
@@ -164,7 +164,6 @@ MODELS = {
             POINT_SAM.licence,
             weights=POINT_SAM,
             prompt_segmenter=_point_sam,
-            reads=("prompt_checkpoint", "precision"),
         ),
         ModelInfo(
             "point_sam_mini",
@@ -172,7 +171,6 @@ MODELS = {
             "Apache-2.0",
             packaged=POINT_SAM_MINI,
             prompt_segmenter=_point_sam_mini,
-            reads=("prompt_checkpoint", "precision"),
         ),
         ModelInfo(
             "maskformer",
@@ -180,24 +178,20 @@ MODELS = {
             "yours",
             trained_by_user=True,
             segmenter=_maskformer,
-            reads=("checkpoint", "precision", "block_points"),
         ),
     )
 }
 
 
 def load_segmenter(
-    name: str,
-    *,
-    network: NetworkSettings | None = None,
-    postprocess: PostprocessSettings | None = None,
+    name: str, models: ModelSettings | None = None, *, text: TextSettings | None = None
 ) -> Segmenter:
     """Build the segmenter of this name.
 
     Args:
         name: a key of `MODELS`.
-        network: where a learned model's weights are and where it runs.
-        postprocess: which of a learned model's masks become instances.
+        models: settings of all models, of which its own are read.
+        text: where the text encoder is, for models that know a closed set of classes.
 
     Raises:
         InputError: there is none, the message lists those there are; or the settings or the
@@ -208,47 +202,35 @@ def load_segmenter(
     if info is None or info.segmenter is None:
         known = [m.name for m in MODELS.values() if m.segmenter]
         raise InputError(f"no segmenter is called {name!r}; use one of {', '.join(known)}")
-    network = network or NetworkSettings()
-    _warn_of_unread(info, network, _OF_SEGMENTERS)
-    return info.segmenter(network, postprocess or PostprocessSettings())
+    own = getattr(models or ModelSettings(), name, None)
+    return info.segmenter(own, text or TextSettings())
 
 
 def load_prompt_segmenter(
-    name: str = "auto", *, network: NetworkSettings | None = None
+    name: str = "auto", models: ModelSettings | None = None
 ) -> PromptSegmenter:
     """Build the prompt segmenter of this name.
 
     Args:
         name: a key of `MODELS`, or "auto": the best one that can run here.
-        network: where a learned model's weights are and where it runs.
+        models: settings of all models, of which its own are read.
 
     Raises:
         InputError: there is none, the message lists those there are; or the settings or the
             weights do not fit it.
         FileNotFoundError: its weights are not here; the message says how to get them.
     """
-    network = network or NetworkSettings()
-    info = MODELS.get(_best_prompt_model(network) if name == "auto" else name)
+    models = models or ModelSettings()
+    name = best_prompt_model(models) if name == "auto" else name
+    info = MODELS.get(name)
     if info is None or info.prompt_segmenter is None:
         known = ["auto", *(m.name for m in MODELS.values() if m.prompt_segmenter)]
         raise InputError(f"no prompt segmenter is called {name!r}; use one of {', '.join(known)}")
-    _warn_of_unread(info, network, ("prompt_checkpoint",))
-    return info.prompt_segmenter(network)
+    return info.prompt_segmenter(getattr(models, name, None))
 
 
-def _warn_of_unread(info: ModelInfo, network: NetworkSettings, names: tuple[str, ...]) -> None:
-    """Tell of those of the settings that were changed and have no effect on a model."""
-    for name in names:
-        value = getattr(network, name)
-        if name not in info.reads and value != getattr(NetworkSettings(), name):
-            logger.warning("%s does not read %s; %r has no effect", info.name, name, value)
-
-
-def _best_prompt_model(network: NetworkSettings) -> str:
-    """Point-SAM where its weights are here, else the small one, which needs torch, too.
-
-    A file that is given may hold either; the segmenter that is loaded from it has the right name.
-    """
-    if network.prompt_checkpoint or POINT_SAM.path.is_file():
+def best_prompt_model(models: ModelSettings) -> str:
+    """Point-SAM where its weights are here, else the small one, which needs torch, too."""
+    if models.point_sam.checkpoint or POINT_SAM.path.is_file():
         return "point_sam"
     return "geometric" if missing_packages(_PROMPT_PACKAGES) else "point_sam_mini"

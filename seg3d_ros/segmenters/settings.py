@@ -1,86 +1,57 @@
-"""Settings that all learned segmenters share; importing them imports no network."""
+"""Settings of each model; importing them imports no network.
+
+A model has the settings that it reads, and no others. Those that several read come from a common
+base.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
+from seg3d_ros.segmenters.geometric.settings import GeometricSettings
 from seg3d_ros.settings import check_settings, setting
 
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """Settings of a network: weights, device, precision."""
+    """Settings of any network: weights, device, precision."""
 
     checkpoint: str = setting(
         "",
-        "File with the weights of a learned model; empty: those of the package, or where "
-        "seg3d download puts them.",
-    )
-    prompt_checkpoint: str = setting("", "The same for the learned model that answers clicks.")
-    text_weights: str = setting(
-        "", "Folder with the weights of the text encoder; empty: where a download puts them."
-    )
-    text_student: str = setting(
-        "",
-        "Multilingual encoder that imitates the model's own text encoder: a folder, or a model in "
-        "the hub's cache; empty: none.",
+        "File with the weights; empty: those of the package, or where seg3d download puts them.",
     )
     device: str = setting(
-        "auto", "Where learned models run: cpu, cuda or cuda:1; auto: a GPU if there is one."
-    )
-    engine: str = setting(
-        "auto",
-        "What computes spaceformer; auto: warpconvnet on a GPU if it is installed, else torch.",
-        choices=("auto", "torch", "warpconvnet"),
+        "auto", "Where the network runs: cpu, cuda or cuda:1; auto: a GPU if there is one."
     )
     precision: str = setting(
         "auto",
-        "Numbers that networks compute with; auto: fp16 on a GPU, else fp32.",
+        "Numbers that the network computes with; auto: fp16 on a GPU, else fp32.",
         choices=("auto", "fp32", "fp16", "bf16"),
-    )
-    block_points: int = setting(
-        0,
-        "Points given to a network at once; larger scenes are cut into overlapping blocks; "
-        "0: as many as usually fit.",
-        low=0,
-        high=100_000_000,
-    )
-    augmented_views: int = setting(
-        1,
-        "Sides from which mini and spaceformer look at the scene: quarter turns, then the same "
-        "mirrored; mini averages what it sees, of spaceformer's instances the best are kept.",
-        low=1,
-        high=8,
-    )
-
-    lassm_variant: str = setting(
-        "scannet",
-        "Released model of lassm, by the data it was trained on: 18, 198 or 84 classes.",
-        choices=("scannet", "scannet200", "scannetpp"),
     )
 
     def __post_init__(self) -> None:
         check_settings(self)
 
-    @property
-    def text_folder(self) -> Path | None:
-        """Folder of `text_weights`; None where a download puts them."""
-        return Path(self.text_weights).expanduser() if self.text_weights else None
-
 
 @dataclass(frozen=True)
-class PostprocessSettings:
-    """Settings of the way from a network's raw masks to instances."""
+class MaskSettings(NetworkSettings):
+    """Settings of a network that proposes masks, and of the way from these to instances."""
 
+    block_points: int = setting(
+        0,
+        "Points given to the network at once; larger scenes are cut into overlapping blocks; "
+        "0: as many as usually fit.",
+        low=0,
+        high=100_000_000,
+    )
     min_score: float = setting(
-        0.25, "Instances of learned models with a lower score are dropped.", low=0.0, high=1.0
+        0.25, "Instances with a lower score are dropped.", low=0.0, high=1.0
     )
     mask_threshold: float = setting(
         0.5, "Probability from which on a point belongs to a mask.", low=0.01, high=0.99
     )
     min_mask_points: int = setting(
-        30, "Masks of learned models with fewer points are dropped.", low=1, high=1_000_000
+        30, "Masks with fewer points are dropped.", low=1, high=1_000_000
     )
     split_gap: float = setting(
         0.5,
@@ -95,9 +66,74 @@ class PostprocessSettings:
         low=0.0,
         high=1.0,
     )
-    max_instances: int = setting(
-        500, "Best-scored instances of a learned model that are kept.", low=1, high=10_000
+    max_instances: int = setting(500, "Best-scored instances that are kept.", low=1, high=10_000)
+
+
+@dataclass(frozen=True)
+class MiniSettings(MaskSettings):
+    """Settings of mini."""
+
+    augmented_views: int = setting(
+        1,
+        "Sides from which the scene is looked at, whose features are averaged: quarter turns, "
+        "then the same mirrored.",
+        low=1,
+        high=8,
     )
 
-    def __post_init__(self) -> None:
-        check_settings(self)
+
+@dataclass(frozen=True)
+class SpaceformerSettings(MaskSettings):
+    """Settings of spaceformer."""
+
+    engine: str = setting(
+        "auto",
+        "What computes it; auto: warpconvnet on a GPU if it is installed, else torch.",
+        choices=("auto", "torch", "warpconvnet"),
+    )
+    augmented_views: int = setting(
+        1,
+        "Sides from which the scene is looked at, of whose instances the best are kept: quarter "
+        "turns, then the same mirrored.",
+        low=1,
+        high=8,
+    )
+
+
+@dataclass(frozen=True)
+class LassmSettings(MaskSettings):
+    """Settings of lassm."""
+
+    variant: str = setting(
+        "scannet",
+        "Released model, by the data it was trained on: 18, 198 or 84 classes.",
+        choices=("scannet", "scannet200", "scannetpp"),
+    )
+    mask_threshold: float = setting(
+        0.4, "Probability from which on a superpoint belongs to a mask.", low=0.01, high=0.99
+    )
+
+
+@dataclass(frozen=True)
+class MaskFormerSettings(MaskSettings):
+    """Settings of maskformer."""
+
+    checkpoint: str = setting("", "The checkpoint.pt that seg3d train writes.")
+
+
+@dataclass(frozen=True)
+class PointSamSettings(NetworkSettings):
+    """Settings of point_sam and point_sam_mini."""
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Settings of all models, by name."""
+
+    mini: MiniSettings = field(default_factory=MiniSettings)
+    geometric: GeometricSettings = field(default_factory=GeometricSettings)
+    spaceformer: SpaceformerSettings = field(default_factory=SpaceformerSettings)
+    lassm: LassmSettings = field(default_factory=LassmSettings)
+    maskformer: MaskFormerSettings = field(default_factory=MaskFormerSettings)
+    point_sam: PointSamSettings = field(default_factory=PointSamSettings)
+    point_sam_mini: PointSamSettings = field(default_factory=PointSamSettings)

@@ -17,7 +17,7 @@ from seg3d_ros.segmenters.masks.postprocess import (
     propose,
     score_queries,
 )
-from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
+from seg3d_ros.segmenters.settings import SpaceformerSettings
 from seg3d_ros.segmenters.spaceformer_engine import Engine, load_engine
 from seg3d_ros.segmenters.weights import SPACEFORMER
 from seg3d_ros.sparse.quarter_turns import turned
@@ -40,18 +40,12 @@ class SpaceformerSegmenter(BlockwiseSegmenter):
     name = "spaceformer"
     embedding_space = "siglip2-so400m-patch14-224"
 
-    def __init__(
-        self,
-        engine: Engine,
-        *,
-        network: NetworkSettings | None = None,
-        postprocess: PostprocessSettings | None = None,
-    ) -> None:
+    def __init__(self, engine: Engine, settings: SpaceformerSettings) -> None:
         self.engine = engine
-        self._network_settings = network or NetworkSettings()
+        self._views = settings.augmented_views
         device = engine.compute.device
-        limit = self._network_settings.block_points or _usual_points(device)
-        super().__init__(device, limit=limit, postprocess=postprocess, voxel_size=VOXEL_SIZE_M)
+        usual = _usual_points(device)
+        super().__init__(device, settings, usual_points=usual, voxel_size=VOXEL_SIZE_M)
         self._checked = False
 
     @torch.no_grad()  # not `inference_mode`, see `WarpConvNetEngine`
@@ -62,12 +56,12 @@ class SpaceformerSegmenter(BlockwiseSegmenter):
         origin = np.floor(points.min(axis=0))
         cloud = torch.from_numpy(points - origin).to(self._device)
         features = torch.from_numpy(colors).to(self._device) * 2 - 1
-        views = range(self._network_settings.augmented_views)
-        return _pooled([self._propose_view(turned(cloud, view), features) for view in views])
+        turns = (turned(cloud, view) for view in range(self._views))
+        return _pooled([self._propose_view(seen, features) for seen in turns])
 
     def _propose_view(self, points: Tensor, features: Tensor) -> Instances:
         queries = self.engine(points, features)
-        scored = score_queries(queries, mask_threshold=self._postprocess.mask_threshold)
+        scored = score_queries(queries, mask_threshold=self._settings.mask_threshold)
         if not self._checked:
             self._checked = True
             if looks_inverted(scored):
@@ -76,20 +70,18 @@ class SpaceformerSegmenter(BlockwiseSegmenter):
                     "worse masks. If instances are nonsense, OBJECT_COLUMN in "
                     "segmenters/postprocess.py has to be the other one; please report it"
                 )
-        return propose(queries, scored, self._postprocess, space=self.embedding_space)
+        return propose(queries, scored, self._settings, space=self.embedding_space)
 
 
-def load_spaceformer_segmenter(
-    network: NetworkSettings, postprocess: PostprocessSettings
-) -> SpaceformerSegmenter:
+def load_spaceformer_segmenter(settings: SpaceformerSettings) -> SpaceformerSegmenter:
     """The segmenter with the weights that the settings name.
 
     Raises:
         FileNotFoundError: the weights are not on this machine; the message says how to get them.
         InputError: the file holds other weights, or the device is not there.
     """
-    engine = load_engine(SPACEFORMER.find(network.checkpoint), network)
-    return SpaceformerSegmenter(engine, network=network, postprocess=postprocess)
+    engine = load_engine(SPACEFORMER.find(settings.checkpoint), settings)
+    return SpaceformerSegmenter(engine, settings)
 
 
 def _usual_points(device: torch.device) -> int:

@@ -16,7 +16,7 @@ from seg3d_ros.errors import InputError
 from seg3d_ros.networks.checkpoint import read_state_dict
 from seg3d_ros.networks.spaceformer.network import CHECKPOINT_PREFIX, Spaceformer, load_spaceformer
 from seg3d_ros.segmenters.masks.postprocess import Queries
-from seg3d_ros.segmenters.settings import NetworkSettings
+from seg3d_ros.segmenters.settings import SpaceformerSettings
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ class WarpConvNetEngine:
         self(points, torch.zeros_like(points))
 
 
-def load_engine(checkpoint: Path, settings: NetworkSettings) -> Engine:
+def load_engine(checkpoint: Path, settings: SpaceformerSettings) -> Engine:
     """Put the weights of a released checkpoint on a device.
 
     Raises:

@@ -26,7 +26,6 @@ class Weights:
         megabytes: size, for the question before a download.
         licence: SPDX identifier.
         notice: what the licence means, one sentence.
-        setting: name of the setting that gives another file.
         variant: of the model; empty where there is but one.
     """
 
@@ -36,7 +35,6 @@ class Weights:
     megabytes: int
     licence: str
     notice: str
-    setting: str = "checkpoint"
     variant: str = ""
 
     @property
@@ -62,7 +60,7 @@ class Weights:
         raise FileNotFoundError(
             f"the weights of {self.model} are not here: {path} is missing. Fetch them with "
             f"`{self.command}` (licence {self.licence}: {self.notice}), or set "
-            f"`{self.setting}` to a copy of {self.file}"
+            f"`model.{self.model}.checkpoint` to a copy of {self.file}"
         )
 
 
@@ -101,7 +99,6 @@ POINT_SAM = Weights(
     megabytes=1244,
     licence="Apache-2.0",
     notice="any use, with the notice kept",
-    setting="prompt_checkpoint",
 )
 # They come with the package.
 _PACKAGED = Path(__file__).parents[1] / "weights"

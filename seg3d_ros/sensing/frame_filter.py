@@ -37,10 +37,16 @@ class FrameFilter:
         live=True,
     )
     crop_min: tuple[float, ...] = setting(
-        (), "Lower corner x, y, z of the mapped box, map frame, metres; empty: none.", live=True
+        (),
+        "Lower corner x, y, z of the mapped box, map frame, metres; empty: none.",
+        items=float,
+        live=True,
     )
     crop_max: tuple[float, ...] = setting(
-        (), "Upper corner x, y, z of the mapped box, map frame, metres; empty: none.", live=True
+        (),
+        "Upper corner x, y, z of the mapped box, map frame, metres; empty: none.",
+        items=float,
+        live=True,
     )
 
     def __post_init__(self) -> None:

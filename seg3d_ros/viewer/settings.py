@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from seg3d_ros.errors import InputError
-from seg3d_ros.settings import check_settings, setting
+from seg3d_ros.engine.perception import PerceptionSettings
+from seg3d_ros.settings import SettingError, check_settings, setting
 
 _MIN_TOKEN = 12  # characters; those that are made have 22
 
@@ -35,11 +35,12 @@ class ViewerSettings:
     def __post_init__(self) -> None:
         check_settings(self)
         if not self.host:
-            raise InputError("the viewer's host is empty; use 127.0.0.1, or 0.0.0.0 for all")
+            raise SettingError("host", "is empty; use 127.0.0.1, or 0.0.0.0 for all")
         if self.token and (len(self.token) < _MIN_TOKEN or not _is_plain(self.token)):
-            raise InputError(
-                f"the viewer's token has {len(self.token)} characters; give at least "
-                f"{_MIN_TOKEN} letters, digits, - or _, or none for a new one at each start"
+            raise SettingError(
+                "token",
+                f"has {len(self.token)} characters; give at least {_MIN_TOKEN} letters, digits, "
+                "- or _, or none for a new one at each start",
             )
 
     @property
@@ -51,6 +52,13 @@ class ViewerSettings:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+
+@dataclass(frozen=True)
+class ViewedSettings(PerceptionSettings):
+    """Settings of an engine and of the page that shows it."""
+
+    viewer: ViewerSettings = field(default_factory=ViewerSettings)
 
 
 def _is_plain(token: str) -> bool:

@@ -101,7 +101,8 @@ def test_the_page_shows_every_picture_it_names(root, predictions, tmp_path):
         (["--model", "geometric", "--split", "nowhere"], "no scenes in"),
         (["--model", "geometric", "--vocabulary", "household"], "no label for"),
         (["--predictions", "{root}"], "no predictions for toy"),
-        (["--model", "geometric", "--min-score", "2"], "min_score is 2"),
+        (["--model", "mini", "--min-score", "2"], "model.mini.min_score is 2"),
+        (["--model", "geometric", "--min-score", "0"], "geometric does not read --min-score"),
     ],
 )
 def test_bad_input_is_one_line_and_code_2(root, options, sentence, tmp_path, capsys):

@@ -6,10 +6,12 @@ from click.testing import CliRunner
 from seg3d_ros.cli.words import WordsCommand, chosen_words, words_options
 
 
-@click.command(cls=WordsCommand, offered=lambda: iter(()))
+@click.command(cls=WordsCommand, offered=())
 @click.option("-o", "--output", default="")
 @words_options
-def echo(labels: tuple[str, ...], vocabulary: str | None, output: str) -> None:
+def echo(
+    labels: tuple[str, ...], vocabulary: str | None, output: str, settings: dict[str, object]
+) -> None:
     click.echo(f"{chosen_words(labels, vocabulary)} {output}")
 
 

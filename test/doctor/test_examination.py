@@ -23,7 +23,6 @@ from seg3d_ros.doctor.evidence import SegmentationNode, Stream
 from seg3d_ros.doctor.examination import examine
 from seg3d_ros.doctor.page import page
 from seg3d_ros.doctor.quality import Endpoint, Quality, mismatch
-from seg3d_ros.doctor.remedies import PARAMETERS
 from seg3d_ros.scene import Camera, Distortion
 
 BEST_EFFORT, RELIABLE, LATCHED = Quality(False), Quality(True), Quality(True, True)
@@ -49,7 +48,7 @@ def test_nothing_is_found_where_nothing_is_wrong() -> None:
     assert "No trouble found." in page(evidence_of(camera_topics()), [])
 
 
-def test_the_page_says_how_to_start_the_node(pytestconfig: pytest.Config) -> None:
+def test_the_page_says_how_to_start_the_node() -> None:
     text = page(evidence_of(camera_topics(), machine=machine()), [])
     assert (
         f"-r camera/color:={COLOR} -r camera/depth:={DEPTH} -r camera/camera_info:={INFO}" in text
@@ -57,11 +56,11 @@ def test_the_page_says_how_to_start_the_node(pytestconfig: pytest.Config) -> Non
     jpegs = camera_topics(**{COLOR: None, f"{COLOR}/compressed": lambda t: bags.jpeg(t, 3)})
     text = page(evidence_of(jpegs, machine=machine()), [])
     assert f"-r camera/color/compressed:={COLOR}/compressed" in text
-    assert 'compressed_color:=true"' in text
+    assert 'input.compressed_color:=true"' in text
     clouds = {POINTS: bags.cloud, "/tf": lambda t: pose(t, "map", "camera")}
-    assert f"point_cloud_topics:=['{POINTS}']" in page(evidence_of(clouds, machine=machine()), [])
-    readme = (pytestconfig.rootpath / "README.md").read_text()
-    assert all(f"| `{name}` |" in readme for name in PARAMETERS.values())
+    assert f"input.point_cloud_topics:=['{POINTS}']" in page(
+        evidence_of(clouds, machine=machine()), []
+    )
 
 
 def test_a_node_that_is_not_active() -> None:
@@ -100,22 +99,21 @@ def test_depth_in_its_unit_is_a_note_with_the_distance() -> None:
 def test_colour_that_comes_too_late_for_its_depth() -> None:
     level, text, remedy = only(camera_topics(**{COLOR: lambda t: bags.color(t + 0.03, 3)}))
     assert level == "error" and "within 20 ms; nine in ten have one within 30 ms" in text
-    assert remedy.endswith('-p "sync_slop:=0.04"')
+    assert remedy.endswith('-p "input.sync_slop:=0.04"')
 
 
 def test_parameters_of_the_running_node_are_what_counts() -> None:
     node = SegmentationNode(
         "/seg3d",
         {DEPTH: "sensor_msgs/msg/Image"},
-        {"sync_slop": 0.05, "tf_timeout": 0.1},
-        {"tf_timeout": "node.tf_timeout"},
+        {"input.sync_slop": 0.05, "input.tf_timeout": 0.1},
     )
     topics = camera_topics(**{COLOR: lambda t: bags.color(t + 0.03, 3)})
     assert troubles(topics, node=node) == []
     late = {"arrives": lambda topic, t: t + 0.2 * (topic == "/tf")}
     _, text, remedy = only(camera_topics(), node=node, **late)
     assert "come up to 0.20 s after /cam/depth/image" in text
-    assert remedy == "ros2 param set /seg3d node.tf_timeout 0.3"
+    assert remedy == "ros2 param set /seg3d input.tf_timeout 0.3"
 
 
 def test_a_camera_that_lacks_topics() -> None:

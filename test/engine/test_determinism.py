@@ -16,7 +16,7 @@ from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.engine.replay import replay
 from seg3d_ros.recordings.open import open_recording
 
-engine = Engine(PerceptionSettings(model=sys.argv[1]))
+engine = Engine(PerceptionSettings.of({"segmentation.model": sys.argv[1]}))
 engine.set_first_vocabulary()
 replay(open_recording(sys.argv[2]), engine, segment_period=2.0, max_frames=12)
 engine.save(sys.argv[3])

@@ -21,9 +21,10 @@ from seg3d_ros.objects.storage import MapFileError, save_map
 from seg3d_ros.scene import Frame
 from seg3d_ros.segmenters.segmenter import NothingThereError
 from seg3d_ros.sensing.depth_image import deproject
+from seg3d_ros.settings import with_values
 
 SECOND = 1_000_000_000
-GEOMETRIC = PerceptionSettings(model="geometric", prompt_model="geometric")
+GEOMETRIC = PerceptionSettings.of({"segmentation.model": "geometric", "prompt.model": "geometric"})
 
 
 def frame_of(pose: np.ndarray, stamp_ns: int) -> Frame:
@@ -178,7 +179,7 @@ def test_the_map_survives_a_restart(engine: Engine, tmp_path: Path) -> None:
 
 def test_a_map_file_that_does_not_fit_changes_nothing(engine: Engine, tmp_path: Path) -> None:
     path = tmp_path / "coarse.map"
-    coarse = Engine(GEOMETRIC.with_values({"voxel_size": 0.05}))
+    coarse = Engine(with_values(GEOMETRIC, {"map.voxel_size": 0.05}))
     coarse.integrate(frame_of(toy_room.views(1)[0], SECOND))
     coarse.save(path)
     voxels, objects = len(engine.map), engine.state.objects
@@ -203,7 +204,7 @@ def test_a_map_of_another_fixed_frame_changes_nothing(engine: Engine, tmp_path: 
 
 def test_a_map_of_another_space_or_an_unknown_frame_is_loaded_with_a_sentence() -> None:
     """One of a format that knew no frames, with embeddings that this model cannot name."""
-    engine = Engine(GEOMETRIC.with_values({"voxel_size": 0.05}))
+    engine = Engine(with_values(GEOMETRIC, {"map.voxel_size": 0.05}))
     path = Path(__file__).parent.parent / "data" / "map_files" / "format_2.map"
     report = engine.load(path, fixed_frame="map")
     assert (report.objects, report.voxels) == (3, 81)
@@ -282,7 +283,7 @@ def moved(frame: Frame, shift: np.ndarray) -> Frame:
 def test_a_room_in_far_coordinates_has_the_same_objects_there(
     engine: Engine, frames: list[Frame], shift: np.ndarray, tmp_path: Path
 ) -> None:
-    far = Engine(replace(GEOMETRIC, segment_radius=10.0))
+    far = Engine(with_values(GEOMETRIC, {"segmentation.radius": 10.0}))
     for frame in frames:
         assert far.integrate(moved(frame, shift)).points_outside == 0
     far.segment()
@@ -309,7 +310,7 @@ def test_a_room_in_far_coordinates_has_the_same_objects_there(
 
 
 def test_segment_radius_keeps_to_the_sensor(frames: list[Frame]) -> None:
-    engine = Engine(replace(GEOMETRIC, segment_radius=1.8))
+    engine = Engine(with_values(GEOMETRIC, {"segmentation.radius": 1.8}))
     engine.integrate(frames[0])
     scene = engine.segment().scene
     distance = np.linalg.norm(scene.points - frames[0].map_from_sensor[:3, 3], axis=1)

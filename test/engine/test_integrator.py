@@ -47,7 +47,7 @@ def start(transforms, stats):
     made = []
 
     def start(*, tf_timeout: float = 30.0) -> Integrator:
-        engine = Engine(PerceptionSettings(model="geometric"))
+        engine = Engine(PerceptionSettings.of({"segmentation.model": "geometric"}))
         made.append(
             Integrator(
                 engine,

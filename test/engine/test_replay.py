@@ -22,7 +22,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory):
 
 
 def passes(recording, segment_period: float) -> int:
-    engine = Engine(PerceptionSettings(model="geometric"))
+    engine = Engine(PerceptionSettings.of({"segmentation.model": "geometric"}))
     replay(recording, engine, segment_period=segment_period)
     return engine.timings.summary()["segment"].count
 
@@ -36,7 +36,9 @@ def test_a_finer_map_has_more_voxels(recording) -> None:
     coarse, fine = (
         replay(
             recording,
-            Engine(PerceptionSettings(model="geometric").with_values({"voxel_size": size})),
+            Engine(
+                PerceptionSettings.of({"segmentation.model": "geometric", "map.voxel_size": size})
+            ),
             segment_period=1.0,
         ).scene
         for size in (0.04, 0.02)
@@ -48,7 +50,7 @@ def test_every_frame_is_reported(recording) -> None:
     sizes: list[int] = []
     replay(
         recording,
-        Engine(PerceptionSettings(model="geometric")),
+        Engine(PerceptionSettings.of({"segmentation.model": "geometric"})),
         segment_period=1.0,
         on_frame=lambda engine: sizes.append(len(engine.map)),
     )
@@ -58,7 +60,9 @@ def test_every_frame_is_reported(recording) -> None:
 
 def test_a_recording_of_nothing_is_refused(recording) -> None:
     engine = Engine(
-        PerceptionSettings(model="geometric").with_values({"min_range": 50.0, "max_range": 60.0})
+        PerceptionSettings.of(
+            {"segmentation.model": "geometric", "input.min_range": 50.0, "input.max_range": 60.0}
+        )
     )
     with pytest.raises(RecordingError, match="none of its 6 frames"):
         replay(recording, engine, segment_period=1.0)

@@ -30,7 +30,9 @@ def room_frame(pose: np.ndarray, stamp_ns: int, *, seen: bool = True) -> Frame:
 
 @pytest.fixture
 def engine():
-    made = Engine(PerceptionSettings(model="geometric", prompt_model="geometric"))
+    made = Engine(
+        PerceptionSettings.of({"segmentation.model": "geometric", "prompt.model": "geometric"})
+    )
     for number, pose in enumerate(toy_room.views(3), 1):
         made.integrate(room_frame(pose, number * 10**9))
     yield made

@@ -22,7 +22,7 @@ CAMERA_TOPICS = {"front/color": Image, "front/depth": Image, "front/camera_info"
 
 @pytest.fixture
 def robot(start_node, make_robot) -> Robot:
-    node = start_node(cameras=["front"], tf_timeout=0.2, segment_period=0.5)
+    node = start_node(input__cameras=["front"], input__tf_timeout=0.2, segmentation__period=0.5)
     robot = make_robot(node.domain)
     robot.listen_to_diagnostics()
     for topic, kind in {"points": PointCloud2, **CAMERA_TOPICS}.items():

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.ros
 
 
 def test_a_planner_s_day(start_node, make_robot, tmp_path) -> None:
-    node = start_node(segment_period=3600.0)
+    node = start_node(segmentation__period=3600.0)
     robot = make_robot(node.domain)
     robot.listen_to_diagnostics()
     with Seg3dClient("/seg3d", timeout=30.0, context=robot.node.context) as client:

@@ -19,7 +19,7 @@ BOX = toy_room.BOXES[0]
 @pytest.mark.torch
 def test_the_small_point_sam_answers(start_node: Any, make_robot: Any, tmp_path: Path) -> None:
     nowhere = {"SEG3D_WEIGHTS": str(tmp_path)}
-    node = start_node(prompt_model="auto", segment_period=3600.0, env=nowhere)
+    node = start_node(prompt__model="auto", segmentation__period=3600.0, env=nowhere)
     robot = make_robot(node.domain)
     robot.listen_to_diagnostics()
     robot.show(toy_room.views(6))

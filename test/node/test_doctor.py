@@ -92,7 +92,7 @@ def test_each_fault_of_a_camera_is_named_with_the_line_that_mends_it(make_robot:
 def test_what_a_running_node_misses_is_found(make_robot: Any, start_node: Any) -> None:
     node = start_node(
         **{
-            "point_cloud_topics": ["front/points", "rear/points"],
+            "input__point_cloud_topics": ["front/points", "rear/points"],
             "qos_overrides./front/points.subscription.reliability": "reliable",
         }
     )

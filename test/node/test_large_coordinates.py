@@ -26,7 +26,7 @@ TOP = np.array([*BOX.center[:2], BOX.high[2]])
 @pytest.fixture(scope="module")
 def robot(start_shared_node: Any, make_shared_robot: Any) -> Robot:
     """Has shown the toy room, whose frame "map" lies far from zero of the fixed frame "mgrs"."""
-    node = start_shared_node(segment_period=3600.0, fixed_frame="mgrs")
+    node = start_shared_node(segmentation__period=3600.0, node__fixed_frame="mgrs")
     robot = make_shared_robot(node.domain)
     robot.listen_to_diagnostics()
     mgrs_from_map = np.eye(4)
@@ -102,7 +102,7 @@ def test_a_saved_map_comes_back_to_its_place(robot: Robot, tmp_path: Path) -> No
 
 
 def test_frames_out_of_reach_of_the_map_say_so(start_node: Any, make_robot: Any) -> None:
-    node = start_node(segment_period=3600.0)
+    node = start_node(segmentation__period=3600.0)
     robot = make_robot(node.domain)
     robot.listen_to_diagnostics()
     robot.show(toy_room.views(1))

@@ -38,11 +38,17 @@ def known_objects(robot: Robot) -> list[Any]:
 
 
 def test_every_state_can_be_left_and_entered_again(start_node, make_robot) -> None:
-    node = start_node(autostart=False, segment_period=3600.0, wait_for="autostart is off")
+    node = start_node(
+        node__autostart=False, segmentation__period=3600.0, wait_for="autostart is off"
+    )
     robot = make_robot(node.domain)
     robot.listen_to_diagnostics()
     assert state(robot) == State.PRIMARY_STATE_UNCONFIGURED
+    assert robot.set_parameters(map__voxel_size=0.021)[0].successful
     assert change(robot, Transition.TRANSITION_CONFIGURE)
+    assert "voxels of 0.021 m" in node.output
+    refused = robot.set_parameters(map__voxel_size=0.02)[0]
+    assert not refused.successful and "clean it up first" in refused.reason
     assert_not_active(robot)
     assert change(robot, Transition.TRANSITION_ACTIVATE)
     robot.show(toy_room.views(3))
@@ -62,6 +68,7 @@ def test_every_state_can_be_left_and_entered_again(start_node, make_robot) -> No
     assert change(robot, Transition.TRANSITION_DEACTIVATE)
     assert change(robot, Transition.TRANSITION_CLEANUP)
     assert state(robot) == State.PRIMARY_STATE_UNCONFIGURED
+    assert robot.set_parameters(map__voxel_size=0.02)[0].successful
     assert change(robot, Transition.TRANSITION_CONFIGURE)
     assert change(robot, Transition.TRANSITION_ACTIVATE)
     assert known_objects(robot) == [], "cleanup forgets it"
@@ -89,7 +96,9 @@ def assert_not_active(robot: Robot) -> None:
 
 
 def test_a_transition_that_fails_says_why_and_can_be_tried_again(start_node, make_robot) -> None:
-    node = start_node(autostart=False, model="nothing", wait_for="autostart is off")
+    node = start_node(
+        node__autostart=False, segmentation__model="nothing", wait_for="autostart is off"
+    )
     robot = make_robot(node.domain)
     assert not change(robot, Transition.TRANSITION_CONFIGURE)
     assert state(robot) == State.PRIMARY_STATE_UNCONFIGURED
@@ -99,7 +108,7 @@ def test_a_transition_that_fails_says_why_and_can_be_tried_again(start_node, mak
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_busy_node_in_time(start_node, make_robot, how: int) -> None:
-    node = start_node(segment_period=0.05)
+    node = start_node(segmentation__period=0.05)
     robot = make_robot(node.domain)
     robot.listen_to_diagnostics()
     robot.show(toy_room.views(3))
@@ -111,10 +120,12 @@ def test_a_signal_ends_a_busy_node_in_time(start_node, make_robot, how: int) -> 
 
 def test_two_namespaced_nodes_do_not_meet(start_node, make_robot) -> None:
     first = start_node(
-        arguments=("-r", "__ns:=/left"), segment_period=3600.0, point_cloud_topics=["points"]
+        arguments=("-r", "__ns:=/left"),
+        segmentation__period=3600.0,
+        input__point_cloud_topics=["points"],
     )
     second = start_node(
-        arguments=("-r", "__ns:=/right"), domain=first.domain, segment_period=3600.0
+        arguments=("-r", "__ns:=/right"), domain=first.domain, segmentation__period=3600.0
     )
     assert second.domain == first.domain
     robot = make_robot(first.domain)
@@ -138,7 +149,7 @@ def values(robot: Robot, namespace: str) -> dict[str, str]:
 def test_a_restart_with_the_saved_map_knows_the_same_objects(
     start_node, make_robot, tmp_path: Path
 ) -> None:
-    node = start_node(segment_period=3600.0)
+    node = start_node(segmentation__period=3600.0)
     robot = make_robot(node.domain)
     robot.listen_to_diagnostics()
     robot.show(toy_room.views(4))
@@ -152,7 +163,7 @@ def test_a_restart_with_the_saved_map_knows_the_same_objects(
     assert robot.call(MapFile, "seg3d/save_map", MapFile.Request(path=path)).success
     node.stop(signal.SIGKILL)
 
-    again = start_node(segment_period=3600.0, map_file=path)
+    again = start_node(segmentation__period=3600.0, node__map_file=path)
     robot = make_robot(again.domain)
     arrays = robot.listen(InstanceArray, "seg3d/instances")
     assert known_objects(robot) == before
@@ -165,7 +176,7 @@ def test_a_restart_with_the_saved_map_knows_the_same_objects(
 @pytest.mark.torch
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_node_that_still_compiles_its_kernels_can_be_ended(start_node, how: int) -> None:
-    node = start_node(model="mini", wait_for="model mini")
+    node = start_node(segmentation__model="mini", wait_for="model mini")
     assert node.stop(how) == 0
 
 
@@ -173,7 +184,7 @@ def test_a_signal_ends_a_node_that_a_manager_is_activating(
     start_node, make_robot, tmp_path: Path
 ) -> None:
     node = start_node(
-        autostart=False, wait_for="autostart is off", env={"NUMBA_CACHE_DIR": str(tmp_path)}
+        node__autostart=False, wait_for="autostart is off", env={"NUMBA_CACHE_DIR": str(tmp_path)}
     )
     robot = make_robot(node.domain)
     assert change(robot, Transition.TRANSITION_CONFIGURE)
@@ -185,7 +196,7 @@ def test_a_signal_ends_a_node_that_a_manager_is_activating(
 
 
 def test_a_node_takes_its_shared_memory_along(start_node) -> None:
-    node = start_node(autostart=False, wait_for="autostart is off")
+    node = start_node(node__autostart=False, wait_for="autostart is off")
     opened = [link.readlink() for link in Path(f"/proc/{node.process.pid}/fd").iterdir()]
     lock_file = re.compile(r"/dev/shm/fast\w+_[0-9a-f]{16}_el")
     locks = [path for path in opened if lock_file.fullmatch(str(path))]
@@ -211,8 +222,8 @@ unlink_own_segments()
 
 
 def test_a_second_node_of_the_same_name_is_said(start_node) -> None:
-    first = start_node(segment_period=3600.0)
-    start_node(domain=first.domain, segment_period=3600.0)
+    first = start_node(segmentation__period=3600.0)
+    start_node(domain=first.domain, segmentation__period=3600.0)
     first.wait_for("another node is called /seg3d")
 
 
@@ -220,6 +231,8 @@ def test_without_torch_the_default_model_gives_way_to_geometric(start_node) -> N
     without_torch = (
         "import sys; sys.modules['torch'] = None; from seg3d_ros.node.main import main; main()"
     )
-    node = start_node(model="mini", prompt_model="auto", program=("-c", without_torch))
+    node = start_node(
+        segmentation__model="mini", prompt__model="auto", program=("-c", without_torch)
+    )
     assert f"For mini: {INSTALL_TEXT}" in node.output
     assert "model geometric" in node.output

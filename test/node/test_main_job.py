@@ -31,7 +31,7 @@ def position(item) -> np.ndarray:
 
 
 def test_clouds_become_objects(start_node, make_robot) -> None:
-    node = start_node(segment_period=0.3)
+    node = start_node(segmentation__period=0.3)
     robot = make_robot(node.domain)
     robot.listen_to_diagnostics()
     arrays = robot.listen(InstanceArray, "seg3d/instances")
@@ -79,7 +79,7 @@ def marker_ids(markers: list) -> set[int]:
 
 
 def test_late_joiners_get_the_latched_outputs(start_node, make_robot) -> None:
-    node = start_node(vocabulary=["chair", "sofa|couch"])
+    node = start_node(text__vocabulary=["chair", "sofa|couch"])
     robot = make_robot(node.domain)
     robot.listen_to_diagnostics()
     for count, pose in enumerate(toy_room.views(3), 1):
@@ -102,7 +102,9 @@ def test_late_joiners_get_the_latched_outputs(start_node, make_robot) -> None:
 
 def test_two_cameras_and_two_clouds_share_one_map(start_node, make_robot) -> None:
     node = start_node(
-        cameras=["left", "right"], point_cloud_topics=["a", "b"], segment_period=60.0
+        input__cameras=["left", "right"],
+        input__point_cloud_topics=["a", "b"],
+        segmentation__period=60.0,
     )
     robot = make_robot(node.domain)
     robot.listen_to_diagnostics()

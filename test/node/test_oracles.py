@@ -98,7 +98,7 @@ def test_detections_say_what_instances_say(start_node, make_robot) -> None:
 
     from seg3d_ros.msg import InstanceArray
 
-    node = start_node(segment_period=3600.0)
+    node = start_node(segmentation__period=3600.0)
     robot = make_robot(node.domain)
     robot.listen_to_diagnostics()
     robot.show(toy_room.views(4))

@@ -13,24 +13,20 @@ from rcl_interfaces.msg import ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParametersAtomically
 from rclpy.parameter import Parameter, parameter_value_to_python
 from support import toy_room
-from support.harness import Robot, wait_until
+from support.harness import Robot, dotted, wait_until
 
-from seg3d_ros.node.parameters import AllSettings
-from seg3d_ros.settings import settings_of
+from seg3d_ros.node.settings import AllSettings
+from seg3d_ros.settings import walk
 from seg3d_ros.srv import QueryObjects
 
-SETTINGS = {
-    prefix + name: (value, info)
-    for prefix, section in AllSettings().sections()
-    for name, value, info in settings_of(section)
-}
-CROP = ("crop_min", "crop_max")
+SETTINGS = {name: (default, info) for name, default, info in walk(AllSettings())}
+CROP = ("input.crop_min", "input.crop_max")
 VIEW = toy_room.views(3)[1]
 
 
 @pytest.fixture(scope="module")
 def robot(start_shared_node, make_shared_robot) -> Robot:
-    node = start_shared_node(segment_period=3600.0)
+    node = start_shared_node(segmentation__period=3600.0)
     robot = make_shared_robot(node.domain)
     robot.listen_to_diagnostics()
     return robot
@@ -43,7 +39,9 @@ def read(robot: Robot, *names: str) -> list[Any]:
 
 
 def set_together(robot: Robot, **values: Any) -> Any:
-    parameters = [Parameter(name, value=v).to_parameter_msg() for name, v in values.items()]
+    parameters = [
+        Parameter(dotted(name), value=v).to_parameter_msg() for name, v in values.items()
+    ]
     request = SetParametersAtomically.Request(parameters=parameters)
     return robot.call(SetParametersAtomically, "seg3d/set_parameters_atomically", request).result
 
@@ -62,7 +60,7 @@ def test_every_setting_is_a_described_parameter(robot: Robot) -> None:
     for (name, (_, info)), said in zip(SETTINGS.items(), answer.descriptors, strict=True):
         assert said.name == name and said.type != ParameterType.PARAMETER_NOT_SET
         assert said.description.startswith(info.text)
-        assert ("at start" in said.description) != info.live
+        assert ("at the next configuration" in said.description) != info.live
         ranges = [*said.integer_range, *said.floating_point_range]
         has_limits = info.low is not None or info.high is not None
         assert len(ranges) == (1 if has_limits else 0), name
@@ -72,19 +70,23 @@ def test_every_setting_is_a_described_parameter(robot: Robot) -> None:
         tuple(v) if isinstance(d, tuple) else v for d, v in zip(defaults, read(robot, *names))
     ]
     changed = {name for name, d, v in zip(names, defaults, values, strict=True) if d != v}
-    assert changed == {"model", "prompt_model", "segment_period"}  # what harness and fixture give
+    assert changed == {
+        "segmentation.model",
+        "prompt.model",
+        "segmentation.period",
+    }  # what harness and fixture give
 
 
 def test_range_limits_change_the_map_at_once(robot: Robot) -> None:
     usual = mapped_ranges(robot)
     low, high = (float(v) for v in np.quantile(usual, (0.2, 0.8)))
-    results = robot.set_parameters(max_range=high, min_range=low)
+    results = robot.set_parameters(input__max_range=high, input__min_range=low)
     assert all(result.successful for result in results), results
     limited = mapped_ranges(robot)
     voxel = 0.02 * np.sqrt(3)
     assert low - voxel < limited.min() and limited.max() < high + voxel
     assert usual.min() < low - voxel and high + voxel < usual.max()
-    assert set_together(robot, min_range=0.2, max_range=6.0).successful
+    assert set_together(robot, input__min_range=0.2, input__max_range=6.0).successful
 
 
 def test_carving_can_be_switched_off(robot: Robot) -> None:
@@ -96,9 +98,9 @@ def test_carving_can_be_switched_off(robot: Robot) -> None:
         return int(robot.settled("segmentation", "map_voxels")) - with_box
 
     carved = voxels_left_of_a_box_that_goes()
-    assert set_together(robot, carve_free_space=False).successful
+    assert set_together(robot, map__carve_free_space=False).successful
     kept = voxels_left_of_a_box_that_goes()
-    assert set_together(robot, carve_free_space=True).successful
+    assert set_together(robot, map__carve_free_space=True).successful
     assert carved < kept
 
 
@@ -111,26 +113,28 @@ def test_fewer_views_confirm_an_object_at_once(robot: Robot) -> None:
         return len(answer.instances)
 
     assert objects_after_one_segmentation() == 0
-    assert robot.set_parameters(confirm_views=1)[0].successful
+    assert robot.set_parameters(tracking__confirm_views=1)[0].successful
     assert objects_after_one_segmentation() >= len(toy_room.BOXES)
-    assert robot.set_parameters(confirm_views=2)[0].successful
+    assert robot.set_parameters(tracking__confirm_views=2)[0].successful
 
 
 def test_a_shorter_period_segments_by_itself(robot: Robot) -> None:
     robot.show([VIEW])
     before = int(robot.source_values("segmentation")["segmentations"])
-    assert robot.set_parameters(segment_period=0.1)[0].successful
+    assert robot.set_parameters(segmentation__period=0.1)[0].successful
     wait_until(
         lambda: int(robot.source_values("segmentation")["segmentations"]) > before,
         "a segmentation that nobody asked for",
     )
-    assert robot.set_parameters(segment_period=3600.0)[0].successful
+    assert robot.set_parameters(segmentation__period=3600.0)[0].successful
 
 
 def test_a_crop_box_can_be_set_in_whole_numbers_and_taken_back(robot: Robot) -> None:
-    assert set_together(robot, crop_min=[-1, -1, -1], crop_max=[1.5, 1.5, 1.0]).successful
-    assert read(robot, "crop_min")[0] in ([-1, -1, -1], [-1.0, -1.0, -1.0])
-    # What `ros2 param set crop_min []` and a loaded dump send: an empty list of another type.
+    assert set_together(
+        robot, input__crop_min=[-1, -1, -1], input__crop_max=[1.5, 1.5, 1.0]
+    ).successful
+    assert read(robot, "input.crop_min")[0] in ([-1, -1, -1], [-1.0, -1.0, -1.0])
+    # `ros2 param set NAME []` and a loaded dump send an empty list of another type.
     values = {name: ParameterValue(type=ParameterType.PARAMETER_BOOL_ARRAY) for name in CROP}
     request = SetParametersAtomically.Request(
         parameters=[ParameterMsg(name=name, value=value) for name, value in values.items()]
@@ -143,19 +147,20 @@ def test_a_crop_box_can_be_set_in_whole_numbers_and_taken_back(robot: Robot) -> 
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("voxel_size", 0.05, "restart"),
-        ("fixed_frame", "odom", "restart"),
-        ("point_cloud_topics", ["other"], "restart"),
-        ("model", "another", "restart"),
-        ("max_range", 0.1, "min_range"),
-        ("max_range", 1e7, "range"),
-        ("max_range", float("nan"), ""),
-        ("max_range", "far", "type"),
-        ("confirm_views", 0, "range"),
-        ("crop_min", [0.0, 0.0], "crop_min"),
-        ("crop_min", "abc", "crop_min is 'abc'; give a list of numbers"),
-        ("crop_min", ["a", "b", "c"], "give a list of numbers"),
-        ("vocabulary", [1, 2], "give a list of texts"),
+        ("map.voxel_size", 0.05, "clean it up first"),
+        ("node.fixed_frame", "odom", "restart"),
+        ("input.point_cloud_topics", ["other"], "restart"),
+        ("segmentation.model", "another", "restart"),
+        ("model.mini.min_score", 0.1, "restart"),
+        ("input.max_range", 0.1, "min_range"),
+        ("input.max_range", 1e7, "range"),
+        ("input.max_range", float("nan"), ""),
+        ("input.max_range", "far", "type"),
+        ("tracking.confirm_views", 0, "range"),
+        ("input.crop_min", [0.0, 0.0], "crop_min"),
+        ("input.crop_min", "abc", "input.crop_min is 'abc'; give a list of numbers"),
+        ("input.crop_min", ["a", "b", "c"], "give a list of numbers"),
+        ("text.vocabulary", [1, 2], "give a list of texts"),
     ],
 )
 def test_a_change_that_is_refused_says_why(robot: Robot, name: str, value: Any, why: str) -> None:
@@ -167,18 +172,20 @@ def test_a_change_that_is_refused_says_why(robot: Robot, name: str, value: Any, 
 
 
 def test_several_changes_in_one_call_are_all_or_nothing(robot: Robot) -> None:
-    names = ("min_range", "max_range", "tf_timeout")
+    names = ("input.min_range", "input.max_range", "input.tf_timeout")
     before = read(robot, *names)
-    refused = set_together(robot, tf_timeout=2.0, voxel_size=0.1)
+    refused = set_together(robot, input__tf_timeout=2.0, map__voxel_size=0.1)
     assert not refused.successful and "voxel_size" in refused.reason
     assert read(robot, *names) == before
     # Each alone would contradict the other's old value.
-    assert set_together(robot, min_range=7.0, max_range=9.0, tf_timeout=1.0).successful
+    assert set_together(
+        robot, input__min_range=7.0, input__max_range=9.0, input__tf_timeout=1.0
+    ).successful
     assert read(robot, *names) == [7.0, 9.0, 1.0]
     assert set_together(robot, **dict(zip(names, before))).successful
 
 
-@pytest.mark.parametrize("assignment", ["min_range:=7.0", "max_range:=1e9"])
+@pytest.mark.parametrize("assignment", ["input.min_range:=7.0", "input.max_range:=1e9"])
 def test_a_wrong_value_at_start_ends_the_node_with_one_line(assignment: str) -> None:
     command = [sys.executable, "-m", "seg3d_ros.node.main", "--ros-args", "-p", assignment]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
@@ -191,3 +198,11 @@ def test_a_wrong_value_at_start_ends_the_node_with_one_line(assignment: str) -> 
 def test_an_unknown_parameter_is_named(start_node) -> None:
     node = start_node(voxel_sise=0.05)
     assert "unknown parameters are ignored: voxel_sise" in node.output
+
+
+def test_an_old_name_ends_the_node_with_the_new_one() -> None:
+    given = ["-p", "voxel_size:=0.05", "-p", "model:=geometric"]
+    command = [sys.executable, "-m", "seg3d_ros.node.main", "--ros-args", *given]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert "model is now segmentation.model, voxel_size is now map.voxel_size" in ended.stderr

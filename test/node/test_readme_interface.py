@@ -29,7 +29,7 @@ def own(names_and_types: list[tuple[str, list[str]]]) -> set[str]:
 
 
 def test_the_readme_names_every_topic_and_service(start_node, make_robot) -> None:
-    node = start_node(cameras=["front"])
+    node = start_node(input__cameras=["front"])
     robot = make_robot(node.domain).node
     wait_until(lambda: ("seg3d", "/") in robot.get_node_names_and_namespaces(), "the node")
     wait_until(

@@ -43,7 +43,7 @@ def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_no_configuration_outlives_its_cleanup(context: Any, gate: Path) -> None:
-    models = {"model": "gated", "prompt_model": "geometric"}
+    models = {"segmentation.model": "gated", "prompt.model": "geometric"}
     node = Seg3dNode(
         context=context,
         parameter_overrides=[Parameter(name, value=value) for name, value in models.items()],

@@ -25,8 +25,8 @@ def options(gate: Path) -> dict[str, Any]:
     return {
         "program": (slow_node.__file__,),
         "env": {slow_node.GATE: str(gate)},
-        "prompt_model": "gated",
-        "segment_period": 3600.0,
+        "prompt__model": "gated",
+        "segmentation__period": 3600.0,
     }
 
 

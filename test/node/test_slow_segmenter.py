@@ -49,9 +49,9 @@ def stuck(
     node = start_node(
         program=(slow_node.__file__,),
         env={slow_node.GATE: str(gate.path)},
-        model="gated",
-        segment_period=0.1,
-        confirm_views=1,
+        segmentation__model="gated",
+        segmentation__period=0.1,
+        tracking__confirm_views=1,
     )
     gate.shut()
     robot = make_robot(node.domain)
@@ -146,7 +146,9 @@ def test_a_node_whose_gpu_is_lost_ends_with_an_error(
 ) -> None:
     """By itself it would fail at every tick; a supervisor can start it again."""
     environment = {slow_node.GATE: str(gate.path)}
-    node = NodeProcess(tmp_path, program=(slow_node.__file__,), env=environment, model="gated")
+    node = NodeProcess(
+        tmp_path, program=(slow_node.__file__,), env=environment, segmentation__model="gated"
+    )
     try:
         node.wait_for("]: active")
         gate.path.write_text(slow_node.LOST)

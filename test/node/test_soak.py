@@ -17,11 +17,11 @@ MAX_VOXELS, MAX_OBJECTS = 60_000, 3
 @pytest.fixture
 def robot(start_node, make_robot) -> Robot:
     node = start_node(
-        max_voxels=MAX_VOXELS,
-        max_objects=MAX_OBJECTS,
-        confirm_views=1,
-        segment_period=0.2,
-        carve_free_space=False,
+        map__max_voxels=MAX_VOXELS,
+        tracking__max_objects=MAX_OBJECTS,
+        tracking__confirm_views=1,
+        segmentation__period=0.2,
+        map__carve_free_space=False,
     )
     robot = make_robot(node.domain)
     robot.listen_to_diagnostics()

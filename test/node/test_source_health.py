@@ -143,7 +143,7 @@ def test_a_drop_of_nothing_is_no_drop() -> None:
 
 
 def test_a_frame_that_cannot_be_read_is_said_why(start_node, make_robot) -> None:
-    robot = make_robot(start_node(cameras=["front"], segment_period=3600.0).domain)
+    robot = make_robot(start_node(input__cameras=["front"], segmentation__period=3600.0).domain)
     robot.listen_to_diagnostics()
     messages = dict(
         zip(("color", "depth", "camera_info"), images_of(*toy_room.cast(toy_room.views(1)[0])))
@@ -173,7 +173,7 @@ def test_a_frame_that_cannot_be_read_is_said_why(start_node, make_robot) -> None
 def test_simulated_time_that_never_comes_is_said_and_the_node_works(
     start_node, make_robot
 ) -> None:
-    node = start_node(use_sim_time=True, segment_period=0.2, tf_timeout=20.0)
+    node = start_node(use_sim_time=True, segmentation__period=0.2, input__tf_timeout=20.0)
     robot = make_robot(node.domain)
     robot.listen_to_diagnostics()
 

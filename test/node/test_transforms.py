@@ -62,7 +62,7 @@ def dropped(robot: Robot) -> int:
 
 @pytest.fixture(scope="module")
 def robot(start_shared_node, make_shared_robot) -> Robot:
-    node = start_shared_node(segment_period=3600.0, tf_timeout=20.0)
+    node = start_shared_node(segmentation__period=3600.0, input__tf_timeout=20.0)
     robot = make_shared_robot(node.domain)
     robot.listen_to_diagnostics()
     wait_until(lambda: robot.source_values("input points"), "diagnostics")
@@ -84,13 +84,13 @@ def test_a_transform_that_comes_late_is_waited_for(robot: Robot) -> None:
 def test_without_a_transform_a_frame_is_dropped_and_the_frames_are_named(robot: Robot) -> None:
     before = dropped(robot)
     integrated = robot.settled("input points", "integrated")
-    assert robot.set_parameters(tf_timeout=0.2)[0].successful
+    assert robot.set_parameters(input__tf_timeout=0.2)[0].successful
     send_dot(robot, "nowhere", robot.now_ns())
     wait_until(lambda: dropped(robot) == before + 1, "a dropped frame")
     values = robot.source_values("input points")
     assert "map → nowhere" in values["message"]
     assert values["integrated"] == integrated, "it never goes into the map at a made-up pose"
-    assert robot.set_parameters(tf_timeout=20.0)[0].successful
+    assert robot.set_parameters(input__tf_timeout=20.0)[0].successful
 
 
 def test_a_tree_of_static_and_moving_frames_is_walked(robot: Robot) -> None:
@@ -118,7 +118,7 @@ def test_a_frame_between_two_transforms_is_put_between_them(robot: Robot) -> Non
 @pytest.mark.parametrize("forgets", [False, True])
 def test_time_that_goes_back_is_noticed(robot: Robot, forgets: bool) -> None:
     frame = f"looping_{forgets}"
-    assert robot.set_parameters(clear_on_time_jump=forgets)[0].successful
+    assert robot.set_parameters(node__clear_on_time_jump=forgets)[0].successful
     now = robot.now_ns() + 60 * SECOND  # later than all other tests
     for tenth in range(2):
         stamp = now + tenth * SECOND // 10

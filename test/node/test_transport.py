@@ -10,13 +10,13 @@ from support import camera_stream
 from support.harness import wait_until
 
 FRAMES = 300
-SOURCES = {"points": {}, "front": {"cameras": ["front"], "point_cloud_topics": []}}
+SOURCES = {"points": {}, "front": {"input__cameras": ["front"], "input__point_cloud_topics": []}}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("source", SOURCES)
 def test_none_of_300_frames_is_lost(start_node, make_robot, source: str) -> None:
-    node = start_node(segment_period=3600.0, **SOURCES[source])
+    node = start_node(segmentation__period=3600.0, **SOURCES[source])
     robot = make_robot(node.domain)
     robot.listen_to_diagnostics()
     stream = [sys.executable, camera_stream.__file__, source, str(FRAMES)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,24 +24,32 @@ from seg3d_ros.segmenters.maskformer import MaskFormerSegmenter
 from seg3d_ros.segmenters.prompts.point_sam import PointSamPrompt
 from seg3d_ros.segmenters.prompts.prompt_network import PromptNetwork
 from seg3d_ros.segmenters.registry import load_segmenter
-from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
+from seg3d_ros.segmenters.settings import (
+    MaskSettings,
+    MiniSettings,
+    ModelSettings,
+    SpaceformerSettings,
+)
 from seg3d_ros.segmenters.spaceformer import SpaceformerSegmenter
 from seg3d_ros.segmenters.spaceformer_engine import TorchEngine
 
-LIMIT = 300_000  # points at once
-LENIENT = PostprocessSettings(min_score=0.0, min_mask_points=1, split_gap=0.0)
+LENIENT: dict[str, Any] = {"min_score": 0.0, "min_mask_points": 1, "split_gap": 0.0}
 
 
 def spaceformer(compute):
     engine = TorchEngine(small_spaceformer.small_network(), compute)
-    return SpaceformerSegmenter(engine, postprocess=LENIENT).segment
+    return SpaceformerSegmenter(engine, SpaceformerSettings(**LENIENT)).segment
 
 
 def maskformer(compute):
     torch.manual_seed(0)
     model = build(CONFIG)
     return MaskFormerSegmenter(
-        model, torch.eye(3), compute=compute, limit=LIMIT, postprocess=LENIENT
+        model,
+        torch.eye(3),
+        compute=compute,
+        settings=MaskSettings(**LENIENT),
+        usual_points=300_000,
     ).segment
 
 
@@ -48,15 +57,15 @@ def lassm(compute):
     torch.manual_seed(0)
     decoder = LassmDecoder(4, 3, width=64, num_blocks=(1, 1), attention_layers=1)
     model = LaSSM(SpUNet(6, (4, 6)), decoder, InputConfig())
-    segmenter = LassmSegmenter(
-        model, torch.eye(3), top_k=20, compute=compute, limit=LIMIT, postprocess=LENIENT
-    )
-    return segmenter.segment
+    settings = MaskSettings(**LENIENT)
+    return LassmSegmenter(
+        model, torch.eye(3), top_k=20, compute=compute, settings=settings
+    ).segment
 
 
 def mini(compute):
-    network = NetworkSettings(device=str(compute.device))
-    return load_segmenter("mini", network=network, postprocess=LENIENT).segment
+    settings = MiniSettings(device=str(compute.device), **LENIENT)
+    return load_segmenter("mini", ModelSettings(mini=settings)).segment
 
 
 def clicks(compute):

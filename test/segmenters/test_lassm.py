@@ -16,13 +16,13 @@ from seg3d_ros.scene import Scene
 from seg3d_ros.segmenters.checkpoint_model import segmenter_of_checkpoint
 from seg3d_ros.segmenters.masks.postprocess import mask_nms
 from seg3d_ros.segmenters.registry import load_segmenter
-from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
+from seg3d_ros.segmenters.settings import LassmSettings, ModelSettings
 from seg3d_ros.segmenters.superpoints import segment_cloud
 from seg3d_ros.segmenters.weights import LASSM
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 from seg3d_ros.text.ensemble import embed_words
 
-EVERYTHING = PostprocessSettings(
+EVERYTHING = LassmSettings(
     min_score=0.0, min_mask_points=1, nms_iou=1.0, split_gap=0.0, max_instances=1000
 )
 
@@ -54,9 +54,9 @@ def checkpoint(network, tmp_path):
     return path
 
 
-def segmenter_of(path, postprocess=EVERYTHING, **settings):
-    settings = NetworkSettings(checkpoint=str(path), device="cpu", **settings)
-    return load_segmenter("lassm", network=settings, postprocess=postprocess)
+def segmenter_of(path, **settings):
+    own = dataclasses.replace(EVERYTHING, checkpoint=str(path), device="cpu", **settings)
+    return load_segmenter("lassm", ModelSettings(lassm=own))
 
 
 def last_heads(network, scene):
@@ -76,8 +76,7 @@ def test_masks_are_superpoints_of_the_network(checkpoint, network, words, scene)
 
 
 def test_the_users_threshold_counts(checkpoint, network, words, scene):
-    strict = dataclasses.replace(EVERYTHING, mask_threshold=0.7)
-    found = segmenter_of(checkpoint, strict).segment(scene)
+    found = segmenter_of(checkpoint, mask_threshold=0.7).segment(scene)
     heads, superpoints = last_heads(network, scene)
     inside = (heads.masks.sigmoid() > 0.7)[:, superpoints].numpy()
     assert {mask.tobytes() for mask in found.masks} <= {mask.tobytes() for mask in inside}
@@ -164,7 +163,11 @@ def test_missing_weights_say_how_to_get_them(tmp_path, monkeypatch, variant):
     monkeypatch.setenv("SEG3D_WEIGHTS", str(tmp_path))
     command = f"`seg3d download lassm --variant {variant}`"
     with pytest.raises(FileNotFoundError, match=command):
-        load_segmenter("lassm", network=NetworkSettings(lassm_variant=variant))
+        load_segmenter("lassm", ModelSettings(lassm=LassmSettings(variant=variant)))
+
+
+def test_masks_are_cut_as_in_the_published_results():
+    assert LassmSettings().mask_threshold == MASK_THRESHOLD
 
 
 def test_every_release_has_its_file():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,12 +15,12 @@ from seg3d_ros.networks.minkunet import MinkUNet18
 from seg3d_ros.scene import Scene
 from seg3d_ros.segmenters import closed_set
 from seg3d_ros.segmenters.registry import load_segmenter
-from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
+from seg3d_ros.segmenters.settings import MaskFormerSettings, ModelSettings
 from seg3d_ros.text.encoder import ENCODERS
 from seg3d_ros.text.ensemble import embed_words
 from seg3d_ros.text.vocabulary import Vocabulary
 
-EVERYTHING = PostprocessSettings(
+EVERYTHING = MaskFormerSettings(
     min_score=0.0, min_mask_points=1, nms_iou=1.0, split_gap=0.0, max_instances=1000
 )
 
@@ -31,8 +32,8 @@ def scene(builder):
 
 
 def segmenter_of(path, **settings):
-    network = NetworkSettings(checkpoint=str(path), device="cpu", **settings)
-    return load_segmenter("maskformer", network=network, postprocess=EVERYTHING)
+    own = replace(EVERYTHING, checkpoint=str(path), device="cpu", **settings)
+    return load_segmenter("maskformer", ModelSettings(maskformer=own))
 
 
 def test_masks_are_those_of_the_network(tmp_path, words, scene):

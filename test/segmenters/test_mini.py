@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.recordings.open import open_recording
 from seg3d_ros.scene import Scene
 from seg3d_ros.segmenters.registry import load_segmenter
-from seg3d_ros.segmenters.settings import NetworkSettings
+from seg3d_ros.segmenters.settings import MiniSettings, ModelSettings
 from seg3d_ros.segmenters.weights import MINI
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
@@ -30,13 +29,13 @@ VOXEL_M = 0.02
 
 @pytest.fixture(scope="module")
 def mini():
-    return load_segmenter("mini", network=NetworkSettings(device="cpu"))
+    return load_segmenter("mini", ModelSettings(mini=MiniSettings(device="cpu")))
 
 
 @pytest.fixture(scope="module")
 def room():
     """Map of the bundled recording, made with the node's default settings."""
-    engine = Engine(PerceptionSettings(network=NetworkSettings(device="cpu")))
+    engine = Engine(PerceptionSettings.of({"model.mini.device": "cpu"}))
     engine.set_vocabulary(load_vocabulary_file("household"))
     return replay(open_recording(DEMO_ROOM), engine, segment_period=3600.0)
 
@@ -95,8 +94,8 @@ def test_embeddings_are_unit_and_scores_fall(mini, corner):
 
 def test_blocks_find_what_the_whole_shows(corner, mini):
     """Not all of it: what a block cuts off is context that the network misses."""
-    settings = NetworkSettings(device="cpu", block_points=len(corner) // 2)
-    whole, parts = mini.segment(corner), load_segmenter("mini", network=settings).segment(corner)
+    models = ModelSettings(mini=MiniSettings(device="cpu", block_points=len(corner) // 2))
+    whole, parts = mini.segment(corner), load_segmenter("mini", models).segment(corner)
     both = whole.masks.astype(np.float32) @ parts.masks.T.astype(np.float32)
     union = whole.masks.sum(1)[:, None] + parts.masks.sum(1) - both
     assert ((both / union).max(axis=1) > 0.9).sum() >= 2
@@ -104,7 +103,7 @@ def test_blocks_find_what_the_whole_shows(corner, mini):
 
 def test_a_full_gpu_gets_smaller_blocks(builder, caplog, monkeypatch):
     scene, _ = builder().rectangle((0, 0, 0), (1.2, 0, 0), (0, 1, 0)).build()
-    segmenter = load_segmenter("mini", network=NetworkSettings(device="cpu"))
+    segmenter = load_segmenter("mini", ModelSettings(mini=MiniSettings(device="cpu")))
     voxelize = segmenter._model.voxelize
 
     def limited(points, colors):
@@ -118,8 +117,8 @@ def test_a_full_gpu_gets_smaller_blocks(builder, caplog, monkeypatch):
 
 
 def test_more_views_find_much_of_the_same(mini, corner):
-    network = NetworkSettings(device="cpu", augmented_views=3)
-    one, three = mini.segment(corner), load_segmenter("mini", network=network).segment(corner)
+    models = ModelSettings(mini=MiniSettings(device="cpu", augmented_views=3))
+    one, three = mini.segment(corner), load_segmenter("mini", models).segment(corner)
     assert not np.array_equal(one.scores, three.scores)
     both = one.masks.astype(np.float32) @ three.masks.T.astype(np.float32)
     union = one.masks.sum(1)[:, None] + three.masks.sum(1) - both
@@ -127,8 +126,8 @@ def test_more_views_find_much_of_the_same(mini, corner):
 
 
 def test_half_precision_finds_much_of_the_same(mini, corner):
-    network = NetworkSettings(device="cpu", precision="bf16")
-    full, half = mini.segment(corner), load_segmenter("mini", network=network).segment(corner)
+    models = ModelSettings(mini=MiniSettings(device="cpu", precision="bf16"))
+    full, half = mini.segment(corner), load_segmenter("mini", models).segment(corner)
     assert half.embeddings.dtype == half.scores.dtype == np.float32
     assert not np.array_equal(full.scores, half.scores)
     both = full.masks.astype(np.float32) @ half.masks.T.astype(np.float32)
@@ -146,4 +145,4 @@ def test_an_empty_scene_has_no_instances(mini):
 def test_the_checkpoint_of_another_network_is_refused(tmp_path):
     path, _ = write_checkpoint(tmp_path)
     with pytest.raises(CheckpointError, match="holds a MaskFormer, not a Mini"):
-        load_segmenter("mini", network=replace(NetworkSettings(), checkpoint=str(path)))
+        load_segmenter("mini", ModelSettings(mini=MiniSettings(str(path))))

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import fields
 
 import pytest
 
 from seg3d_ros.segmenters.registry import MODELS, load_prompt_segmenter, load_segmenter
-from seg3d_ros.segmenters.settings import NetworkSettings
-from seg3d_ros.settings import settings_of
+from seg3d_ros.segmenters.settings import ModelSettings
+from seg3d_ros.settings import with_values
+
+GEOMETRIC = with_values(ModelSettings(), {"geometric.plane_area": 2.0})
 
 
 def test_every_model_loads_under_its_name():
@@ -26,21 +29,10 @@ def test_an_unknown_name_lists_the_known_ones(load):
         load("geometrik")
 
 
-def test_a_setting_without_effect_is_told(caplog):
-    network = NetworkSettings(engine="torch", augmented_views=8, device="cpu")
-    load_segmenter("geometric", network=network)
-    assert [record.message for record in caplog.records] == [
-        "geometric does not read engine; 'torch' has no effect",
-        "geometric does not read augmented_views; 8 has no effect",
-    ]
-    caplog.clear()
-    load_prompt_segmenter("geometric", network=NetworkSettings(prompt_checkpoint="it.pt"))
-    assert "geometric does not read prompt_checkpoint; 'it.pt' has no effect" in caplog.text
-
-
-def test_what_a_model_reads_are_settings():
-    names = {name for name, _, _ in settings_of(NetworkSettings())}
-    assert all(set(info.reads) <= names for info in MODELS.values())
+def test_every_model_has_its_own_settings():
+    assert {field.name for field in fields(ModelSettings)} == set(MODELS)
+    assert load_segmenter("geometric", GEOMETRIC).settings.plane_area == 2.0
+    assert load_prompt_segmenter("geometric", GEOMETRIC).settings.plane_area == 2.0
 
 
 def test_listing_the_models_imports_none_of_them():

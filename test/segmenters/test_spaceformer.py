@@ -16,12 +16,12 @@ from seg3d_ros.scene import Scene
 from seg3d_ros.segmenters import spaceformer_engine
 from seg3d_ros.segmenters.masks.postprocess import Queries
 from seg3d_ros.segmenters.registry import load_segmenter
-from seg3d_ros.segmenters.settings import NetworkSettings, PostprocessSettings
+from seg3d_ros.segmenters.settings import ModelSettings, SpaceformerSettings
 from seg3d_ros.segmenters.spaceformer import SpaceformerSegmenter
 from seg3d_ros.segmenters.spaceformer_engine import TorchEngine, load_engine
 from seg3d_ros.text.encoder import ENCODERS
 
-LENIENT = PostprocessSettings(min_score=0.05)
+LENIENT = SpaceformerSettings(min_score=0.05)
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +33,7 @@ def scene(builder):
 def segmenter(*, device=None, precision="fp32", seed=3, **settings):
     device = device or torch.device("cpu")
     engine = TorchEngine(small_network(seed=seed), Compute(device, precision))
-    network = NetworkSettings(**settings)
-    return SpaceformerSegmenter(engine, network=network, postprocess=LENIENT)
+    return SpaceformerSegmenter(engine, dataclasses.replace(LENIENT, **settings))
 
 
 def test_instances_cover_the_scene_with_unit_embeddings(scene, device):
@@ -143,7 +142,7 @@ class Scripted:
 
 def test_out_of_memory_means_smaller_blocks(scene, caplog):
     engine = Scripted(memory=2500)
-    system = SpaceformerSegmenter(engine)
+    system = SpaceformerSegmenter(engine, SpaceformerSettings())
     with caplog.at_level(logging.WARNING):
         found = system.segment(scene)
     assert f"no memory for {len(scene)} points" in caplog.text
@@ -156,22 +155,22 @@ def test_out_of_memory_means_smaller_blocks(scene, caplog):
 
 def test_other_errors_are_not_taken_for_lack_of_memory(scene):
     with pytest.raises(RuntimeError, match="something else"):
-        SpaceformerSegmenter(Scripted(memory=10, error="something else")).segment(scene)
+        broken = Scripted(memory=10, error="something else")
+        SpaceformerSegmenter(broken, SpaceformerSettings()).segment(scene)
 
 
 def test_the_point_limit_is_kept(scene):
     engine = Scripted()
-    network = NetworkSettings(block_points=3000)
-    found = SpaceformerSegmenter(engine, network=network).segment(scene)
+    settings = SpaceformerSettings(block_points=3000)
+    found = SpaceformerSegmenter(engine, settings).segment(scene)
     assert len(engine.sizes) > 1 and max(engine.sizes) <= 3000
     assert found.masks.shape == (1, len(scene))
 
 
 def test_augmented_views_add_what_others_miss(scene):
     """Turned by half a turn, another part of the scene lies below x = 0.5."""
-    found = SpaceformerSegmenter(Scripted(), network=NetworkSettings(augmented_views=4)).segment(
-        scene
-    )
+    settings = SpaceformerSettings(augmented_views=4)
+    found = SpaceformerSegmenter(Scripted(), settings).segment(scene)
     assert len(found) > 1
     assert any((mask == (scene.points[:, 0] < 0.5)).all() for mask in found.masks)
 
@@ -182,7 +181,7 @@ def test_overflow_in_half_precision_falls_back(scene, caplog):
         network.class_head.bias[0] = 1e5  # beyond fp16
     engine = TorchEngine(network, Compute(torch.device("cpu"), "fp16"))
     with caplog.at_level(logging.WARNING):
-        found = SpaceformerSegmenter(engine, postprocess=LENIENT).segment(scene)
+        found = SpaceformerSegmenter(engine, LENIENT).segment(scene)
     assert len(found) and "fp16 overflows in spaceformer" in caplog.text
 
 
@@ -197,8 +196,8 @@ def small_release(monkeypatch):
 
 def test_a_checkpoint_gives_the_segmenter_it_was_written_from(scene, tmp_path, small_release):
     path = write_checkpoint(tmp_path / "it.ckpt", small_network())
-    network = NetworkSettings(checkpoint=str(path), device="cpu")
-    loaded = load_segmenter("spaceformer", network=network, postprocess=LENIENT)
+    own = dataclasses.replace(LENIENT, checkpoint=str(path), device="cpu")
+    loaded = load_segmenter("spaceformer", ModelSettings(spaceformer=own))
     assert (loaded.name, loaded.device) == ("spaceformer", "cpu")
     one, other = loaded.segment(scene), segmenter().segment(scene)
     np.testing.assert_array_equal(one.masks, other.masks)
@@ -218,7 +217,7 @@ class Bomb:
 def test_a_checkpoint_cannot_run_code(tmp_path):
     torch.save({"state_dict": {"net.x": Bomb(tmp_path / "harm")}}, tmp_path / "bad.ckpt")
     with pytest.raises(CheckpointError, match=r"bad\.ckpt"):
-        load_engine(tmp_path / "bad.ckpt", NetworkSettings(device="cpu"))
+        load_engine(tmp_path / "bad.ckpt", SpaceformerSettings(device="cpu"))
     assert not (tmp_path / "harm").exists()
 
 
@@ -242,18 +241,19 @@ def test_a_checkpoint_of_something_else_says_what_is_wrong(
 ):
     path = write_checkpoint(tmp_path / "it.ckpt", network())
     with pytest.raises(CheckpointError, match=complaint):
-        load_engine(path, NetworkSettings(device="cpu"))
+        load_engine(path, SpaceformerSettings(device="cpu"))
 
 
 def test_missing_weights_say_how_to_get_them_and_under_which_licence(tmp_path, monkeypatch):
     monkeypatch.setenv("SEG3D_WEIGHTS", str(tmp_path))
     with pytest.raises(FileNotFoundError, match=r"seg3d download spaceformer.*CC-BY-NC-4\.0"):
         load_segmenter("spaceformer")
+    elsewhere = SpaceformerSettings("/no/such.ckpt")
     with pytest.raises(FileNotFoundError, match=r"/no/such\.ckpt"):
-        load_segmenter("spaceformer", network=NetworkSettings(checkpoint="/no/such.ckpt"))
+        load_segmenter("spaceformer", ModelSettings(spaceformer=elsewhere))
 
 
 def test_warpconvnet_without_a_gpu_is_refused(tmp_path):
-    settings = NetworkSettings(engine="warpconvnet", device="cpu")
+    settings = SpaceformerSettings(engine="warpconvnet", device="cpu")
     with pytest.raises(ValueError, match=r"needs a CUDA device \(this is cpu\).*use engine torch"):
         load_engine(tmp_path / "it.ckpt", settings)

@@ -15,7 +15,7 @@ from support.small_spaceformer import CONFIG, small_network, write_checkpoint
 
 from seg3d_ros.compute import Compute
 from seg3d_ros.segmenters import spaceformer_engine
-from seg3d_ros.segmenters.settings import NetworkSettings
+from seg3d_ros.segmenters.settings import SpaceformerSettings
 from seg3d_ros.segmenters.spaceformer_engine import WarpConvNetEngine, load_engine
 
 MODEL = """
@@ -79,7 +79,7 @@ def load(tmp_path, monkeypatch):
 
     def engine(name="auto"):
         with pretend_cuda():
-            return load_engine(path, NetworkSettings(device="cuda", engine=name))
+            return load_engine(path, SpaceformerSettings(device="cuda", engine=name))
 
     return engine
 

@@ -63,7 +63,9 @@ def as_cloud(depth: np.ndarray, color: np.ndarray, height: int) -> Cloud:
 
 def main(model: str, prompt_model: str) -> None:
     """Warm up, then integrate each kind of frame, segment and click."""
-    engine = Engine(PerceptionSettings(model=model, prompt_model=prompt_model))
+    engine = Engine(
+        PerceptionSettings.of({"segmentation.model": model, "prompt.model": prompt_model})
+    )
     engine.warm_up()
     before = compiled_kernels()
     assert before, "no kernel was found"

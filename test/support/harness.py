@@ -62,9 +62,9 @@ class NodeProcess:
         self.log = folder / f"node_{self.domain}_{secrets.token_hex(2)}.log"
         command = [sys.executable, *program, "--ros-args"]
         # Toy rooms hold plain boxes, which the geometric segmenters find without fail and fast.
-        geometric = {"model": "geometric", "prompt_model": "geometric"}
+        geometric = {"segmentation__model": "geometric", "prompt__model": "geometric"}
         for name, value in {**geometric, **parameters}.items():
-            command += ["-p", f"{name}:={_yaml(value)}"]
+            command += ["-p", f"{dotted(name)}:={_yaml(value)}"]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [*command, *arguments],
@@ -275,7 +275,9 @@ class Robot:
         from rcl_interfaces.srv import SetParameters
 
         request = SetParameters.Request(
-            parameters=[Parameter(name, value=v).to_parameter_msg() for name, v in values.items()]
+            parameters=[
+                Parameter(dotted(name), value=v).to_parameter_msg() for name, v in values.items()
+            ]
         )
         return self.call(SetParameters, "seg3d/set_parameters", request).results
 
@@ -298,6 +300,11 @@ def images_of(depth: np.ndarray, color: np.ndarray) -> tuple[Image, Image, Camer
 
 def transform_msg(pose: np.ndarray, parent: str, child: str, stamp_ns: int) -> TransformStamped:
     return sensor_messages.transform_msg(header_msg(parent, stamp_ns), child, pose)
+
+
+def dotted(name: str) -> str:
+    """Name of a parameter that a keyword stands for: two underscores stand for the dot."""
+    return name.replace("__", ".")
 
 
 def _yaml(value: Any) -> str:

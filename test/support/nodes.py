@@ -47,7 +47,7 @@ def robot_in_room(
     from support import toy_room
     from support.harness import TOOL
 
-    robot = make_shared_robot(start_shared_node(segment_period=3600.0).domain)
+    robot = make_shared_robot(start_shared_node(segmentation__period=3600.0).domain)
     robot.listen_to_diagnostics()
     robot.send_static_pose(TOOL, "tool")
     robot.show(toy_room.views(6))

@@ -33,10 +33,10 @@ from support.harness import NodeProcess, Robot, cloud_of, images_of, transform_m
 from support.storm_requests import PARAMETERS, draw_request
 
 _PARAMETERS_OF_NODE = {
-    "cameras": ["front"],
-    "point_cloud_topics": ["points", "side"],
-    "segment_period": 0.5,
-    "confirm_views": 1,
+    "input__cameras": ["front"],
+    "input__point_cloud_topics": ["points", "side"],
+    "segmentation__period": 0.5,
+    "tracking__confirm_views": 1,
 }
 PERIOD_S = 0.1  # of the frames
 REST_S = 1.5  # what runs longer than the node waits for has ended by then

@@ -20,18 +20,18 @@ TEXTS = (
 NUMBERS = (0.0, 1.0, -1.0, float("nan"), float("inf"), -float("inf"), 1e30, 1e300, 1e-320)
 # By name; the first value of each is the default.
 PARAMETERS: dict[str, list[Any]] = {
-    "tf_timeout": [0.5, 0.0, -1.0, float("nan"), 1e9],
-    "segment_period": [0.5, 0.3, 0.0, -1.0, float("nan"), float("inf")],
-    "clear_on_time_jump": [False, True, "x", 1],
-    "segment_radius": [0.0, 3.0, -1.0, float("nan")],
-    "carve_free_space": [True, False, 3],
-    "min_range": [0.2, 0.0, 7.0, -1.0, float("nan")],
-    "max_range": [6.0, 1000.0, 0.01, 1e30],
-    "confirm_views": [1, 2, 0, -1, 10**9],
-    "max_objects": [2000, 5, 0, -3],
-    "match_iou": [0.25, 1.0, 2.0, float("nan")],
-    "voxel_size": [0.02, 0.05],
-    "model": ["geometric", "mini"],
+    "input.tf_timeout": [0.5, 0.0, -1.0, float("nan"), 1e9],
+    "segmentation.period": [0.5, 0.3, 0.0, -1.0, float("nan"), float("inf")],
+    "node.clear_on_time_jump": [False, True, "x", 1],
+    "segmentation.radius": [0.0, 3.0, -1.0, float("nan")],
+    "map.carve_free_space": [True, False, 3],
+    "input.min_range": [0.2, 0.0, 7.0, -1.0, float("nan")],
+    "input.max_range": [6.0, 1000.0, 0.01, 1e30],
+    "tracking.confirm_views": [1, 2, 0, -1, 10**9],
+    "tracking.max_objects": [2000, 5, 0, -3],
+    "tracking.match_iou": [0.25, 1.0, 2.0, float("nan")],
+    "map.voxel_size": [0.02, 0.05],
+    "segmentation.model": ["geometric", "mini"],
 }
 
 

@@ -19,7 +19,7 @@ from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.segmenters import closed_set
 from seg3d_ros.segmenters.checkpoint_model import segmenter_of_checkpoint
 from seg3d_ros.segmenters.registry import load_segmenter
-from seg3d_ros.segmenters.settings import NetworkSettings
+from seg3d_ros.segmenters.settings import LassmSettings, ModelSettings
 from seg3d_ros.segmenters.superpoints import segment_cloud
 from seg3d_ros.training.first_weights import load_first_weights
 from seg3d_ros.training.lassm_objective import LassmObjective
@@ -58,7 +58,8 @@ def test_what_the_recipe_trains_is_ready_for_use(root, tmp_path, monkeypatch):
     assert trained.class_names == ("crate", "ball")  # no floor, no wall
     assert segmenter_of_checkpoint(path) == "lassm"
     monkeypatch.setattr(closed_set, "load_text_encoder", lambda *_, **__: WordVectors())
-    segmenter = load_segmenter("lassm", network=NetworkSettings(str(path), device="cpu"))
+    models = ModelSettings(lassm=LassmSettings(str(path), device="cpu"))
+    segmenter = load_segmenter("lassm", models)
     assert segmenter.name == "lassm"
 
 

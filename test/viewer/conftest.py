@@ -13,7 +13,7 @@ from seg3d_ros.sensing.depth_image import deproject
 from seg3d_ros.viewer.settings import ViewerSettings
 
 SECOND = 1_000_000_000
-GEOMETRIC = PerceptionSettings(model="geometric", prompt_model="geometric")
+GEOMETRIC = PerceptionSettings.of({"segmentation.model": "geometric", "prompt.model": "geometric"})
 
 
 def frame_of(pose: np.ndarray, stamp_ns: int) -> Frame:

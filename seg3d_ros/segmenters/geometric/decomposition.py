@@ -12,35 +12,13 @@ from seg3d_ros.segmenters.geometric.convexity import absorb_fragments, find_cont
 from seg3d_ros.segmenters.geometric.furniture_faces import give_faces_to_bodies
 from seg3d_ros.segmenters.geometric.orientation import orient_normals
 from seg3d_ros.segmenters.geometric.planes import Planes, find_planes
+from seg3d_ros.segmenters.geometric.settings import GeometricSettings
 from seg3d_ros.segmenters.geometric.supervoxels import compact, cut_supervoxels
 from seg3d_ros.segmenters.geometric.surface import Int32, Surface, build_surface
-from seg3d_ros.settings import check_settings, setting
 from seg3d_ros.sparse.scene_voxels import supported_voxel_size, voxelize_points
 
 MAX_PLANE_ANGLE = np.radians(30.0)  # of a voxel's normal: noise and the blur near edges
 SUPERVOXEL_RADIUS = 2.0  # voxels
-
-
-@dataclass(frozen=True)
-class GeometricSettings:
-    """Thresholds of planes and objects in the geometric segmenter."""
-
-    plane_area: float = setting(
-        0.5, "Smallest flat surface that is removed as floor, wall or table top, m².", low=0.01
-    )
-    plane_thickness: float = setting(
-        1.5, "Distance from a plane within which voxels belong to it, voxels.", low=0.5, high=5.0
-    )
-    concavity: float = setting(
-        20.0, "Inward fold that is still one object, degrees.", low=0.0, high=90.0
-    )
-    min_voxels: int = setting(40, "Smaller objects are dropped, voxels.", low=5)
-    min_extent: float = setting(0.03, "Shorter objects are dropped, metres.", low=0.0)
-    max_extent: float = setting(3.0, "Longer ones are parts of the room, metres.", low=0.1)
-    max_objects: int = setting(200, "The best-scored ones are kept.", low=1, high=2000)
-
-    def __post_init__(self) -> None:
-        check_settings(self)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from seg3d_ros.scene import Bool, Int64
-from seg3d_ros.segmenters.geometric.decomposition import GeometricSettings, decompose_at
+from seg3d_ros.segmenters.geometric.decomposition import decompose_at
+from seg3d_ros.segmenters.geometric.settings import GeometricSettings
 from seg3d_ros.segmenters.geometric.surface import Surface
 
 COARSE_CONCAVITIES = (8.0, 20.0, 45.0)  # degrees, see `GeometricSettings.concavity`

@@ -13,13 +13,10 @@ import numpy as np
 
 from seg3d_ros.scene import Bool, Float32, Float64, Instances, Int64, Scene
 from seg3d_ros.segmenters.geometric.convexity import find_contacts
-from seg3d_ros.segmenters.geometric.decomposition import (
-    Decomposition,
-    GeometricSettings,
-    decompose,
-)
+from seg3d_ros.segmenters.geometric.decomposition import Decomposition, decompose
 from seg3d_ros.segmenters.geometric.furniture_faces import ROOM_AREA
 from seg3d_ros.segmenters.geometric.point_blocks import PointBlocks, rows_by_label
+from seg3d_ros.segmenters.geometric.settings import GeometricSettings
 
 RELIEF = 1.5  # plane thicknesses; flat parts that rise less are debris of the plane
 ROOM_RELIEF_M = 0.1  # of floors and walls, where pose errors put second sheets beside the first
@@ -55,7 +52,7 @@ class GeometricSegmenter:
         parts = _measure(decomposition)
         scores = parts.scores()
         kept = np.flatnonzero(_is_object(decomposition, parts, self.settings))
-        kept = kept[np.argsort(-scores[kept], kind="stable")][: self.settings.max_objects]
+        kept = kept[np.argsort(-scores[kept], kind="stable")][: self.settings.max_instances]
         return Instances(_masks(decomposition, kept), scores[kept])
 
 

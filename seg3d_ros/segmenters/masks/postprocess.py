@@ -20,7 +20,7 @@ from seg3d_ros.scene import Bool, Float32, Instances, Int64, Scene
 from seg3d_ros.segmenters.masks.blocks import segment_blocks
 from seg3d_ros.segmenters.masks.mask_matrix import adjacency, intersections
 from seg3d_ros.segmenters.on_device import run_on_device
-from seg3d_ros.segmenters.settings import PostprocessSettings
+from seg3d_ros.segmenters.settings import MaskSettings
 from seg3d_ros.sparse.voxel_keys import key_step, keys_of_points
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def looks_inverted(scored: QueryScores) -> bool:
 
 
 def propose(
-    queries: Queries, scored: QueryScores, settings: PostprocessSettings, *, space: str
+    queries: Queries, scored: QueryScores, settings: MaskSettings, *, space: str
 ) -> Instances:
     """Masks that are large and good enough, in the order of the queries, with unit embeddings.
 
@@ -131,9 +131,7 @@ def propose(
     )
 
 
-def filter_instances(
-    proposals: Instances, scene: Scene, settings: PostprocessSettings
-) -> Instances:
+def filter_instances(proposals: Instances, scene: Scene, settings: MaskSettings) -> Instances:
     """Take disconnected masks apart, drop small parts and duplicates, keep the best.
 
     Args:
@@ -162,8 +160,9 @@ class BlockwiseSegmenter(ABC):
 
     Args:
         device: where the network runs.
-        limit: points given to it at once; falls where memory does not suffice.
-        postprocess: which masks become instances.
+        settings: size of the blocks, and which masks become instances.
+        usual_points: points given to the network at once where the settings say nothing; blocks
+            get smaller where memory does not suffice.
         voxel_size: edge of the network's voxels, metres; a map that is too coarse for them is
             warned of. None: any map will do.
     """
@@ -173,14 +172,14 @@ class BlockwiseSegmenter(ABC):
     def __init__(
         self,
         device: torch.device,
+        settings: MaskSettings,
         *,
-        limit: int,
-        postprocess: PostprocessSettings | None,
+        usual_points: int,
         voxel_size: float | None = None,
     ) -> None:
         self._device = device
-        self._limit = limit
-        self._postprocess = postprocess or PostprocessSettings()
+        self._limit = settings.block_points or usual_points
+        self._settings = settings
         self._voxel_size = voxel_size
         self._warned_coarse = False
 
@@ -206,7 +205,7 @@ class BlockwiseSegmenter(ABC):
             )
 
         proposals, self._limit = segment_blocks(scene.points, segment, limit=self._limit)
-        return filter_instances(proposals, scene, self._postprocess)
+        return filter_instances(proposals, scene, self._settings)
 
     def _warn_if_coarse(self, scene: Scene) -> None:
         wanted = self._voxel_size
@@ -214,7 +213,7 @@ class BlockwiseSegmenter(ABC):
             self._warned_coarse = True
             logger.warning(
                 "voxels of %g m are too coarse for %s, which was trained with %g m: expect few "
-                "and poor instances, or set voxel_size to %g",
+                "and poor instances, or set map.voxel_size to %g",
                 scene.voxel_size, self.name, wanted, wanted,
             )  # fmt: skip
 

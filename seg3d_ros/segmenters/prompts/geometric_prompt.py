@@ -10,11 +10,8 @@ import numpy as np
 
 from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Bool, Float32, Int64, Scene
-from seg3d_ros.segmenters.geometric.decomposition import (
-    Decomposition,
-    GeometricSettings,
-    decompose,
-)
+from seg3d_ros.segmenters.geometric.decomposition import Decomposition, decompose
+from seg3d_ros.segmenters.geometric.settings import GeometricSettings
 from seg3d_ros.segmenters.geometric.surface import dot, square_distance
 from seg3d_ros.segmenters.prompts.clicks import check_clicks, clicked_voxels
 from seg3d_ros.segmenters.segmenter import PromptResult

@@ -13,7 +13,7 @@ from seg3d_ros.segmenters.prompts.clicks import check_clicks, clicked_voxels
 from seg3d_ros.segmenters.prompts.point_sam_session import PromptSession, SceneCrops
 from seg3d_ros.segmenters.prompts.prompt_network import PromptNetwork
 from seg3d_ros.segmenters.segmenter import PromptResult
-from seg3d_ros.segmenters.settings import NetworkSettings
+from seg3d_ros.segmenters.settings import PointSamSettings
 
 
 class PointSamPrompt:
@@ -60,7 +60,7 @@ class PointSamPrompt:
 
 
 def load_point_sam_prompt(
-    path: Path, settings: NetworkSettings, *, config: PointSamConfig | None = None
+    path: Path, settings: PointSamSettings, *, config: PointSamConfig | None = None
 ) -> PointSamPrompt:
     """Segmenter with weights from a file, point_sam or point_sam_mini by their size.
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from seg3d_ros.scene import Scene
-from seg3d_ros.segmenters.geometric.decomposition import GeometricSettings, decompose
+from seg3d_ros.segmenters.geometric.decomposition import decompose
 from seg3d_ros.segmenters.geometric.segmenter import GeometricSegmenter
+from seg3d_ros.segmenters.geometric.settings import GeometricSettings
 from seg3d_ros.sparse.scene_voxels import voxelize_points
 from seg3d_ros.sparse.voxel_keys import pack_keys
 
@@ -113,7 +114,7 @@ def test_limits_of_the_settings(builder):
         return len(GeometricSegmenter(GeometricSettings(**values)).segment(scene))
 
     assert count() == 3
-    assert count(max_objects=2) == 2
+    assert count(max_instances=2) == 2
     assert count(max_extent=0.35) == 2
     assert count(min_extent=0.28) == 1
     assert count(min_voxels=100_000) == 0

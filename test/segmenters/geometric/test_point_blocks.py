@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from seg3d_ros.segmenters.geometric import furniture_faces as faces
 from seg3d_ros.segmenters.geometric import segmenter as geometric
-from seg3d_ros.segmenters.geometric.decomposition import GeometricSettings, decompose
+from seg3d_ros.segmenters.geometric.decomposition import decompose
 from seg3d_ros.segmenters.geometric.plane_fronts import (
     BEFORE_PLANE_M,
     FOOTPRINT_CELL,
@@ -16,6 +16,7 @@ from seg3d_ros.segmenters.geometric.plane_fronts import (
     plane_fronts,
 )
 from seg3d_ros.segmenters.geometric.point_blocks import PointBlocks, rows_by_label, unique_codes
+from seg3d_ros.segmenters.geometric.settings import GeometricSettings
 
 
 @settings(deadline=None, max_examples=40)

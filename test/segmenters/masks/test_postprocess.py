@@ -20,7 +20,7 @@ from seg3d_ros.segmenters.masks.postprocess import (
     score_queries,
     split_parts,
 )
-from seg3d_ros.segmenters.settings import PostprocessSettings
+from seg3d_ros.segmenters.settings import MaskSettings
 
 
 def logit(probability):
@@ -53,25 +53,21 @@ def test_score_is_objectness_times_mean_probability_in_the_mask():
 
 
 def test_proposals_are_those_that_are_large_and_good_enough():
-    settings = PostprocessSettings(min_mask_points=2, min_score=0.3)
+    settings = MaskSettings(min_mask_points=2, min_score=0.3)
     scored = score_queries(THREE, mask_threshold=0.5)
     both = propose(THREE, scored, settings, space="words")
     assert both.masks.tolist() == [[True, True, False, False], [False, True, True, True]]
     np.testing.assert_allclose(both.embeddings, np.eye(2, 3), atol=1e-6)
-    large = propose(
-        THREE, scored, PostprocessSettings(min_mask_points=3, min_score=0.3), space="words"
-    )
+    large = propose(THREE, scored, MaskSettings(min_mask_points=3, min_score=0.3), space="words")
     assert large.masks.tolist() == [[False, True, True, True]]
-    good = propose(
-        THREE, scored, PostprocessSettings(min_mask_points=2, min_score=0.5), space="words"
-    )
+    good = propose(THREE, scored, MaskSettings(min_mask_points=2, min_score=0.5), space="words")
     np.testing.assert_allclose(good.scores, [0.72], atol=1e-6)
 
 
 def test_numbers_that_are_not_finite_make_no_instance():
     sick = queries([0.9, 0.9], [[0.9, 0.9], [0.9, 0.9]], [[np.nan, 0, 0], [1, 0, 0]])
     sick.masks[:, 1] = np.nan
-    settings = PostprocessSettings(min_mask_points=1, min_score=0)
+    settings = MaskSettings(min_mask_points=1, min_score=0)
     scored = score_queries(sick, mask_threshold=0.5)
     assert len(propose(sick, scored, settings, space="words")) == 0
 
@@ -214,16 +210,16 @@ def test_finish_splits_before_it_drops_duplicates_and_ranks():
         rows("########.", "....####.", "........#", "####....#"),  # two things, one of them, dirt
         np.array([0.5, 0.9, 0.95, 0.1], np.float32),
     )
-    settings = PostprocessSettings(min_mask_points=2, split_gap=1.0, max_instances=2)
+    settings = MaskSettings(min_mask_points=2, split_gap=1.0, max_instances=2)
     done = filter_instances(found, scene, settings)
     assert done.masks.tolist() == rows("....####.", "####.....").tolist()
     np.testing.assert_allclose(done.scores, [0.9, 0.5])
-    whole = filter_instances(found, scene, PostprocessSettings(min_mask_points=2, split_gap=0))
+    whole = filter_instances(found, scene, MaskSettings(min_mask_points=2, split_gap=0))
     assert whole.masks.tolist() == rows("....####.", "########.", "####....#").tolist()
 
 
 def test_nothing_comes_of_nothing():
     scene = Scene(np.zeros((2, 3), np.float32), np.zeros((2, 3), np.float32), np.arange(2), 0.1)
     empty = Instances(np.zeros((0, 2), bool), np.zeros(0, np.float32))
-    assert filter_instances(empty, scene, PostprocessSettings()).masks.shape == (0, 2)
+    assert filter_instances(empty, scene, MaskSettings()).masks.shape == (0, 2)
     assert empty.select(np.zeros(0, np.int64)).masks.shape == (0, 2)

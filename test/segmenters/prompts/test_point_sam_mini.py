@@ -13,7 +13,7 @@ from seg3d_ros.mapping.voxel_map import VoxelMap
 from seg3d_ros.recordings.open import open_recording
 from seg3d_ros.recordings.recording import to_frame
 from seg3d_ros.segmenters.registry import load_prompt_segmenter
-from seg3d_ros.segmenters.settings import NetworkSettings
+from seg3d_ros.segmenters.settings import ModelSettings, PointSamSettings
 from seg3d_ros.segmenters.weights import POINT_SAM_MINI
 
 DEMO_ROOM = Path(__file__).parents[3] / "data" / "demo_room"
@@ -33,7 +33,8 @@ def clicked():
         off = np.abs(scene.points - item["center"]) - np.array(item["size"]) / 2
         inside = (off < 0.02).all(axis=1) & (scene.points[:, 2] > 0.02)
         instance[inside] = item["id"] if item["name"] in ASKED else -1
-    network = load_prompt_segmenter("point_sam_mini", network=NetworkSettings(device="cpu"))
+    models = ModelSettings(point_sam_mini=PointSamSettings(device="cpu"))
+    network = load_prompt_segmenter("point_sam_mini", models)
     every = np.zeros(len(scene), np.int64)
     found = click_on_objects(
         network, scene, name="demo", segment=every, instance=instance, clicks=3

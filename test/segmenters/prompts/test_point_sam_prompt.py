@@ -19,7 +19,7 @@ from seg3d_ros.segmenters.prompts.point_sam import PointSamPrompt, load_point_sa
 from seg3d_ros.segmenters.prompts.prompt_network import PromptNetwork, _thinned
 from seg3d_ros.segmenters.registry import load_prompt_segmenter
 from seg3d_ros.segmenters.segmenter import NothingThereError
-from seg3d_ros.segmenters.settings import NetworkSettings
+from seg3d_ros.segmenters.settings import ModelSettings, PointSamSettings
 
 
 def scene_of(count, *, size=0.2, seed=0, shift=(0, 0, 0)):
@@ -190,7 +190,7 @@ def test_bad_clicks(points, foreground, error, message):
 
 def test_weights_are_read_from_a_file(tmp_path):
     path = write_weights(tmp_path / "it.safetensors", small_network())
-    settings = NetworkSettings(device="cpu")
+    settings = PointSamSettings(device="cpu")
     prompt = load_point_sam_prompt(path, settings, config=SMALL)
     scene = scene_of(300)
     np.testing.assert_array_equal(click(prompt, scene, 3).mask, click(Counted(), scene, 3).mask)
@@ -198,25 +198,25 @@ def test_weights_are_read_from_a_file(tmp_path):
     with pytest.raises(CheckpointError, match="does not fit PointSam"):
         load_point_sam_prompt(path, settings, config=MINI)
     with pytest.raises(ValueError, match="tpu"):
-        load_point_sam_prompt(path, NetworkSettings(device="tpu"), config=SMALL)
+        load_point_sam_prompt(path, PointSamSettings(device="tpu"), config=SMALL)
 
 
 def test_what_is_missing_is_said_with_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("SEG3D_WEIGHTS", str(tmp_path))
-    wanted = r"seg3d download point_sam.*Apache-2\.0.*set `prompt_checkpoint`"
+    wanted = r"seg3d download point_sam.*Apache-2\.0.*set `model.point_sam.checkpoint`"
     with pytest.raises(FileNotFoundError, match=wanted):
         load_prompt_segmenter("point_sam")
-    given = NetworkSettings(prompt_checkpoint=str(tmp_path / "other.safetensors"))
+    given = ModelSettings(point_sam=PointSamSettings(str(tmp_path / "other.safetensors")))
     with pytest.raises(FileNotFoundError, match=r"other\.safetensors is missing"):
-        load_prompt_segmenter("point_sam", network=given)
+        load_prompt_segmenter("point_sam", given)
 
 
 def test_the_best_one_that_can_run_here_is_the_default(tmp_path, monkeypatch):
     monkeypatch.setenv("SEG3D_WEIGHTS", str(tmp_path))
     assert load_prompt_segmenter().name == "point_sam_mini"
-    given = NetworkSettings(prompt_checkpoint=str(tmp_path / "other.safetensors"))
+    given = ModelSettings(point_sam=PointSamSettings(str(tmp_path / "other.safetensors")))
     with pytest.raises(FileNotFoundError, match="seg3d download point_sam"):
-        load_prompt_segmenter(network=given)
+        load_prompt_segmenter(models=given)
     monkeypatch.setattr("seg3d_ros.segmenters.registry.missing_packages", lambda _: ["torch"])
     assert load_prompt_segmenter().name == "geometric"
 
@@ -227,11 +227,12 @@ def test_the_small_one_loads_from_a_training(tmp_path):
     network = PointSam(MINI).half()
     path = write_weights(tmp_path / "mini.safetensors", network)
     assert path.stat().st_size <= 12e6
-    settings = NetworkSettings(device="cpu", prompt_checkpoint=str(path))
+    settings = PointSamSettings(str(path), device="cpu")
+    models = ModelSettings(point_sam=settings, point_sam_mini=settings)
     for name in ("point_sam_mini", "auto"):
-        prompt = load_prompt_segmenter(name, network=settings)
+        prompt = load_prompt_segmenter(name, models)
         assert prompt.name == "point_sam_mini"
         assert click(prompt, scene_of(200), 3).mask[3]
-    missing = NetworkSettings(prompt_checkpoint=str(tmp_path / "none.safetensors"))
+    missing = ModelSettings(point_sam_mini=PointSamSettings(str(tmp_path / "none.safetensors")))
     with pytest.raises(FileNotFoundError, match="point_sam_mini are not in this installation"):
-        load_prompt_segmenter("point_sam_mini", network=missing)
+        load_prompt_segmenter("point_sam_mini", missing)
