@@ -26,9 +26,14 @@ class Inbox:
         self._is_placed = is_placed
         self._queues: dict[str, deque[PendingFrame]] = {}
 
-    def fronts(self) -> list[PendingFrame]:
-        """Oldest frame of each source."""
-        return [queue[0] for queue in self._queues.values() if queue]
+    def sources(self) -> list[str]:
+        """Sources with a frame that waits."""
+        return [source for source, queue in self._queues.items() if queue]
+
+    def front(self, source: str) -> PendingFrame | None:
+        """Oldest frame of a source, None when there is none."""
+        queue = self._queues[source]
+        return queue[0] if queue else None
 
     def put(self, frame: PendingFrame) -> list[PendingFrame]:
         """Append a frame to those of its source; returns the older ones that had to go."""

@@ -128,14 +128,20 @@ class Integrator:
             with self._wake:
                 if self._stopping:
                     return
-                fronts = self._inbox.fronts()
-                if not fronts:
+                sources = self._inbox.sources()
+                if not sources:
                     self._wake.wait()
                     continue
-            handled = [self._handle(frame) for frame in fronts if not self._stopping]
+            handled = [self._handle_front(source) for source in sources if not self._stopping]
             if not any(handled):
                 with self._wake:
                     self._wake.wait(POLL_S)
+
+    def _handle_front(self, source: str) -> bool:
+        """Handle the oldest frame of a source, chosen in its turn: others may have been slow."""
+        with self._wake:
+            frame = self._inbox.front(source)
+        return frame is not None and self._handle(frame)
 
     def _handle(self, frame: PendingFrame) -> bool:
         """Integrate or drop an frame; False when it has to wait."""

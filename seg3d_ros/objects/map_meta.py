@@ -17,7 +17,7 @@ _IDENTITY = (
 )  # fmt: skip
 
 
-class MapVersionError(ValueError):
+class MapVersionError(InputError):
     """A map was written in a form that this program does not read."""
 
 

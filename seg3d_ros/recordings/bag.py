@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.recordings.bag_images import BagCamera, Lookup
 from seg3d_ros.recordings.bag_path import BagPath
 from seg3d_ros.recordings.bag_reader import BagReader
@@ -115,7 +116,7 @@ class Bag:
                 return RecordedFrame(stamp_ns, map_from_frame, cloud)
             camera, color = companions
             image: DepthImage = camera.decode(main, color, lookup)
-        except ValueError as error:
+        except InputError as error:
             raise RecordingError(
                 f"{self._path.given}: {self.topics.main} at {stamp_ns} ns: {error}"
             ) from error

@@ -43,10 +43,10 @@ def stats():
 
 @pytest.fixture
 def start(transforms, stats):
-    """Start an integrator of one source, "camera"; it is stopped at the end."""
+    """Start an integrator of "camera" and others; it is stopped at the end."""
     made = []
 
-    def start(*, tf_timeout: float = 30.0) -> Integrator:
+    def start(*, tf_timeout: float = 30.0, **others: SourceStats) -> Integrator:
         engine = Engine(PerceptionSettings.of({"segmentation.model": "geometric"}))
         made.append(
             Integrator(
@@ -57,7 +57,7 @@ def start(transforms, stats):
                 on_time_jump=lambda: None,
             )
         )
-        made[-1].start({"camera": stats})
+        made[-1].start({"camera": stats, **others})
         return made[-1]
 
     yield start
@@ -69,8 +69,15 @@ def measurement(_: object = None) -> Measurement:
     return Measurement(np.full((4, 3), 1.0, np.float32), np.zeros((4, 3), np.uint8), None)
 
 
-def frame(number: int, read=measurement, *, frame_id: str = "camera", size: int = 0):
-    return PendingFrame("camera", frame_id, number * PERIOD_NS, read, size)
+def frame(
+    number: int,
+    read=measurement,
+    *,
+    frame_id: str = "camera",
+    size: int = 0,
+    source: str = "camera",
+):
+    return PendingFrame(source, frame_id, number * PERIOD_NS, read, size)
 
 
 def fates(stats: SourceStats) -> int:
@@ -98,6 +105,28 @@ def test_overruns_and_the_frame_in_work_are_counted_once(start, transforms, stat
     assert fates(stats) == OFFERED
     assert stats.dropped["overrun"] >= OFFERED - BACKLOG - 1
     assert stats.integrated > 0
+
+
+def test_two_sources_take_turns_when_the_integration_is_too_slow_for_both(
+    start, transforms, stats
+) -> None:
+    """While a frame of one is integrated, the other's queue overruns."""
+    transforms.set_transform("map", "camera", 0, np.eye(4), static=True)
+    other, taken = SourceStats(), []
+    integrator = start(other=other)
+
+    def read(source: str) -> Measurement:
+        taken.append(source)
+        if len(taken) < 5:
+            first = len(taken) * (BACKLOG + 1)
+            for number in range(first, first + BACKLOG + 1):
+                integrator.offer(frame(number, lambda _: read("camera")))
+                integrator.offer(frame(number, lambda _: read("other"), source="other"))
+        return measurement()
+
+    integrator.offer(frame(1, lambda _: read("camera")))
+    wait_until(lambda: len(taken) >= 7, "seven frames")
+    assert taken[1:7] == ["camera", "other"] * 3
 
 
 def test_frames_wait_for_transforms_that_come_late(start, transforms, stats) -> None:
