@@ -25,6 +25,8 @@ _OUTERMOST = 0.15  # more likely to be a wall, where nothing is behind a plane .
 _BEHIND_M = 0.15
 _HARDLY_ANY = 0.01  # ... or no larger share of the voxels
 _PARALLEL = 0.8  # cosine between the normals of a wall and of another sheet of it
+_COPLANAR = 0.97  # cosine between the normals of two planes of one wall ...
+_COPLANAR_M = 0.1  # ... and the distance of the middle of one from the other
 _SHEET_STEPS = 4  # rounds in which a sheet grows from a wall
 _LOWEST_SHARE = 0.01  # of the voxels, which may be noise
 
@@ -74,9 +76,9 @@ def _agree(surface: Surface, probabilities: Float32) -> tuple[Int64, Int64]:
     plane = planes.plane_of
     kind = probabilities.argmax(axis=1)
     at_bottom, outermost = _is_at_bottom(surface, planes), _is_outermost(surface, planes)
-    for number, normal in enumerate(planes.normals):
+    means = _mean_probabilities(surface, planes, probabilities)
+    for number, (normal, mean) in enumerate(zip(planes.normals, means, strict=True)):
         rows = np.flatnonzero(plane == number)
-        mean = probabilities[rows].mean(axis=0)
         mean[WALL if abs(normal[2]) > _STEEP else FLOOR] = 0
         mean[WALL] += _OUTERMOST * outermost[number]
         agreed = FLOOR if at_bottom[number] else int(mean.argmax())
@@ -92,6 +94,27 @@ def _agree(surface: Surface, probabilities: Float32) -> tuple[Int64, Int64]:
     return np.where(walls >= 0, WALL, kind), walls
 
 
+def _mean_probabilities(surface: Surface, planes: Planes, probabilities: Float32) -> Float64:
+    """(P, 4) mean probabilities of the voxels of each plane.
+
+    Doors, windows and what stands before a wall part it into several planes, some of which are
+    hard to tell by themselves: steep ones that lie in one plane have the same mean.
+    """
+    on_plane = planes.plane_of >= 0
+    own, count = planes.plane_of[on_plane], len(planes)
+    values = np.concatenate([surface.points, probabilities], axis=1)[on_plane]
+    sums = np.stack([np.bincount(own, column, minlength=count) for column in values.T], axis=1)
+    sizes = np.bincount(own, minlength=count)
+    middles = sums[:, :3] / np.maximum(sizes, 1)[:, None]
+    distances = np.abs(middles @ planes.normals.T - planes.offsets)
+    steep = np.abs(planes.normals[:, 2]) <= _STEEP
+    together = np.abs(planes.normals @ planes.normals.T) > _COPLANAR
+    together &= np.minimum(distances, distances.T) < _COPLANAR_M
+    together = (together & steep & steep[:, None]) | np.eye(count, dtype=np.bool_)
+    means: Float64 = (together @ sums[:, 3:]) / np.maximum(together @ sizes, 1)[:, None]
+    return means
+
+
 def _walls(kind: Int64, points: Float64, planes: Planes) -> Int64:
     """Plane of each voxel of a wall, (N,) int64, -1 of the rest; strays go to a near one."""
     wall = np.where(kind == WALL, planes.plane_of, -1).astype(np.int64)
@@ -105,7 +128,9 @@ def _walls(kind: Int64, points: Float64, planes: Planes) -> Int64:
 
 
 def _add_sheets(surface: Surface, planes: Planes, walls: Int64) -> None:
-    """Give walls the other sheets of them that pose errors made: what runs beside them.
+    """Give walls the other sheets of them that pose errors made, and the noise around them.
+
+    A sheet runs beside its wall; noise has no surface of its own.
 
     Args:
         surface: N voxels.
@@ -117,7 +142,8 @@ def _add_sheets(surface: Surface, planes: Planes, walls: Int64) -> None:
         near = (walls[here] < 0) & (planes.plane_of[here] < 0) & (walls[surface.neighbors] >= 0)
         rows, number = here[near], walls[surface.neighbors[near]]
         normal = planes.normals[number]
-        along = np.abs(np.einsum("ij,ij->i", surface.normals[rows], normal)) > _PARALLEL
+        own = surface.normals[rows]
+        along = (np.abs(np.einsum("ij,ij->i", own, normal)) > _PARALLEL) | ~own.any(axis=1)
         off = np.einsum("ij,ij->i", surface.points[rows], normal) - planes.offsets[number]
         beside = along & (np.abs(off) < _NEAR_WALL_M)
         walls[rows[beside]] = number[beside]

@@ -110,6 +110,32 @@ def test_another_sheet_of_a_wall_is_wall():
     assert (structure.kind[part == 2] == OBJECT).all()
 
 
+def test_planes_of_one_wall_agree():
+    """Beyond a doorway the wall goes on; a cupboard beside it has a front of its own."""
+    beyond = sheet((4, 0, 0.04), (1.2, 0, 0), (0, 0, 2))
+    cupboard = sheet((5.4, 0.4, 0.04), (1.2, 0, 0), (0, 0, 2))
+    behind = sheet((0, -0.8, 0), (7, 0, 0), (0, 0.6, 0))
+    before = sheet((0, 2, 0), (7, 0, 0), (0, 0.6, 0))
+    scene, part = scene_of(WALL_SHEET, beyond, cupboard, behind, before)
+    said = probabilities(scene, np.array([WALL, OBJECT, OBJECT, OBJECT, OBJECT])[part])
+    said[(part == 1) | (part == 2)] = (0.53, 0, 0.47, 0)
+    kind = agree_on_structure(build_surface(scene), said).kind
+    assert (kind[part < 2] == WALL).all()
+    assert (kind[part == 2] == OBJECT).all()
+
+
+def test_noise_around_a_wall_is_wall():
+    """Not that around a table."""
+    rng = np.random.default_rng(0)
+    at_wall = rng.uniform((1, 0.06, 0.5), (2, 0.16, 1.5), (500, 3))
+    at_table = rng.uniform((1, 1, 0.76), (2.2, 1.8, 0.86), (500, 3))
+    scene, part = scene_of(WALL_SHEET, TABLE, at_wall, at_table)
+    said = probabilities(scene, np.array([WALL, OBJECT, OBJECT, OBJECT])[part])
+    kind = agree_on_structure(build_surface(scene), said).kind
+    assert (kind[part == 2] == WALL).mean() > 0.9
+    assert (kind[(part == 1) | (part == 3)] == OBJECT).all()
+
+
 def test_an_empty_scene_has_no_structure():
     scene, _ = scene_of(np.zeros((0, 3)))
     structure = agree_on_structure(build_surface(scene), np.zeros((0, 4), np.float32))
