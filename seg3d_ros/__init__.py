@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seg3d_ros.engine.engine import Engine as Engine
+    from seg3d_ros.engine.perception import PerceptionSettings as PerceptionSettings
     from seg3d_ros.engine.still_scene import segment_file as segment_file
     from seg3d_ros.mapping.voxel_map import VoxelMap as VoxelMap
     from seg3d_ros.objects.map_object import MapObject as MapObject
@@ -35,6 +36,7 @@ _MODULES = {
     "Instances": "scene",
     "MapObject": "objects.map_object",
     "ObjectMap": "objects.object_map",
+    "PerceptionSettings": "engine.perception",
     "Scene": "scene",
     "Vocabulary": "text.vocabulary",
     "VoxelMap": "mapping.voxel_map",

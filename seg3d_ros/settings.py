@@ -12,11 +12,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from seg3d_ros.errors import InputError
 
 Config = TypeVar("Config")
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    tuple: "a tuple",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,12 +117,18 @@ def with_values(tree: Config, values: Mapping[str, Any]) -> Config:
 
 
 def check_settings(config: Any) -> None:
-    """Compare every setting with its limits; call it from `__post_init__`.
+    """Compare every setting with its type and its limits; call it from `__post_init__`.
 
     Raises:
         SettingError: names the setting, the value received and what is allowed.
     """
-    for name, value, info in walk(config):
+    for field in dataclasses.fields(config):
+        info = field.metadata.get("setting")
+        if info is None:
+            continue
+        name, value = field.name, getattr(config, field.name)
+        if not _is_like(field.default, value):
+            raise SettingError(name, f"is {value!r}; give {_KINDS[type(field.default)]}")
         if info.choices and value not in info.choices:
             raise SettingError(name, f"is {value!r}; use one of {', '.join(info.choices)}")
         # Written as "inside the range", so that NaN fails by itself.
@@ -122,3 +136,12 @@ def check_settings(config: Any) -> None:
             raise SettingError(name, f"is {value}; it must be at least {info.low}")
         if info.high is not None and not value <= info.high:
             raise SettingError(name, f"is {value}; it must be at most {info.high}")
+
+
+def _is_like(default: Any, value: Any) -> bool:
+    """Whether a value has the type of a default; numbers of numpy and whole ones are numbers."""
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    if isinstance(default, int):
+        return isinstance(value, Integral)
+    return isinstance(value, Real if isinstance(default, float) else type(default))

@@ -51,7 +51,7 @@ def test_a_tree_is_walked_in_order_with_dotted_names() -> None:
 
 def test_values_are_put_where_their_names_say() -> None:
     tree = Tree(size=7)
-    changed = with_values(tree, {"inner.range.low": 5.0, "inner.range.high": 6.0})
+    changed = with_values(tree, {"inner.range.low": 5, "inner.range.high": 6.0})
     assert changed == Tree(7, Inner(Range(5.0, 6.0)))
     assert tree == Tree(size=7), "the tree that was copied stays"
     assert with_values(tree, {name: value for name, value, _ in walk(changed)}) == changed
@@ -60,6 +60,10 @@ def test_values_are_put_where_their_names_say() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"size": 2.5}, "size is 2.5; give a whole number"),
+        ({"size": True}, "size is True; give a whole number"),
+        ({"inner.range.low": "far"}, "inner.range.low is 'far'; give a number"),
+        ({"inner.kind": None}, "inner.kind is None; give a text"),
         ({"size": 0}, "size is 0; it must be at least 1"),
         ({"inner.kind": "new"}, "inner.kind is 'new'; use one of plain, odd"),
         ({"inner.range.low": 10.0}, "inner.range.low is 10.0; it must be at most 9.0"),
