@@ -1,4 +1,4 @@
-"""The three things that flow: Frame into the map, Scene out of it, Instances from a segmenter.
+"""The things that flow: Frame into the map, Scene and View out of it, Instances from a segmenter.
 
 Float64 positions (poses, boxes, clicks) are in the map frame. Float32 positions are in the local
 coordinates of a `MapGrid`: in UTM coordinates float32 resolves half a metre.
@@ -7,6 +7,7 @@ coordinates of a `MapGrid`: in UTM coordinates float32 resolves half a metre.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -115,6 +116,7 @@ class Frame:
         grid: (height, width) when the points are an image, row by row; None otherwise.
         camera: intrinsics the points were measured with, where known; None otherwise.
         source: name of the sensor; each one's stamps have a clock of their own.
+        frame_id: name of the coordinate frame it measures in; empty where it has none.
     """
 
     points: Float32
@@ -124,6 +126,7 @@ class Frame:
     grid: tuple[int, int] | None = None
     camera: Camera | None = None
     source: str = ""
+    frame_id: str = ""
 
     def __post_init__(self) -> None:
         if self.points.ndim != 2 or self.points.shape[1] != 3:
@@ -142,6 +145,27 @@ class Frame:
 
 
 @dataclass(frozen=True, eq=False)
+class View:
+    """A picture of the map, for those who look at images.
+
+    Attributes:
+        keyframe_id: of the keyframe that it was kept in.
+        stamp_ns: time of the picture, nanoseconds of ROS time.
+        color: (H, W, 3) uint8 RGB.
+        depth: (H, W) float32 along the optical axis, metres; NaN where nothing was measured.
+        camera: intrinsics of both, without distortion.
+        map_from_camera: (4, 4) float64 pose of the optical frame.
+    """
+
+    keyframe_id: int
+    stamp_ns: int
+    color: UInt8
+    depth: Float32
+    camera: Camera
+    map_from_camera: Float64
+
+
+@dataclass(frozen=True, eq=False)
 class Scene:
     """A still picture of the map: one point a voxel.
 
@@ -153,6 +177,7 @@ class Scene:
         stamp_ns: stamp of the newest frame in it.
         normals: (N, 3) float32 unit vectors, or None where nobody has computed them.
         origin: (3,) float64 origin of the local coordinates, map frame, metres.
+        views: pictures of it, oldest first; each may be unpacked anew when it is taken.
     """
 
     points: Float32
@@ -162,6 +187,7 @@ class Scene:
     stamp_ns: int = 0
     normals: Float32 | None = None
     origin: Float64 = field(default_factory=lambda: np.zeros(3))
+    views: Sequence[View] = ()
 
     def __len__(self) -> int:
         return len(self.points)

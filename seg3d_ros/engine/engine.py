@@ -25,7 +25,10 @@ from seg3d_ros.engine.subscription import Listener, Listeners, Subscription
 from seg3d_ros.engine.world_state import WorldState
 from seg3d_ros.errors import InputError
 from seg3d_ros.mapping.clicked_scene import CLICK_RADIUS_M, ClickedScene, scene_for_clicks
+from seg3d_ros.mapping.keyframes.archive import pack_keyframes, unpack_keyframes
+from seg3d_ros.mapping.keyframes.store import KeyframeStore
 from seg3d_ros.mapping.voxel_map import IntegrationReport, VoxelMap
+from seg3d_ros.objects.best_views import BestViews
 from seg3d_ros.objects.editor import EditReport
 from seg3d_ros.objects.edits import Edit, Split, SplitOff
 from seg3d_ros.objects.load_report import LoadReport, load_remarks
@@ -92,21 +95,26 @@ class Engine:
         settings: those in force; `apply` changes them.
         models: segmenters and text encoder.
         map: the voxels.
+        keyframes: pictures of the map.
         jobs: what runs beside the caller, by priority.
         background: segments when the map has changed.
         timings: durations of all stages.
         frames: number of frames in the map.
+        newest_picture: newest frame in the map that is an image; None before the first.
     """
 
     def __init__(self, settings: PerceptionSettings | None = None) -> None:
         self.settings = settings or PerceptionSettings()
         self.models = Models(self.settings)
         self.map = VoxelMap(self.settings.map, self.settings.input)
+        self.keyframes = KeyframeStore(self.settings.views)
         self.jobs = JobQueue()
         self.background = BackgroundSegmentation(self.jobs, self.segment)
         self.timings = StageTimings()
         self.frames = 0
+        self.newest_picture: Frame | None = None
         self._objects = ObjectMap(self.settings.tracking)
+        self._best_views = BestViews()
         self._state = WorldState()
         self._listeners = Listeners()
         self._lock = threading.Lock()
@@ -143,6 +151,7 @@ class Engine:
             self.settings = settings
             self.map.frame_filter = settings.input
             self.map.settings = settings.map
+            self.keyframes.settings = settings.views
             self._objects.settings = settings.tracking
 
     def integrate(self, frame: Frame) -> IntegrationReport:
@@ -150,6 +159,10 @@ class Engine:
         with self.timings.measure("integrate"):
             report = self.map.integrate(frame)
         if report.points_used:
+            with self.timings.measure("choose keyframe"):
+                self.keyframes.offer(frame)
+            if frame.grid is not None:
+                self.newest_picture = frame
             if not self.frames:
                 self._segmented = (0, frame.stamp_ns)
             self.frames += 1
@@ -317,11 +330,12 @@ class Engine:
         with self._lock:
             stamp_ns = self.map.newest_stamp_ns
             self.map.clear()
+            self.keyframes.clear()
             self._objects.clear()
             self._replace_map(self.map, replace(self.map.snapshot(), stamp_ns=stamp_ns))
 
     def save(self, path: str | Path, *, fixed_frame: str = "") -> tuple[int, int]:
-        """Write voxels and objects to one file; returns how many (objects, voxels).
+        """Write voxels, objects and keyframes to one file; returns how many (objects, voxels).
 
         Args:
             path: see `save_map`.
@@ -332,13 +346,20 @@ class Engine:
         """
         with self._lock:
             voxels, objects = self.map.to_arrays(), self._objects.to_arrays()
-            count = len(self._state.objects)
-        most = _largest_file(self.settings)
-        save_map(path, voxels, objects, fixed_frame=fixed_frame, max_bytes=most)
+            count, keyframes = len(self._state.objects), self.keyframes.all()
+            next_id = self.keyframes.next_id
+        save_map(
+            path,
+            voxels,
+            objects,
+            pack_keyframes(keyframes, next_id=next_id),
+            fixed_frame=fixed_frame,
+            max_bytes=_largest_file(self.settings),
+        )
         return count, len(voxels["keys"])
 
     def load(self, path: str | Path, *, fixed_frame: str = "") -> LoadReport:
-        """Replace voxels and objects by those of a file.
+        """Replace voxels, objects and keyframes by those of a file.
 
         Args:
             path: of the file.
@@ -351,13 +372,14 @@ class Engine:
             MapFileError: the file cannot be read or does not fit; the map is left as it was.
         """
         most = _largest_file(self.settings)
-        meta, voxels, objects = load_map(path, fixed_frame=fixed_frame, max_bytes=most)
+        meta, voxels, objects, keyframes = load_map(path, fixed_frame=fixed_frame, max_bytes=most)
         loaded = VoxelMap(self.settings.map, self.settings.input)
         try:
             loaded.load_arrays(voxels)
-            scene = loaded.snapshot()
+            scene, seen = loaded.snapshot(), unpack_keyframes(keyframes)
             with self._lock:
                 self._objects.load_arrays(objects, scene)  # raises before it changes anything
+                self.keyframes.replace(*seen)
                 state = self._replace_map(loaded, scene)
         except InputError as error:
             raise MapFileError(f"the map {path} does not fit: {error}") from error
@@ -385,7 +407,9 @@ class Engine:
             **changes,
         )
         if state.scene is not None:
-            state = replace(state, stamp_ns=state.scene.stamp_ns)
+            found = self._best_views.update(state.objects, state.scene.grid, self.keyframes.all())
+            self.keyframes.keep(self._best_views.in_use)
+            state = replace(state, stamp_ns=state.scene.stamp_ns, best_views=found)
         self._state = state
         self._listeners.tell(state)
         return state
@@ -395,6 +419,7 @@ class Engine:
         self.map = voxel_map
         self._clicked = None
         self._map_segmentation.forget()
+        self._best_views.clear()
         return self._advance(epoch=self._state.epoch + 1, scene=scene)
 
     def _instances(self, scene: Scene | None) -> tuple[Scene, Instances]:
@@ -405,6 +430,7 @@ class Engine:
         radius, position = self.settings.segmentation.radius, self._sensor_position
         return self._map_segmentation.run(
             self.map,
+            self.keyframes,
             version=(self._state.epoch, self.frames, self.settings),
             ball=(position, radius) if radius and position is not None else None,
         )
@@ -428,4 +454,4 @@ class Engine:
 def _largest_file(settings: PerceptionSettings) -> int:
     """Bytes of the largest map that these settings allow; what can be saved can be loaded."""
     size = _VOXEL_BYTES * settings.map.max_voxels + _OBJECT_BYTES * settings.tracking.max_objects
-    return max(MAX_BYTES, size)
+    return max(MAX_BYTES, size + settings.views.memory * 10**6)

@@ -214,6 +214,7 @@ class Integrator:
             grid=measured.grid,
             camera=measured.camera,
             source=pending.source,
+            frame_id=pending.frame_id,
         )
         report = self._engine.integrate(frame)
         if report.points_used:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from seg3d_ros.engine.models import Models
+from seg3d_ros.mapping.keyframes.keyframe import KeyframeViews
+from seg3d_ros.mapping.keyframes.store import KeyframeStore
 from seg3d_ros.mapping.voxel_map import VoxelMap
 from seg3d_ros.scene import Float64, Instances, Scene
 from seg3d_ros.timings import StageTimings
@@ -31,12 +34,18 @@ class MapSegmentation:
         self._version = self._result = None
 
     def run(
-        self, voxel_map: VoxelMap, *, version: Any, ball: tuple[Float64, float] | None
+        self,
+        voxel_map: VoxelMap,
+        keyframes: KeyframeStore,
+        *,
+        version: Any,
+        ball: tuple[Float64, float] | None,
     ) -> tuple[Scene, Instances]:
         """Segment the map.
 
         Args:
             voxel_map: to take the snapshot from.
+            keyframes: the views of the scene.
             version: of the map and the settings; another one means that either has changed.
             ball: centre (3,) in the map frame and radius, metres, of the part to segment; None:
                 all.
@@ -51,6 +60,7 @@ class MapSegmentation:
                     if ball
                     else (voxel_map.snapshot())
                 )
+                scene = replace(scene, views=KeyframeViews(keyframes.all()))
             if not len(scene):
                 raise EmptyMapError
             with self._timings.measure("segment"):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from seg3d_ros.engine.engine import Engine
+from seg3d_ros.pictures.object_picture import pictures_of
 from seg3d_ros.pictures.results import Results
 from seg3d_ros.recordings.recording import Recording, RecordingError, to_frame
 
@@ -41,6 +42,7 @@ def replay(
         with engine.timings.measure("decode"):
             frame = to_frame(recorded)
         engine.integrate(frame)
+        engine.keyframes.wait()
         frames += 1
         if engine.is_due(segment_period):
             engine.segment()
@@ -60,4 +62,5 @@ def replay(
         "map_voxels": len(engine.map),
         "stages": engine.timings.as_dict(),
     }
-    return Results(final.scene, final.objects, model, timings)
+    pictures = pictures_of(final.best_views)
+    return Results(final.scene, final.objects, model, timings, pictures=pictures)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
+from seg3d_ros.mapping.keyframes.best_views import ObjectView
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.scene import Scene
 from seg3d_ros.text.vocabulary import Vocabulary
@@ -20,6 +23,7 @@ class WorldState:
         scene: the scene that was segmented last; None before the first segmentation.
         objects: those known, by id, labelled by `vocabulary`.
         vocabulary: the words in force; None before the first ones.
+        best_views: of each object by its id, best first; none where no picture shows it.
     """
 
     version: int = 0
@@ -28,6 +32,9 @@ class WorldState:
     scene: Scene | None = None
     objects: tuple[MapObject, ...] = ()
     vocabulary: Vocabulary | None = None
+    best_views: Mapping[int, tuple[ObjectView, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
 
     @property
     def vocabulary_version(self) -> int:

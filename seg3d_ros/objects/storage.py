@@ -1,20 +1,23 @@
-"""Map files: voxels and objects in one file that is written whole or not at all.
+"""Map files: voxels, objects and keyframes in one file that is written whole or not at all.
 
-The file is a zip: meta.json (see `map_meta`), plain .npy arrays of the voxels (submaps/0/) and of
-the objects (objects/). Other members, such as keyframes/, are left alone. Files of the formats 1
-and 2, zips of arrays "voxels.keys", "objects.id", ... and a version, are read as well.
+The file is a zip: meta.json (see `map_meta`), plain .npy arrays of the voxels (submaps/0/), of
+the objects (objects/) and of the keyframes (keyframes/), which may be missing. Other members are
+left alone. Files of the formats 1 and 2, zips of arrays "voxels.keys", "objects.id", ... and a
+version, are read as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from seg3d_ros.array_archive import (
+    ARRAY_SUFFIX,
     DAMAGES,
     HEADER_BYTES,
     Members,
@@ -39,7 +42,7 @@ from seg3d_ros.objects.old_archive import upgrade_objects
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 MAX_BYTES = 1 << 30  # 20 million voxels with position, color and weight
-_META, _VOXELS, _OBJECTS = "meta.json", "submaps/0/", "objects/"
+_META, _VOXELS, _OBJECTS, _KEYFRAMES = "meta.json", "submaps/0/", "objects/", "keyframes/"
 _OLD_VERSION, _OLD_VOXELS, _OLD_OBJECTS = "seg3d_ros_map_version", "voxels.", "objects."
 
 
@@ -54,17 +57,20 @@ class MapFile(NamedTuple):
         meta: its description.
         voxels: arrays of `VoxelMap.to_arrays`.
         objects: arrays of `ObjectMap.to_arrays`.
+        keyframes: arrays of `pack_keyframes`; empty in older files.
     """
 
     meta: MapMeta
-    voxels: dict[str, npt.NDArray[Any]]
-    objects: dict[str, npt.NDArray[Any]]
+    voxels: Arrays
+    objects: Arrays
+    keyframes: Arrays = MappingProxyType({})
 
 
 def save_map(
     path: str | Path,
     voxels: Arrays,
     objects: Arrays,
+    keyframes: Arrays = MappingProxyType({}),
     *,
     fixed_frame: str = "",
     max_bytes: int = MAX_BYTES,
@@ -76,6 +82,7 @@ def save_map(
             made.
         voxels: arrays of the voxel map.
         objects: arrays of the object map.
+        keyframes: arrays of the keyframes.
         fixed_frame: frame that the positions are in; empty: unknown.
         max_bytes: what `load_map` will accept.
 
@@ -87,8 +94,8 @@ def save_map(
     """
     target = _resolve(path, "write")
     _check_replaceable(target)
-    arrays = {_VOXELS + name: array for name, array in voxels.items()}
-    arrays |= {_OBJECTS + name: array for name, array in objects.items()}
+    parts = {_VOXELS: voxels, _OBJECTS: objects, _KEYFRAMES: keyframes}
+    arrays = {prefix + name: part[name] for prefix, part in parts.items() for name in part}
     meta = MapMeta(
         fixed_frame=fixed_frame,
         voxel_size=float(voxels.get("voxel_size", 0.0)),
@@ -150,7 +157,8 @@ def load_map(path: str | Path, *, fixed_frame: str = "", max_bytes: int = MAX_BY
 
 
 def _is_part(name: str) -> bool:
-    return name == _META or name.startswith((_VOXELS, _OBJECTS))
+    is_keyframes = name.startswith(_KEYFRAMES) and name.endswith(ARRAY_SUFFIX)
+    return name == _META or name.startswith((_VOXELS, _OBJECTS)) or is_keyframes
 
 
 def _is_old_part(name: str) -> bool:
@@ -163,7 +171,7 @@ def _map(members: Members) -> MapFile:
     if len(members.files[_META]) > MAX_META_BYTES:
         raise InputError(f"its {_META} is too long")
     meta = parse_meta(members.files[_META])
-    return MapFile(meta, _part(members, _VOXELS), _part(members, _OBJECTS))
+    return MapFile(meta, *(_part(members, part) for part in (_VOXELS, _OBJECTS, _KEYFRAMES)))
 
 
 def _old_map(members: Members) -> MapFile:

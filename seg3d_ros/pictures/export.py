@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,12 @@ def _ply_header(vertices: np.ndarray[Any, np.dtype[np.void]]) -> str:
 
 
 def write_objects_json(
-    path: Path, objects: Sequence[MapObject], *, frame: str, model: str
+    path: Path,
+    objects: Sequence[MapObject],
+    *,
+    frame: str,
+    model: str,
+    pictures: Mapping[int, Sequence[str]] = MappingProxyType({}),
 ) -> None:
     """Write what is known about each object.
 
@@ -114,12 +120,15 @@ def write_objects_json(
         objects: in the order they shall have.
         frame: name of the frame that positions are given in.
         model: segmenter that found them.
+        pictures: files by object id, relative to this one.
     """
     document = {
         "frame": frame,
         "model": model,
         "units": {"length": "metre", "angle": "radian", "time": "nanosecond"},
-        "objects": [_described(item) for item in objects],
+        "objects": [
+            _described(item) | {"pictures": list(pictures.get(item.id, ()))} for item in objects
+        ],
     }
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

@@ -30,7 +30,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_replay_finds_the_boxes_and_writes_all_files(recording, tmp_path, capsys) -> None:
     output = tmp_path / "a" / "b"
     assert main(["replay", str(recording), "--model", "geometric", "-o", str(output)]) == 0
-    assert {path.name for path in output.iterdir()} == set(FILES)
+    assert {path.name for path in output.iterdir()} == {*FILES, "object_pictures"}
 
     document = json.loads((output / "objects.json").read_text())
     assert document["model"] == "geometric"
