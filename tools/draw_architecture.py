@@ -23,7 +23,7 @@ LANES = {
     "cli": 2, "demo": 0, "node": 1, "evaluation": 3, "training": 4, "viewer": 2,
     "doctor": 0, "engine": 1, "synthesis": 4,
     "recordings": 0, "segmenters": 1, "pictures": 2, "datasets": 3,
-    "networks": 1, "objects": 2, "text": 1, "mapping": 3, "sensing": 0, "sparse": 2,
+    "networks": 1, "objects": 2, "imaging": 0, "text": 1, "mapping": 3, "sensing": 0, "sparse": 2,
 }  # fmt: skip
 WIDTH, HEIGHT, GAP, ROW = 180, 68, 20, 112  # of boxes and rows, pixels
 COLUMNS, LINES = 30, 3  # characters of a line in a box, and lines

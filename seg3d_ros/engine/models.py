@@ -31,6 +31,7 @@ from seg3d_ros.segmenters.weights import SPACEFORMER
 from seg3d_ros.sensing.frame_filter import FrameFilter
 from seg3d_ros.text.cache import EmbeddingCache
 from seg3d_ros.text.encoder import TextEncoder
+from seg3d_ros.text.known_words import KnownWords
 from seg3d_ros.text.student import load_space_encoder
 from seg3d_ros.text.vocabulary import Vocabulary
 
@@ -79,6 +80,11 @@ class Models:
             space, folder=text.folder, student=text.student, device=text.device
         )
 
+    @cached_property
+    def known_words(self) -> KnownWords | None:
+        """Words of the witnesses in the space of the text encoder."""
+        return KnownWords(self.encoder, EmbeddingCache()) if self.encoder else None
+
     @property
     def text_model(self) -> str:
         """Name of the text encoder; empty when there is none."""
@@ -118,6 +124,7 @@ class Models:
             encoder=self.encoder,
             cache=EmbeddingCache() if self.encoder else None,
             version=version,
+            known_words=self.known_words,
             between=between,
         )
 

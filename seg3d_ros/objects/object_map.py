@@ -16,14 +16,15 @@ from seg3d_ros.objects.archive import pack_objects, unpack_objects
 from seg3d_ros.objects.editor import Editor, EditReport
 from seg3d_ros.objects.edits import MapEdit
 from seg3d_ros.objects.elements import elements_of_scene
-from seg3d_ros.objects.embedding import vector_for
 from seg3d_ros.objects.ids import IdCounter, UnknownObjectError
 from seg3d_ros.objects.map_object import MapObject, with_candidates, with_elements
+from seg3d_ros.objects.naming import rank_labels
 from seg3d_ros.objects.prompted import find_clicked, prompted_object
 from seg3d_ros.objects.settings import TrackingSettings
+from seg3d_ros.objects.sizes import floor_height
 from seg3d_ros.objects.tracking import Track
 from seg3d_ros.objects.update import Observation, TrackingReport, take_in
-from seg3d_ros.scene import Bool, Float32, Instances, Int64, MapGrid, Scene
+from seg3d_ros.scene import Bool, Instances, Int64, MapGrid, Scene
 from seg3d_ros.sparse.hash_index import build_index, find_rows
 from seg3d_ros.text.labels import check_text
 from seg3d_ros.text.vocabulary import Vocabulary
@@ -58,6 +59,7 @@ class ObjectMap:
         self._stamp_ns = 0
         self._last_index = build_index(np.empty(0, np.int64))  # of the last segmented scene
         self._grid = MapGrid(0.0)  # of the newest scene
+        self._floor: float | None = None  # height in the map frame, metres
         self._editor.forget()
         self._publish()
 
@@ -93,7 +95,7 @@ class ObjectMap:
             new = Observation(scene, instances, index, self._last_index, elapsed_ns)
             self._tracks, report = take_in(self._tracks, new, self.settings, self._new_id)
             self._last_index, self._stamp_ns = index, scene.stamp_ns
-            self._grid = scene.grid
+            self._take_scene(scene)
             self._label([t for t in self._tracks if t.known.last_seen_ns == scene.stamp_ns])
             self._enforce_bound()
             self._publish()
@@ -117,7 +119,7 @@ class ObjectMap:
         """Name all objects, now and from now on, with a vocabulary; None: with none."""
         with self._lock:
             self._vocabulary = vocabulary
-            self._label([track for track in self._tracks if track.confirmed])
+            self._label([track for track in self._tracks if track.confirmed], steady=False)
             self._publish()
 
     def add_prompted(
@@ -154,7 +156,7 @@ class ObjectMap:
             known = track.known if track else None
             made = prompted_object(known, body, scene, name=label, score=score)
             made = replace(made, id=made.id or self._new_id())
-            self._grid = scene.grid
+            self._take_scene(scene)
             self._tracks = [other for other in self._tracks if other is not track]
             self._keep_elements(lambda ids: find_rows(taken, ids) < 0)
             self._tracks.append(Track(made, segmented_size=len(made)))
@@ -201,13 +203,19 @@ class ObjectMap:
         loaded = unpack_objects(arrays, scene)
         with self._lock:
             self._reset()
-            self._grid = scene.grid
+            self._take_scene(scene)
             # Ids go on counting over a load too: two objects of one run never share one.
             self._ids.skip_to(loaded.next_id)
             self._tracks = [Track(known, segmented_size=len(known)) for known in loaded.objects]
             self._enforce_bound()
             self._label(self._tracks)
             self._publish()
+
+    def _take_scene(self, scene: Scene) -> None:
+        """Take grid and floor of the newest scene."""
+        self._grid = scene.grid
+        height = floor_height(scene.points, scene.voxel_size)
+        self._floor = self._floor if height is None else height + float(scene.origin[2])
 
     def _new_id(self) -> int:
         return self._ids.take({track.known.id for track in self._tracks})
@@ -236,19 +244,12 @@ class ObjectMap:
         self._tracks = left
         return ended
 
-    def _label(self, tracks: Sequence[Track]) -> None:
-        """Give tracks the candidates that the vocabulary finds for their embeddings."""
-        vocabulary = self._vocabulary
-        named: list[tuple[Track, Float32]] = []
-        for track in tracks:
-            vector = vector_for(track.known.embeddings, vocabulary)
-            if vector is not None:
-                named.append((track, vector))
-            elif track.known.candidates:
-                track.known = replace(track.known, candidates=())
-        if vocabulary and named:
-            ranked = vocabulary.classify(np.stack([vector for _, vector in named]))
-            for (track, _), candidates in zip(named, ranked, strict=True):
+    def _label(self, tracks: Sequence[Track], *, steady: bool = True) -> None:
+        """Give tracks the candidates that the witnesses find among the words in force."""
+        known = [track.known for track in tracks]
+        ranked = rank_labels(known, self._vocabulary, floor=self._floor, steady=steady)
+        for track, candidates in zip(tracks, ranked, strict=True):
+            if candidates or track.known.candidates:
                 track.known = with_candidates(track.known, candidates)
 
     def _enforce_bound(self) -> None:

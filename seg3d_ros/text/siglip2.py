@@ -189,7 +189,7 @@ def _load_text_tower(folder: Path) -> Any:
     from transformers import SiglipTextModel
 
     try:
-        with _quiet_transformers():
+        with quiet_transformers():
             model, report = SiglipTextModel.from_pretrained(
                 folder, local_files_only=True, output_loading_info=True
             )
@@ -202,7 +202,7 @@ def _load_text_tower(folder: Path) -> Any:
 
 
 @contextmanager
-def _quiet_transformers() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """Without the progress bar and the report that the vision tower's weights are not used."""
     from transformers.utils import logging as transformers_logging
 

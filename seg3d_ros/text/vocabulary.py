@@ -25,6 +25,7 @@ from seg3d_ros.scene import Float32
 from seg3d_ros.text.cache import EmbeddingCache
 from seg3d_ros.text.encoder import TextEncoder
 from seg3d_ros.text.ensemble import all_texts, embed_ensembles
+from seg3d_ros.text.known_words import KnownWords
 from seg3d_ros.text.labels import (
     BACKGROUND,
     Label,
@@ -62,6 +63,7 @@ class Vocabulary:
         version: of whoever numbers vocabularies.
         encoder: text encoder whose space the embeddings live in, or None.
         warnings: sentences about labels that are probably a mistake; they are logged as well.
+        knowledge: about the entries in their order; None: only the model tells of objects.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Vocabulary:
         encoder: TextEncoder | None = None,
         cache: EmbeddingCache | None = None,
         version: int = 1,
+        known_words: KnownWords | None = None,
         between: Callable[[], None] = lambda: None,
     ) -> None:
         """Check the labels and embed those that the cache doesn't know.
@@ -83,6 +86,7 @@ class Vocabulary:
             encoder: None for a vocabulary that cannot classify, only be listed.
             cache: where embeddings are remembered; None: nowhere.
             version: number that goes with published labels.
+            known_words: what witnesses of other words than the model's tell of the labels.
             between: called between the steps of a long embedding, for work that cannot wait.
 
         Raises:
@@ -111,6 +115,11 @@ class Vocabulary:
         self._by_word = {fold(word): label for label in parsed for word in label.words}
         self._embeddings = (
             self._embed_labels(things + background, cache, between) if encoder else None
+        )
+        self.knowledge = (
+            known_words.about(self._embeddings)
+            if known_words and self._embeddings is not None
+            else None
         )
         self._queries: OrderedDict[str, Float32] = OrderedDict()
         self._queries_lock = threading.Lock()
@@ -158,9 +167,11 @@ class Vocabulary:
                 f"embeddings have shape {embeddings.shape}, the text encoder "
                 f"{self.encoder.name} gives {self.encoder.dimension} numbers each"
             )
-        logits = embeddings @ self._embeddings.T  # (M, L)
-        logits /= self.encoder.temperature
-        logits -= logits.max(axis=1, keepdims=True)
+        return self.rank(embeddings @ self._embeddings.T / self.encoder.temperature)
+
+    def rank(self, logits: Float32) -> list[tuple[Candidate, ...]]:
+        """Best labels, at most 5, for each row of (M, L) logits of the entries; see `classify`."""
+        logits = logits - logits.max(axis=1, keepdims=True)
         np.exp(logits, out=logits)
         totals = logits.sum(axis=1, keepdims=True)
         last = len(self) - 1  # the only thing or background row, or the first of several

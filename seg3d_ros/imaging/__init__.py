@@ -1,0 +1,1 @@
+"""Image encoders, and what they see of the objects in keyframes."""

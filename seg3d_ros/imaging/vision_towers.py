@@ -1,0 +1,162 @@
+"""Image towers of SigLIP 2 and CLIP, in the spaces of their text towers.
+
+Tschannen et al., "SigLIP 2", 2025; Radford et al., "Learning Transferable Visual Models From
+Natural Language Supervision", ICML 2021.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seg3d_ros.errors import InputError
+from seg3d_ros.packages import require_packages
+from seg3d_ros.scene import Float32, UInt8
+
+
+@dataclass(frozen=True)
+class Tower:
+    """Released image tower.
+
+    Attributes:
+        name: as users type it.
+        space: of its vectors, the name of the text encoder.
+        repository: on the hub.
+        model: class of transformers.
+        output: attribute of its result that holds the vectors.
+        crop_size: edge of its input, pixels.
+        dimension: of its vectors.
+        mean: of the colours, in [0, 1].
+        deviation: the same.
+    """
+
+    name: str
+    space: str
+    repository: str
+    model: str
+    output: str
+    crop_size: int
+    dimension: int
+    mean: tuple[float, float, float]
+    deviation: tuple[float, float, float]
+
+
+SIGLIP2 = Tower(
+    "siglip2",
+    "siglip2-so400m-patch14-224",
+    "google/siglip2-so400m-patch14-224",
+    "SiglipVisionModel",
+    "pooler_output",
+    crop_size=224,
+    dimension=1152,
+    mean=(0.5, 0.5, 0.5),
+    deviation=(0.5, 0.5, 0.5),
+)
+CLIP = Tower(
+    "clip",
+    "clip-vit-large-patch14",
+    "openai/clip-vit-large-patch14",
+    "CLIPVisionModelWithProjection",
+    "image_embeds",
+    crop_size=224,
+    dimension=768,
+    mean=(0.48145466, 0.4578275, 0.40821073),
+    deviation=(0.26862954, 0.26130258, 0.27577711),
+)
+
+
+class VisionTower:
+    """Image tower through transformers; loads on first use, never from the network.
+
+    Args:
+        tower: which one.
+        folder: config.json and the weights as the hub has them; None: the hub's cache.
+        device: of PyTorch; "auto": a GPU if there is one.
+
+    Raises:
+        ImportError: torch or transformers is missing.
+    """
+
+    def __init__(self, tower: Tower, folder: Path | None = None, *, device: str = "auto") -> None:
+        require_packages(tower.name, ("torch", "transformers"))
+        self.name, self.space, self.crop_size = tower.name, tower.space, tower.crop_size
+        self._tower = tower
+        self._folder = folder
+        self._device = device
+        self._lock = threading.Lock()
+        self._model: Any = None
+
+    def encode(self, crops: UInt8) -> Float32:
+        """Embed (B, S, S, 3) RGB crops into (B, D) float32 unit vectors.
+
+        Raises:
+            FileNotFoundError: the weights are not on this machine; the message says what to do.
+            InputError: the files are those of another model.
+        """
+        import torch
+
+        from seg3d_ros.compute import loss_told
+
+        with self._lock:
+            if self._model is None:
+                self._model = self._load()
+        device, dtype = self._model.device, self._model.dtype
+        mean, deviation = (
+            torch.tensor(values, device=device)
+            for values in (self._tower.mean, self._tower.deviation)
+        )
+        with loss_told(device), torch.inference_mode():
+            colors = torch.from_numpy(np.ascontiguousarray(crops)).to(device).float() / 255
+            images = ((colors - mean) / deviation).permute(0, 3, 1, 2).to(dtype)
+            vectors = getattr(self._model(pixel_values=images), self._tower.output).float()
+            unit: Float32 = torch.nn.functional.normalize(vectors, dim=1).cpu().numpy()
+        return unit
+
+    def _load(self) -> Any:
+        import torch
+        import transformers
+        from safetensors import SafetensorError
+
+        from seg3d_ros.compute import pick_device
+        from seg3d_ros.text.siglip2 import quiet_transformers
+
+        folder = self._folder or self._cached()
+        try:
+            with quiet_transformers():
+                model, report = getattr(transformers, self._tower.model).from_pretrained(
+                    folder, local_files_only=True, output_loading_info=True
+                )
+        except (OSError, ValueError, SafetensorError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                f"{folder} cannot be read as {self._tower.repository}: {reason}"
+            ) from error
+        lacking = sorted(report["missing_keys"])
+        config = model.config
+        width = getattr(config, "projection_dim", None) or config.hidden_size
+        if self._tower.output == "pooler_output":
+            width = config.hidden_size
+        if lacking or width != self._tower.dimension:
+            raise InputError(
+                f"{folder} holds no {self._tower.repository}: it lacks {len(lacking)} weights, "
+                f"and its vectors have {width} numbers instead of {self._tower.dimension}"
+            )
+        device = pick_device(self._device)
+        return model.eval().to(device, torch.float16 if device.type == "cuda" else torch.float32)
+
+    def _cached(self) -> Path:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import LocalEntryNotFoundError
+
+        try:
+            return Path(snapshot_download(self._tower.repository, local_files_only=True))
+        except LocalEntryNotFoundError:
+            raise FileNotFoundError(
+                f"the weights of {self.name} are not here: with a network, run "
+                f"`hf download {self._tower.repository}`; without one, copy that folder from a "
+                "machine that has it"
+            ) from None

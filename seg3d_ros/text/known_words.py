@@ -1,0 +1,169 @@
+"""Words that witnesses of an object know, and what these say of the words in force.
+
+A classifier of images speaks of its classes, a table of sizes of its rows. Neither knows the
+vocabulary that a user chooses; the text encoder tells how near its words are to theirs.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import resources
+
+import numpy as np
+
+from seg3d_ros.scene import Float32, Float64, Int64
+from seg3d_ros.text.cache import EmbeddingCache
+from seg3d_ros.text.encoder import TextEncoder
+from seg3d_ros.text.vocabulary_files import load_vocabulary_file
+
+IMAGENET_SPACE = "imagenet-1k"  # of vectors that hold a probability of each class
+IMAGENET_CLASSES = 1000
+STRUCTURE = ("floor", "wall", "ceiling")
+_COMMON = "scannet200"  # vocabulary in the order of how often its things stand in real rooms
+_SAME_WORD = 0.8  # cosine of two words for one thing
+_UNLIKE_ALL = 0.45  # cosine from which on a word tells of another one's size
+_RARE_FROM = 20  # places in the order that differ little
+
+
+@dataclass(frozen=True, eq=False)
+class LabelKnowledge:
+    """Knowledge about L labels.
+
+    Attributes:
+        classes: (C,) classes of ImageNet that count.
+        class_shares: (C, L) probability of each label, given the class.
+        size_shares: (R + 1, L) probability that a row of the table of sizes is right for the
+            label; of the last one, that none is.
+        commonness: (L,) log of how often such things stand in rooms, up to a constant.
+        structure: label of the words of STRUCTURE, -1 where there is none.
+    """
+
+    classes: Int64
+    class_shares: Float32
+    size_shares: Float32
+    commonness: Float32
+    structure: tuple[int, ...]
+
+
+class KnownWords:
+    """Words of all witnesses, embedded at first use; threads may share it.
+
+    Args:
+        encoder: text encoder of the vocabularies.
+        memory: where embeddings are remembered; None: nowhere.
+    """
+
+    def __init__(self, encoder: TextEncoder, memory: EmbeddingCache | None = None) -> None:
+        self._encoder = encoder
+        self._memory = memory
+
+    def about(self, labels: Float32) -> LabelKnowledge:
+        """Knowledge about labels of (L, D) unit vectors."""
+        temperature = self._encoder.temperature
+        classes = imagenet_words()
+        counts = [len(words) for words in classes.values()]
+        starts = np.cumsum([0, *counts[:-1]])
+        near = np.maximum.reduceat(self._class_words @ labels.T, starts, axis=0)
+        like = np.concatenate(
+            [self._size_words @ labels.T, np.full((1, len(labels)), _UNLIKE_ALL)]
+        )
+        return LabelKnowledge(
+            np.array(list(classes), np.int64),
+            _softmax(near / temperature, axis=1),
+            _softmax(like / temperature, axis=0),
+            _commonness(self._common_words @ labels.T),
+            tuple(_same(row) for row in self._structure_words @ labels.T),
+        )
+
+    @cached_property
+    def _class_words(self) -> Float32:
+        return self._embed([word for words in imagenet_words().values() for word in words])
+
+    @cached_property
+    def _size_words(self) -> Float32:
+        return self._embed([row.name for row in typical_sizes()])
+
+    @cached_property
+    def _common_words(self) -> Float32:
+        return self._embed([word.removeprefix("-") for word in load_vocabulary_file(_COMMON)])
+
+    @cached_property
+    def _structure_words(self) -> Float32:
+        return self._embed(STRUCTURE)
+
+    def _embed(self, words: Sequence[str]) -> Float32:
+        """(N, D) unit vectors of the bare words."""
+        name, dimension = f"{self._encoder.name} bare", self._encoder.dimension
+        distinct = list(dict.fromkeys(words))
+        known = self._memory.get(name, dimension, distinct) if self._memory else {}
+        missing = [word for word in distinct if word not in known]
+        if missing:
+            new = dict(zip(missing, self._encoder.encode(missing), strict=True))
+            known |= new
+            if self._memory:
+                self._memory.put(name, dimension, new)
+        return np.stack([known[word] for word in words])
+
+
+@dataclass(frozen=True)
+class TypicalSize:
+    """Size of a thing, metres.
+
+    Attributes:
+        name: the thing.
+        extents: length, width (the smaller one) and height of its box.
+        bottom: lowest and highest place of its lower side above the floor.
+    """
+
+    name: str
+    extents: tuple[float, float, float]
+    bottom: tuple[float, float]
+
+
+@cache
+def typical_sizes() -> tuple[TypicalSize, ...]:
+    """Rows of the table of sizes."""
+    return tuple(
+        TypicalSize(
+            row["name"],
+            (float(row["length"]), float(row["width"]), float(row["height"])),
+            (float(row["lowest"]), float(row["highest"])),
+        )
+        for row in csv.DictReader(_lines("sizes.tsv"), delimiter="\t")
+    )
+
+
+@cache
+def imagenet_words() -> dict[int, tuple[str, ...]]:
+    """Words of each class of ImageNet that stands in homes and offices."""
+    found: dict[int, tuple[str, ...]] = {}
+    for line in _lines("imagenet_classes.txt"):
+        numbers, _, words = line.partition(" ")
+        first, _, last = numbers.partition("-")
+        for number in range(int(first), int(last or first) + 1):
+            found[number] = tuple(words.split("|"))
+    return found
+
+
+def _lines(file: str) -> Iterator[str]:
+    text = (resources.files("seg3d_ros.text") / file).read_text(encoding="utf-8")
+    return (line for line in text.splitlines() if line and not line.startswith("#"))
+
+
+def _commonness(cosines: Float32) -> Float32:
+    """Log of one over the place in the order of things; (K, L) cosines in that order."""
+    place = np.where(cosines.max(axis=0) > _SAME_WORD, cosines.argmax(axis=0), len(cosines))
+    return -np.log(place + _RARE_FROM).astype(np.float32)
+
+
+def _same(cosines: Float32) -> int:
+    best = int(cosines.argmax())
+    return best if cosines[best] > _SAME_WORD else -1
+
+
+def _softmax(logits: Float32 | Float64, axis: int) -> Float32:
+    weights = np.exp(logits - logits.max(axis=axis, keepdims=True))
+    return (weights / weights.sum(axis=axis, keepdims=True)).astype(np.float32)

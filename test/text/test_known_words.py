@@ -1,0 +1,63 @@
+"""Words that witnesses know: the tables, and what they say of labels."""
+
+import numpy as np
+import pytest
+
+from seg3d_ros.text.cache import EmbeddingCache
+from seg3d_ros.text.known_words import (
+    IMAGENET_CLASSES,
+    STRUCTURE,
+    KnownWords,
+    imagenet_words,
+    typical_sizes,
+)
+from seg3d_ros.text.vocabulary import Vocabulary
+
+LABELS = ["potted plant|plant", "sofa", "floor", "gizmo"]
+
+
+@pytest.fixture
+def knowledge(encoder):
+    return Vocabulary(LABELS, encoder=encoder, known_words=KnownWords(encoder)).knowledge
+
+
+def test_the_tables_are_sound() -> None:
+    classes = imagenet_words()
+    assert min(classes) >= 0 and max(classes) < IMAGENET_CLASSES
+    assert classes[831] == ("sofa", "couch")
+    assert classes[924] == classes[932]  # a range
+    rows = typical_sizes()
+    assert len({row.name for row in rows}) == len(rows)
+    for row in rows:
+        length, width, height = row.extents
+        assert 0 < width <= length <= 4 and 0 < height <= 2.5, row
+        assert 0 <= row.bottom[0] <= row.bottom[1] <= 3, row
+
+
+def test_a_class_speaks_for_the_label_of_its_word(knowledge) -> None:
+    row = {int(number): row for row, number in enumerate(knowledge.classes)}
+    np.testing.assert_allclose(knowledge.class_shares.sum(axis=1), 1, rtol=1e-5)
+    assert knowledge.class_shares[row[831]].argmax() == 1  # sofa
+    assert knowledge.class_shares[row[738]].argmax() == 0  # potted plant
+
+
+def test_a_label_has_the_size_of_its_word_and_an_unknown_one_of_none(knowledge) -> None:
+    np.testing.assert_allclose(knowledge.size_shares.sum(axis=0), 1, rtol=1e-5)
+    names = [row.name for row in typical_sizes()]
+    best = knowledge.size_shares.argmax(axis=0)
+    assert names[best[1]] == "sofa"
+    assert names[best[2]] == "floor"
+    assert best[3] == len(names)
+
+
+def test_common_things_are_more_likely_and_structure_is_found(knowledge) -> None:
+    assert knowledge.commonness[2] > knowledge.commonness[3]  # the floor against a gizmo
+    assert knowledge.structure == tuple(2 if word == "floor" else -1 for word in STRUCTURE)
+
+
+def test_embeddings_of_the_words_are_remembered(encoder, tmp_path) -> None:
+    labels = encoder.encode(["sofa"])
+    KnownWords(encoder, EmbeddingCache(tmp_path)).about(labels)
+    encoder.encoded.clear()
+    KnownWords(encoder, EmbeddingCache(tmp_path)).about(labels)
+    assert encoder.encoded == []
