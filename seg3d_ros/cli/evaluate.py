@@ -56,6 +56,11 @@ if TYPE_CHECKING:
     help="lassm on all points and with the superpoints of the mesh, as its results were "
     "published; not as it segments maps.",
 )  # fmt: skip
+@click.option(
+    "--frames", is_flag=True,
+    help="Score names with the frames of DATASET/recordings/<scene>: of the model alone, of "
+    "pictures alone, of all witnesses, for found objects and for true masks.",
+)  # fmt: skip
 @click.option("--objects-only", is_flag=True, help="Ignore walls, floors and ceilings.")
 @click.option(
     "--min-points", type=click.IntRange(min=1), default=100, show_default=True,
@@ -80,6 +85,7 @@ def evaluate(
     prompts: bool,
     semantic: bool,
     as_published: bool,
+    frames: bool,
     objects_only: bool,
     min_points: int,
     density: float,
@@ -124,6 +130,8 @@ def evaluate(
         )
         if prompts:
             _evaluate_prompts(request)
+        elif frames:
+            _evaluate_frames(request)
         elif semantic:
             _evaluate_semantic(request, partition)
         else:
@@ -262,3 +270,31 @@ def _evaluate_prompts(request: _Request) -> None:
     write_prompt_json(path, evaluations)
     click.echo(prompt_table(evaluations))
     click.echo(f"\n{path}  all numbers")
+
+
+def _evaluate_frames(request: _Request) -> None:
+    from seg3d_ros.evaluation.frame_names import evaluate_names, name_table
+    from seg3d_ros.imaging.encoder import load_image_encoder
+    from seg3d_ros.segmenters.registry import load_segmenter
+
+    imaging, settings = request.settings.imaging, request.settings
+    encoder = load_image_encoder(imaging.encoder, folder=imaging.folder, device=imaging.device)
+    if encoder is None:
+        raise click.UsageError("--frames needs an image encoder")
+    scores = []
+    for name in request.models:
+        segmenter = load_segmenter(name, settings.model, text=settings.text)
+        vocabulary = request.labels(request.classes.names).with_knowledge(segmenter)
+        scores += [
+            evaluate_names(
+                split,
+                segmenter,
+                encoder,
+                vocabulary,
+                request.classes,
+                min_points=request.min_points,
+                limit=request.kept["limit"],
+            )
+            for split in request.splits
+        ]
+    click.echo(name_table(scores))

@@ -157,6 +157,8 @@ def run(demo: Demo) -> Results:
             message = observer.status(f"input {demo.source}").get("message", "")
             raise DemoError(f"no frame has reached the map: {message}")
         summary = _segment_until_settled(client)
+        observer.forget_statuses()
+        _wait(lambda: _all_views_seen(observer), node, ANSWER_S, "names from pictures")
         observer.listen_to_results()
         result = _wait(
             lambda: observer.result(voxel_size=MapSettings().voxel_size),
@@ -183,6 +185,11 @@ def run(demo: Demo) -> Results:
         "stages": _stages(status),
     }
     return Results(scene, objects, demo.model, timings)
+
+
+def _all_views_seen(observer: Observer) -> bool:
+    """Whether no picture of an object waits to be looked at."""
+    return observer.status("segmentation").get("views_waiting") == "0"
 
 
 def _wait(condition: Callable[[], Value | None], node: Child, seconds: float, what: str) -> Value:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from seg3d_ros.engine.map_segmentation import EmptyMapError, MapSegmentation
 from seg3d_ros.engine.models import Models
 from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.engine.subscription import Listener, Listeners, Subscription
+from seg3d_ros.engine.view_encoding import ViewEncoding
 from seg3d_ros.engine.world_state import WorldState
 from seg3d_ros.errors import InputError
 from seg3d_ros.mapping.clicked_scene import CLICK_RADIUS_M, ClickedScene, scene_for_clicks
@@ -31,6 +32,7 @@ from seg3d_ros.mapping.voxel_map import IntegrationReport, VoxelMap
 from seg3d_ros.objects.best_views import BestViews
 from seg3d_ros.objects.editor import EditReport
 from seg3d_ros.objects.edits import Edit, Split, SplitOff
+from seg3d_ros.objects.embedding import Embedding
 from seg3d_ros.objects.load_report import LoadReport, load_remarks
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.object_map import ObjectMap
@@ -98,6 +100,7 @@ class Engine:
         keyframes: pictures of the map.
         jobs: what runs beside the caller, by priority.
         background: segments when the map has changed.
+        view_encoding: gives objects embeddings of their best views.
         timings: durations of all stages.
         frames: number of frames in the map.
         newest_picture: newest frame in the map that is an image; None before the first.
@@ -111,6 +114,9 @@ class Engine:
         self.jobs = JobQueue()
         self.background = BackgroundSegmentation(self.jobs, self.segment)
         self.timings = StageTimings()
+        self.view_encoding = ViewEncoding(
+            self.jobs, self.models, self.timings, self._take_view_embeddings
+        )
         self.frames = 0
         self.newest_picture: Frame | None = None
         self._objects = ObjectMap(self.settings.tracking)
@@ -207,6 +213,11 @@ class Engine:
         for _ in range(self.settings.tracking.passes_to_settle):
             state = self.segment()
         return state
+
+    def encode_views(self) -> WorldState:
+        """Encode the best views of all objects now; their names may change."""
+        self.view_encoding.finish(self._state)
+        return self._state
 
     def set_vocabulary(self, labels: Sequence[str], templates: Sequence[str] = ()) -> Vocabulary:
         """Name all objects, known and future, with these words; no network runs on the map.
@@ -397,6 +408,14 @@ class Engine:
         """
         self.models.warm_up()
         self.jobs.submit(Priority.ENCODE, self.models.warm_up_encoder, on_drop=lambda: None)
+
+    def _take_view_embeddings(
+        self, epoch: int, space: str, found: Mapping[int, Embedding]
+    ) -> None:
+        with self._lock:
+            if epoch == self._state.epoch:
+                self._objects.add_embeddings(space, found)
+                self._advance()
 
     def _advance(self, **changes: Any) -> WorldState:
         """Make the next world state and tell the listeners; called under the lock."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.errors import DeviceLostError
+from seg3d_ros.imaging.encoder import ImageEncoder, load_image_encoder
 from seg3d_ros.mapping.clicked_scene import scene_for_clicks
 from seg3d_ros.mapping.keyframes.store import KeyframeStore
 from seg3d_ros.mapping.voxel_map import MapSettings, VoxelMap
@@ -57,7 +58,7 @@ class Models:
             FileNotFoundError: weights are not on this machine.
             ImportError: packages are missing.
         """
-        _ = self.segmenter, self.prompt_segmenter, self.encoder
+        _ = self.segmenter, self.prompt_segmenter, self.encoder, self.image_encoder
 
     @cached_property
     def segmenter(self) -> Segmenter:
@@ -79,6 +80,14 @@ class Models:
         return load_space_encoder(
             space, folder=text.folder, student=text.student, device=text.device
         )
+
+    @cached_property
+    def image_encoder(self) -> ImageEncoder | None:
+        """Encoder of pictures of objects; None without one, or without words to name them."""
+        imaging = self._settings.imaging
+        if self.encoder is None:
+            return None
+        return load_image_encoder(imaging.encoder, folder=imaging.folder, device=imaging.device)
 
     @cached_property
     def known_words(self) -> KnownWords | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from seg3d_ros.imaging.settings import ImagingSettings
 from seg3d_ros.mapping.keyframes.settings import ViewSettings
 from seg3d_ros.mapping.voxel_map import MapSettings
 from seg3d_ros.objects.settings import TrackingSettings
@@ -58,6 +59,7 @@ class PerceptionSettings:
     prompt: PromptSettings = field(default_factory=PromptSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     text: TextSettings = field(default_factory=TextSettings)
+    imaging: ImagingSettings = field(default_factory=ImagingSettings)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     views: ViewSettings = field(default_factory=ViewSettings)
 

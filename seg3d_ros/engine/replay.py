@@ -51,7 +51,8 @@ def replay(
         raise RecordingError(
             f"{recording.name}: none of its {frames} frames has a point within the limits"
         )
-    final = engine.settle()
+    engine.settle()
+    final = engine.encode_views()
     assert final.scene is not None
     model = engine.models.segmenter.name
     timings = {

@@ -9,8 +9,10 @@ import numpy as np
 from seg3d_ros.errors import InputError
 from seg3d_ros.evaluation.overlaps import NO_CLASS, Overlaps
 from seg3d_ros.scene import Float32, Int64
+from seg3d_ros.segmenters.segmenter import Segmenter
 from seg3d_ros.text.cache import EmbeddingCache
 from seg3d_ros.text.encoder import TextEncoder, load_text_encoder
+from seg3d_ros.text.known_words import KnownWords
 from seg3d_ros.text.labels import BACKGROUND
 from seg3d_ros.text.vocabulary import Vocabulary
 
@@ -73,6 +75,18 @@ class Labels:
                 f"embeddings of {embeddings.shape[1]} numbers, but {space} has {vectors.shape[1]}"
             )
         return embeddings @ vectors.T
+
+    def with_knowledge(self, segmenter: Segmenter) -> Vocabulary:
+        """Vocabulary of all labels in a segmenter's space, with what witnesses know of them.
+
+        Raises:
+            InputError: the segmenter embeds nothing.
+        """
+        if not segmenter.embedding_space:
+            raise InputError(f"{segmenter.name} gives no embeddings; names need a model that does")
+        encoder, memory = self._load(segmenter.embedding_space), EmbeddingCache()
+        known_words = KnownWords(encoder, memory)
+        return Vocabulary(self._entries, encoder=encoder, cache=memory, known_words=known_words)
 
     def ranks(self, similarities: Float32, classes: Int64) -> Int64:
         """(M,) how many labels are nearer than that of the class, for (M, L) and (M,) classes."""

@@ -16,7 +16,7 @@ class ImageEncoder(Protocol):
 
     Attributes:
         name: as users type it.
-        space: name of the space; that of the text encoder that shares it, or `IMAGENET_SPACE`.
+        space: name of the space: `IMAGENET_SPACE`, or that of a text encoder and `OF_PICTURES`.
         crop_size: edge of a crop, pixels.
     """
 

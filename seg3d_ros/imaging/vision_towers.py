@@ -16,6 +16,7 @@ import numpy as np
 from seg3d_ros.errors import InputError
 from seg3d_ros.packages import require_packages
 from seg3d_ros.scene import Float32, UInt8
+from seg3d_ros.text.known_words import OF_PICTURES
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Tower:
 
     Attributes:
         name: as users type it.
-        space: of its vectors, the name of the text encoder.
+        text_space: space of its vectors, the name of the text encoder.
         repository: on the hub.
         model: class of transformers.
         output: attribute of its result that holds the vectors.
@@ -35,7 +36,7 @@ class Tower:
     """
 
     name: str
-    space: str
+    text_space: str
     repository: str
     model: str
     output: str
@@ -83,7 +84,8 @@ class VisionTower:
 
     def __init__(self, tower: Tower, folder: Path | None = None, *, device: str = "auto") -> None:
         require_packages(tower.name, ("torch", "transformers"))
-        self.name, self.space, self.crop_size = tower.name, tower.space, tower.crop_size
+        self.name, self.crop_size = tower.name, tower.crop_size
+        self.space = tower.text_space + OF_PICTURES
         self._tower = tower
         self._folder = folder
         self._device = device

@@ -111,6 +111,8 @@ class Diagnostics:
             "segmentations": background.runs,
             "segmentations_skipped": background.skipped,
             "segmentations_failed": background.failures,
+            "views_encoded": engine.view_encoding.encoded,
+            "views_waiting": engine.view_encoding.backlog,
             "vocabulary_version": state.vocabulary_version,
             "resident_mb": f"{_resident_mb():.0f}",
         }

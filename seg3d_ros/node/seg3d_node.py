@@ -289,6 +289,7 @@ class _Running:
         self._diagnostics = Diagnostics(node, engine, self._subscriptions)
         results.begin()
         self._publishing = engine.subscribe(self._publish)
+        self._encoding = engine.subscribe(engine.view_encoding.request)
         self._timer = node.create_timer(
             settings.segmentation.period, self._tick, clock=steady_clock()
         )
@@ -304,6 +305,7 @@ class _Running:
     def close(self) -> None:
         """Stop listening, then end the threads."""
         self._engine.unsubscribe(self._publishing)
+        self._engine.unsubscribe(self._encoding)
         self._node.destroy_timer(self._timer)
         self._diagnostics.close()
         self._subscriptions.close()

@@ -15,7 +15,12 @@ from seg3d_ros.objects.embedding import vector_for
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.sizes import Measures, measure, size_likelihoods, structure_of
 from seg3d_ros.scene import Float32
-from seg3d_ros.text.known_words import IMAGENET_CLASSES, IMAGENET_SPACE, LabelKnowledge
+from seg3d_ros.text.known_words import (
+    IMAGENET_CLASSES,
+    IMAGENET_SPACE,
+    OF_PICTURES,
+    LabelKnowledge,
+)
 from seg3d_ros.text.vocabulary import Candidate, Vocabulary
 
 # Weights of the witnesses; text spaces that are missing here count in full.
@@ -61,7 +66,7 @@ def label_logits(
     objects: Sequence[MapObject], vocabulary: Vocabulary, floor: float | None
 ) -> Float32:
     """Logits (M, L) of the entries of a vocabulary for M objects that some witness knows."""
-    model = _model_logits(objects, vocabulary)
+    model = model_logits(objects, vocabulary)
     knowledge = vocabulary.knowledge
     if knowledge is None or vocabulary.encoder is None:
         return model
@@ -69,17 +74,18 @@ def label_logits(
     logits = _MODEL_WEIGHT.get(vocabulary.encoder.name, 1.0) * model
     logits += _SIZE_WEIGHT * np.log(size_likelihoods(measures) @ knowledge.size_shares)
     logits += _COMMON_WEIGHT * knowledge.commonness
-    logits += _picture_logits(objects, knowledge)
+    logits += picture_logits(objects, vocabulary)
     _name_structure(logits, measures, model, knowledge)
     return logits
 
 
 def _has_witness(known: MapObject, vocabulary: Vocabulary) -> bool:
-    pictured = vocabulary.knowledge is not None and _class_shares(known) is not None
+    seen = (_class_shares(known), _tower_vector(known, vocabulary))
+    pictured = vocabulary.knowledge is not None and any(vector is not None for vector in seen)
     return pictured or vector_for(known.embeddings, vocabulary) is not None
 
 
-def _model_logits(objects: Sequence[MapObject], vocabulary: Vocabulary) -> Float32:
+def model_logits(objects: Sequence[MapObject], vocabulary: Vocabulary) -> Float32:
     """Cosine over temperature (M, L); zero for objects without an embedding of the space."""
     assert vocabulary.encoder is not None
     vectors = np.zeros((len(objects), vocabulary.encoder.dimension), np.float32)
@@ -98,15 +104,27 @@ def _class_shares(known: MapObject) -> Float32 | None:
     return embedding.vector
 
 
-def _picture_logits(objects: Sequence[MapObject], knowledge: LabelKnowledge) -> Float32:
-    """Log-probabilities (M, L) by the classes that pictures show; zero without pictures."""
+def _tower_vector(known: MapObject, vocabulary: Vocabulary) -> Float32 | None:
+    """(D,) unit vector of the image tower that shares the vocabulary's space."""
+    assert vocabulary.encoder is not None
+    embedding = known.embeddings.get(vocabulary.encoder.name + OF_PICTURES)
+    fits = embedding is not None and len(embedding.vector) == vocabulary.encoder.dimension
+    return embedding.vector if embedding is not None and fits else None
+
+
+def picture_logits(objects: Sequence[MapObject], vocabulary: Vocabulary) -> Float32:
+    """Log-probabilities (M, L) by what pictures show; zero without pictures."""
+    assert vocabulary.encoder is not None and vocabulary.knowledge is not None
+    knowledge = vocabulary.knowledge
     logits = np.zeros((len(objects), len(knowledge.commonness)), np.float32)
     for row, known in enumerate(objects):
-        vector = _class_shares(known)
-        if vector is not None:
-            shares = np.maximum(vector[knowledge.classes], 0)
+        shares, vector = _class_shares(known), _tower_vector(known, vocabulary)
+        if shares is not None:
+            shares = np.maximum(shares[knowledge.classes], 0)
             mixture = shares @ knowledge.class_shares / max(float(shares.sum()), 1e-9)
-            logits[row] = np.log(mixture + _LEAST_SHARE)
+            logits[row] += np.log(mixture + _LEAST_SHARE)
+        if vector is not None:
+            logits[row] += vocabulary.embeddings @ vector / vocabulary.encoder.temperature
     return logits
 
 

@@ -16,6 +16,7 @@ from seg3d_ros.objects.archive import pack_objects, unpack_objects
 from seg3d_ros.objects.editor import Editor, EditReport
 from seg3d_ros.objects.edits import MapEdit
 from seg3d_ros.objects.elements import elements_of_scene
+from seg3d_ros.objects.embedding import Embedding, with_view
 from seg3d_ros.objects.ids import IdCounter, UnknownObjectError
 from seg3d_ros.objects.map_object import MapObject, with_candidates, with_elements
 from seg3d_ros.objects.naming import rank_labels
@@ -120,6 +121,17 @@ class ObjectMap:
         with self._lock:
             self._vocabulary = vocabulary
             self._label([track for track in self._tracks if track.confirmed], steady=False)
+            self._publish()
+
+    def add_embeddings(self, space: str, found: Mapping[int, Embedding]) -> None:
+        """Take in embeddings of views by object id, all of one space; unknown ids are skipped."""
+        with self._lock:
+            seen = [track for track in self._tracks if track.known.id in found]
+            for track in seen:
+                view = found[track.known.id]
+                embeddings = with_view(track.known.embeddings, space, view)
+                track.known = replace(track.known, embeddings=embeddings)
+            self._label(seen)
             self._publish()
 
     def add_prompted(

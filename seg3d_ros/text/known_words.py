@@ -21,6 +21,8 @@ from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 
 IMAGENET_SPACE = "imagenet-1k"  # of vectors that hold a probability of each class
 IMAGENET_CLASSES = 1000
+# After the name of a text space: its image tower's vectors, which are kept apart from a model's.
+OF_PICTURES = " of pictures"
 STRUCTURE = ("floor", "wall", "ceiling")
 _COMMON = "scannet200"  # vocabulary in the order of how often its things stand in real rooms
 _SAME_WORD = 0.8  # cosine of two words for one thing

@@ -51,7 +51,7 @@ def test_vectors_are_those_of_the_processor_and_the_model(tower, folders, crops)
         inputs = processor(images=list(crops), return_tensors="pt")
         expected = torch.nn.functional.normalize(getattr(model(**inputs), tower.output), dim=1)
     encoder = VisionTower(tower, folders[tower.name], device="cpu")
-    assert encoder.space == tower.space
+    assert encoder.space == tower.text_space + " of pictures"
     np.testing.assert_allclose(encoder.encode(crops), expected.numpy(), atol=1e-5)
 
 

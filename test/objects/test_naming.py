@@ -9,7 +9,12 @@ from seg3d_ros.objects.box import Box
 from seg3d_ros.objects.embedding import Embedding
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.naming import label_logits, rank_labels
-from seg3d_ros.text.known_words import IMAGENET_CLASSES, IMAGENET_SPACE, KnownWords
+from seg3d_ros.text.known_words import (
+    IMAGENET_CLASSES,
+    IMAGENET_SPACE,
+    OF_PICTURES,
+    KnownWords,
+)
 from seg3d_ros.text.vocabulary import Candidate, Vocabulary
 
 LABELS = ["sofa", "cup", "floor", "plant"]
@@ -54,6 +59,20 @@ def test_pictures_name_what_the_model_does_not(encoder, vocabulary) -> None:
     assert name_of(thing(encoder, classes={CUP: 0.9, SOFA: 0.1}), vocabulary) == "cup"
     assert name_of(thing(encoder, classes={CUP: 0.1, SOFA: 0.9}), vocabulary) == "sofa"
     assert name_of(thing(encoder), vocabulary) == ""
+
+
+def test_the_image_tower_of_the_space_of_the_words_is_a_witness_of_its_own(
+    encoder, vocabulary
+) -> None:
+    known = thing(encoder, "cup")
+    picture = Embedding(encoder.encode(["sofa"])[0], 1.0)
+    seen = {**known.embeddings, encoder.name + OF_PICTURES: picture}
+    logits, without = (
+        label_logits([replace(known, embeddings=by_space)], vocabulary, 0.0)[0]
+        for by_space in (seen, known.embeddings)
+    )
+    expected = vocabulary.embeddings @ picture.vector / encoder.temperature
+    np.testing.assert_allclose(logits - without, expected, atol=1e-4)
 
 
 def test_size_decides_where_pictures_do_not(encoder, vocabulary) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seg3d_ros.objects.embedding import Embedding
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.object_map import ObjectMap, TrackingSettings, UnknownObjectError
 from seg3d_ros.objects.point_owners import object_rows
@@ -477,3 +478,21 @@ def test_whatever_comes_no_voxel_has_two_objects_and_ids_only_grow(data) -> None
 def _strip_scene(keys, stamp_s):
     points = np.zeros((len(keys), 3), np.float32)
     return Scene(points, points, keys, 0.05, stamp_ns=stamp_s * 10**9)
+
+
+def test_embeddings_of_pictures_join_those_of_segmentations(world, encoder) -> None:
+    made = ObjectMap(TrackingSettings(confirm_views=1))
+    part = world.block(0)
+    scene = world.scene(part)
+    vectors = encoder.encode(["mug"])
+    made.update(scene, world.instances(scene, part, embeddings=vectors))
+    (known,) = made.confirmed()
+    made.add_embeddings(
+        "pictures", {known.id: Embedding(vectors[0], 2.0), 99: Embedding(vectors[0], 1.0)}
+    )
+    made.add_embeddings("pictures", {known.id: Embedding(-vectors[0], 1.0)})
+    (seen,) = made.confirmed()
+    assert seen.id == known.id
+    assert set(seen.embeddings) == {encoder.name, "pictures"}
+    assert seen.embeddings["pictures"].views == 2
+    np.testing.assert_allclose(seen.embeddings["pictures"].vector, vectors[0], atol=1e-6)

@@ -1,0 +1,186 @@
+"""Names of objects with the help of frames: the model alone, pictures alone, all witnesses.
+
+The frames of a scene lie in recordings/<scene> or recordings/<split>/<scene> beside the splits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seg3d_ros.evaluation.prompt_run import labels_of_voxels
+from seg3d_ros.evaluation.report import aligned, number
+from seg3d_ros.evaluation.scenes import Classes, LabelledScene, labelled_scenes
+from seg3d_ros.imaging.encoder import ImageEncoder
+from seg3d_ros.imaging.object_views import encode_views
+from seg3d_ros.mapping.keyframes.best_views import best_views
+from seg3d_ros.mapping.keyframes.keyframe import Keyframe, pack_view, view_of
+from seg3d_ros.objects.box import voxel_box
+from seg3d_ros.objects.embedding import Embedding
+from seg3d_ros.objects.map_object import MapObject
+from seg3d_ros.objects.naming import label_logits, model_logits, picture_logits
+from seg3d_ros.objects.sizes import floor_height
+from seg3d_ros.recordings.open import open_recording
+from seg3d_ros.recordings.recording import to_frame
+from seg3d_ros.scene import Bool, Instances
+from seg3d_ros.segmenters.segmenter import Segmenter
+from seg3d_ros.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from seg3d_ros.datasets.scene_dataset import ScanNetDataset
+
+WITNESSES = ("model", "pictures", "all")
+_FOUND_IOU = 0.5
+
+
+@dataclass(frozen=True)
+class NameScores:
+    """Ranks of true names, from 0.
+
+    Attributes:
+        split: name of the folder.
+        found: by witnesses, of objects that the model found with an IoU of 0.5 or more.
+        true: of all objects, by their true masks.
+    """
+
+    split: str
+    found: dict[str, list[int]]
+    true: dict[str, list[int]]
+
+
+def evaluate_names(
+    dataset: ScanNetDataset,
+    segmenter: Segmenter,
+    encoder: ImageEncoder,
+    vocabulary: Vocabulary,
+    classes: Classes,
+    *,
+    min_points: int,
+    limit: int | None = None,
+) -> NameScores:
+    """Rank the true name of each object among the labels.
+
+    The model's embedding of a true mask is that of its segment that fits best.
+
+    Args:
+        dataset: of one split.
+        segmenter: whose embeddings are of the vocabulary's space.
+        encoder: of pictures.
+        vocabulary: labels, each class among them, with knowledge about them.
+        classes: of the data set; objects of those that are ignored are left out.
+        min_points: smaller objects are left out.
+        limit: stop after so many scenes.
+
+    Raises:
+        FileNotFoundError: a scene has no frames.
+    """
+    folder = dataset.scenes[0].parent
+    found: dict[str, list[int]] = {name: [] for name in WITNESSES}
+    true: dict[str, list[int]] = {name: [] for name in WITNESSES}
+    for scene in labelled_scenes(dataset, segmenter.name, limit=limit):
+        keyframes = _keyframes(folder.parent, folder.name, scene.name)
+        instances = segmenter.segment(scene.voxels)
+        namer = _Namer(scene, instances, keyframes, encoder, vocabulary)
+        for name, mask, segment, iou in _objects(scene, instances, classes, min_points):
+            for witness, rank in namer.ranks(name, mask, segment):
+                true[witness].append(rank)
+            if iou >= _FOUND_IOU:
+                for witness, rank in namer.ranks(name, instances.masks[segment], segment):
+                    found[witness].append(rank)
+    return NameScores(folder.name, found, true)
+
+
+def name_table(scores: Sequence[NameScores]) -> str:
+    """Shares of names that come first and among the first five, as text."""
+    tables = []
+    for item in scores:
+        rows = []
+        for title, ranks in (("found", item.found), ("true masks", item.true)):
+            for most in (1, 5):
+                values = (np.array(ranks[name]) < most for name in WITNESSES)
+                shares = tuple(number(float(v.mean()) if len(v) else np.nan) for v in values)
+                rows.append((f"name top {most}, {title} ({len(ranks['all'])})", shares))
+        tables.append(aligned(f"{item.split}: names by witness", WITNESSES, rows))
+    return "\n\n".join(tables)
+
+
+def _keyframes(root: Path, split: str, scene: str) -> list[Keyframe]:
+    """All frames of a scene.
+
+    Raises:
+        FileNotFoundError: there are none.
+    """
+    places = [root / "recordings" / scene, root / "recordings" / split / scene]
+    folder = next((place for place in places if place.is_dir()), None)
+    if folder is None:
+        raise FileNotFoundError(f"no frames of {scene}: {places[0]} is missing")
+    views = (view_of(to_frame(recorded)) for recorded in open_recording(folder).frames())
+    return [
+        pack_view(view, place, source="", sharpness=1.0)
+        for place, view in enumerate(views, 1)
+        if view is not None
+    ]
+
+
+def _objects(
+    scene: LabelledScene, instances: Instances, classes: Classes, min_points: int
+) -> Iterator[tuple[str, Bool, int, float]]:
+    """Name and mask over the voxels of each object, the segment that fits best, and its IoU."""
+    segment, instance = labels_of_voxels(scene)
+    for found in np.unique(instance[instance >= 0]):
+        mask = instance == found
+        name = classes.names[int(segment[mask][0])]
+        if name in classes.ignored or np.count_nonzero(mask) < min_points:
+            continue
+        shared = np.count_nonzero(instances.masks & mask, axis=1)
+        sizes = np.count_nonzero(instances.masks, axis=1) + np.count_nonzero(mask)
+        ious = shared / np.maximum(sizes - shared, 1)
+        best = int(ious.argmax()) if len(ious) else -1
+        yield name, mask, best, float(ious[best]) if len(ious) else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Namer:
+    """Ranks of the true names of one scene's objects."""
+
+    scene: LabelledScene
+    instances: Instances
+    keyframes: list[Keyframe]
+    encoder: ImageEncoder
+    vocabulary: Vocabulary
+
+    def ranks(self, name: str, mask: Bool, segment: int) -> Iterator[tuple[str, int]]:
+        """Rank of a name by each of WITNESSES; `segment` tells the model's embedding."""
+        voxels, label = self.scene.voxels, self.vocabulary.labels.index(name)
+        height = floor_height(voxels.points, voxels.voxel_size)
+        floor = None if height is None else height + float(voxels.origin[2])
+        known = [self._object(mask, segment)]
+        found = (
+            model_logits(known, self.vocabulary),
+            picture_logits(known, self.vocabulary),
+            label_logits(known, self.vocabulary, floor),
+        )
+        for witness, (logits,) in zip(WITNESSES, found, strict=True):
+            # What is as likely comes before: a witness that knows nothing is not right by chance.
+            yield witness, int(np.count_nonzero(logits >= logits[label])) - 1
+
+    def _object(self, mask: Bool, segment: int) -> MapObject:
+        voxels = self.scene.voxels
+        points = voxels.points[mask]
+        box, centroid = voxel_box(points, voxels.grid)
+        embeddings: dict[str, Embedding] = {}
+        space, vectors = self.instances.embedding_space, self.instances.embeddings
+        if space is not None and vectors is not None and segment >= 0:
+            embeddings[space] = Embedding(vectors[segment], 1.0)
+        views = best_views(voxels.grid.map_from_local(points), self.keyframes)
+        if views:
+            for view, vector in zip(views, encode_views(views, self.encoder), strict=True):
+                seen = Embedding(vector, view.score)
+                known = embeddings.get(self.encoder.space)
+                embeddings[self.encoder.space] = known.seen_again(seen) if known else seen
+        ids = voxels.element_ids[mask]
+        return MapObject(1, ids, points, box, centroid, 1.0, 0, 0, embeddings=embeddings)
