@@ -75,6 +75,14 @@ class Page:
         fields = "[...document.querySelectorAll('input,textarea')].map(i => i.value)"
         return str(self.evaluate(f"[document.body.innerText, ...{fields}].join('\\n')"))
 
+    def wait_text(self, *parts: str) -> None:
+        """Wait until the page shows all these texts."""
+        end = time.monotonic() + _PATIENCE_S
+        while not all(part in self.text() for part in parts):
+            if time.monotonic() > end:
+                raise AssertionError(f"the page never showed {parts}; it shows: {self.text()}")
+            time.sleep(0.3)
+
     def click_text(self, text: str) -> None:
         """Click the smallest element that shows exactly a text, as soon as there is one."""
         find = f"""(() => {{
