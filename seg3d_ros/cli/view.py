@@ -32,12 +32,22 @@ def _usual() -> ViewedSettings:
 @click.argument("source", type=click.Path(path_type=Path))
 @words_options
 @click.option("--model", default="mini", show_default=True, help="Segmenter.")
+@click.option(
+    "--picture", type=click.Path(path_type=Path), metavar="FILE",
+    help="Write a PNG of the scene and its objects, and end.",
+)  # fmt: skip
+@click.option(
+    "--turntable", type=click.Path(path_type=Path), metavar="FILE",
+    help="Write a film of one turn around it, .webp, .gif or .png, and end.",
+)  # fmt: skip
 @click.option("--open/--no-open", "opens", default=True, help="Open the page in a browser.")
 def view(
     source: Path,
     labels: tuple[str, ...],
     vocabulary: str | None,
     model: str,
+    picture: Path | None,
+    turntable: Path | None,
     opens: bool,
     settings: dict[str, Any],
 ) -> None:
@@ -47,16 +57,22 @@ def view(
     Ctrl-C ends it.
     """
     from seg3d_ros.engine.job_queue import Priority
+    from seg3d_ros.pictures.turntable import check_film
     from seg3d_ros.text.labels import parse_labels
-    from seg3d_ros.viewer.sources import open_source
+    from seg3d_ros.viewer.sources import open_source, write_pictures
     from seg3d_ros.viewer.viewer import Viewer
 
     with one_line_errors():
         chosen = chosen_settings(_usual(), settings | {"segmentation.model": model}, [model])
         words = chosen_words(labels, vocabulary)
+        if turntable:
+            check_film(turntable)
         if words:
             parse_labels(words)  # a bad one is told of before the page opens
         shown = open_source(source, chosen, words, chosen_size="map.voxel_size" in settings)
+        if picture or turntable:
+            click.echo(write_pictures(shown, picture, turntable))
+            return
         viewer = Viewer(shown.engine, chosen.viewer, title=source.name, recording=shown.recording)
     with viewer:
         click.echo(f"{source.name}: {viewer.url}")

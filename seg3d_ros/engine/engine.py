@@ -309,6 +309,8 @@ class Engine:
             scene = clicked.scene
         with self.timings.measure("prompt"):
             found = self.models.segment_at(scene, scene.local(points), foreground)
+        with self._lock:  # further clicks are answered in the same scene, if it can serve
+            self._clicked = clicked if epoch == self._state.epoch else None
         return ClickAnswer(scene, found.mask, found.predicted_iou, clicked, epoch)
 
     def edit(self, edit: Edit) -> EditReport:

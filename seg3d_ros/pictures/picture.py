@@ -44,14 +44,31 @@ def render_view(
         image.save(temporary, format="PNG")
 
 
+def render_objects(
+    scene: Scene, objects: Sequence[MapObject], *, size: tuple[int, int], azimuth: float
+) -> Image.Image:
+    """Picture of a scene with its objects, boxes and captions, seen from one side.
+
+    Args:
+        scene: at least one point, z up.
+        objects: found in this scene.
+        size: width and height of the picture, pixels.
+        azimuth: where the viewer stands, radians from the x axis.
+    """
+    return _panels(scene, objects, size, azimuth)[1]
+
+
 def _panels(
-    scene: Scene, objects: Sequence[MapObject], size: tuple[int, int]
+    scene: Scene,
+    objects: Sequence[MapObject],
+    size: tuple[int, int],
+    azimuth: float | None = None,
 ) -> tuple[Image.Image, Image.Image]:
-    """The two pictures of (width, height) pixels."""
+    """The two pictures of (width, height) pixels; azimuth None: from where most is seen."""
     ids = object_ids(scene, objects)
-    things = _without_surfaces(objects, scene.points)
+    things = without_surfaces(objects, scene.points)
     of_thing = np.isin(ids, [item.id for item in things])
-    shot = shoot(scene.points, of_thing, voxel_size=scene.voxel_size, size=size)
+    shot = shoot(scene.points, of_thing, voxel_size=scene.voxel_size, size=size, azimuth=azimuth)
     left, right = shot.paint(scene.colors), shot.paint(painted(scene.colors, ids))
     shown = _worth_a_box(objects, ids, shot)
     boxed = [item for item in shown if item in things]
@@ -63,8 +80,10 @@ def _panels(
     return left, right
 
 
-def _without_surfaces(objects: Sequence[MapObject], points: Float32) -> list[MapObject]:
+def without_surfaces(objects: Sequence[MapObject], points: Float32) -> list[MapObject]:
     """Without what bounds a room: walls may be cut off, and their boxes would frame everything."""
+    if not objects:
+        return []
     extent = np.ptp(np.percentile(points[:, :2], [0.5, 99.5], axis=0), axis=0)
     longest = max(float(extent.max()) / 2, _SHORTEST_WALL_M)
 

@@ -51,7 +51,14 @@ class Shot:
         return image.resize(size, resample=filters.LANCZOS)
 
 
-def shoot(points: Float32, of_object: Bool, *, voxel_size: float, size: tuple[int, int]) -> Shot:
+def shoot(
+    points: Float32,
+    of_object: Bool,
+    *,
+    voxel_size: float,
+    size: tuple[int, int],
+    azimuth: float | None = None,
+) -> Shot:
     """Look into a room from where most of it shows, without its ceiling and near walls.
 
     Args:
@@ -59,9 +66,10 @@ def shoot(points: Float32, of_object: Bool, *, voxel_size: float, size: tuple[in
         of_object: (N,) True for what counts most.
         voxel_size: distance between neighbouring points, metres.
         size: width and height of the picture, pixels.
+        azimuth: side to look from, radians from the x axis; None: the one that shows most.
     """
     drawn = below_lid(points)
-    view, in_view = best_view(points[drawn], of_object[drawn], size=size)
+    view, in_view = best_view(points[drawn], of_object[drawn], size=size, azimuth=azimuth)
     drawn[drawn] = in_view
     large = view.enlarged(_SMOOTHING)
     splatted = splat(points[drawn], large, point_size=_SPLAT_VOXELS * voxel_size)

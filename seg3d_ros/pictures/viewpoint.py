@@ -44,13 +44,16 @@ def wall_points(points: Float32) -> Bool:
     return np.asarray((tall & full)[column])
 
 
-def best_view(points: Float32, of_object: Bool, *, size: tuple[int, int]) -> tuple[View, Bool]:
+def best_view(
+    points: Float32, of_object: Bool, *, size: tuple[int, int], azimuth: float | None = None
+) -> tuple[View, Bool]:
     """Find the view from above that shows most, objects first.
 
     Args:
         points: (N, 3) float32, map frame, metres, N > 0.
         of_object: (N,) True for points of an object: these count double and are never cut off.
         size: width and height of the picture, pixels.
+        azimuth: side to look from, radians from the x axis; None: the best of some.
 
     Returns:
         The view, and (N,) True for the points to draw in it.
@@ -66,7 +69,8 @@ def best_view(points: Float32, of_object: Bool, *, size: tuple[int, int]) -> tup
         seen = np.unique(splat(points[drawn], view, point_size=spacing).rows)
         return float(weight[np.searchsorted(thin, drawn[seen[seen >= 0]])].sum())
 
-    azimuth = max(np.arange(_AZIMUTHS) * 2 * np.pi / _AZIMUTHS, key=shown)
+    if azimuth is None:
+        azimuth = max((np.arange(_AZIMUTHS) * 2 * np.pi / _AZIMUTHS).tolist(), key=shown)
     drawn = ~front_wall(points, wall, azimuth)
     return _fitted(points[drawn], azimuth, size), drawn
 

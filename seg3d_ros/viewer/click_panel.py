@@ -9,7 +9,7 @@ import numpy as np
 
 from seg3d_ros.engine.engine import ClickAnswer, Engine
 from seg3d_ros.engine.job_queue import Priority
-from seg3d_ros.scene import Float64
+from seg3d_ros.scene import Bool, Float64
 from seg3d_ros.text.labels import MAX_LENGTH
 from seg3d_ros.viewer.tasks import Tasks
 
@@ -57,6 +57,19 @@ class ClickPanel:
                 self._clicks.append((point, on_it))
         self._answer(client)
 
+    def taken(self) -> tuple[Float64, Bool]:
+        """Clicks so far: points (K, 3), map frame, metres, and (K,) whether each is on it."""
+        with self._lock:
+            return _arrays(self._clicks)
+
+    def clear(self) -> None:
+        """Drop all clicks."""
+        with self._lock:
+            self._clicks.clear()
+            self._name.value = ""
+            self._mode.value = CHOOSE
+        self._show()
+
     def _undo(self, all_of_them: bool, client: Any) -> None:
         with self._lock:
             del self._clicks[0 if all_of_them else -1 :]
@@ -86,12 +99,7 @@ class ClickPanel:
 
         def accept() -> str:
             made = self._engine.segment_at(*_arrays(clicks), name=name).object
-            with self._lock:
-                if clicks == self._clicks:
-                    self._clicks.clear()
-                    self._name.value = ""
-                    self._mode.value = CHOOSE
-            self._show()
+            self.clear()
             return f"object {made.id} with {len(made):,} voxels"
 
         self._tasks.run("making the object", Priority.CLICK, accept, client=client)
@@ -123,6 +131,6 @@ class ClickPanel:
                 self._shown.append(node)
 
 
-def _arrays(clicks: list[tuple[Float64, bool]]) -> tuple[Float64, Any]:
-    points, on_it = zip(*clicks, strict=True)
-    return np.stack(points), np.array(on_it, bool)
+def _arrays(clicks: list[tuple[Float64, bool]]) -> tuple[Float64, Bool]:
+    points = np.array([point for point, _ in clicks], np.float64).reshape(-1, 3)
+    return points, np.array([on_it for _, on_it in clicks], bool)

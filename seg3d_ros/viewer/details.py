@@ -14,7 +14,7 @@ def details_html(known: MapObject) -> str:
     """Table of what is known of an object."""
     rows = [
         ("number", str(known.id)),
-        ("name", shortened(known.label) + (" (by hand)" if known.pinned_label else "")),
+        ("name", shortened(known.label) + (" (given)" if known.pinned_label else "")),
         (
             "may be",
             ", ".join(f"{shortened(c.label)} {c.probability:.2f}" for c in known.candidates),
@@ -26,7 +26,7 @@ def details_html(known: MapObject) -> str:
         ("seen", f"{known.views} times"),
         ("first seen", _time(known.first_seen_ns)),
         ("last seen", _time(known.last_seen_ns)),
-        ("made by", "a click" if known.prompted else "segmentation"),
+        ("by hand", "made, refined or locked" if known.prompted else ""),
     ]
     cells = "".join(
         f'<tr><td style="opacity:0.6;padding-right:1em;white-space:nowrap">{escape(name)}</td>'

@@ -71,12 +71,12 @@ class MapView:
             scene = state.scene
             if scene is None or not len(scene):
                 self._cloud = None
-                self._overlay.update((), np.zeros(3))
+                self._overlay.update((), np.empty((0, 3), np.float32), np.zeros(3))
                 return
             if before.scene is not scene:
                 self._cloud = TiledCloud(scene.points, scene.voxel_size)
                 self._floor = float(np.percentile(scene.points[:, 2], 1))
-            self._overlay.update(state.objects, scene.origin)
+            self._overlay.update(state.objects, scene.points, scene.origin)
             chosen = {known.id: known for known in state.objects}
             self.choose(chosen.get(self._chosen.id) if self._chosen else None)
             self._paint()

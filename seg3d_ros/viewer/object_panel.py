@@ -56,6 +56,8 @@ class ObjectPanel:
         """List the objects of another world state."""
         self.refresh()
         known = {known.id: known for known in state.objects}.get(self._chosen)
+        if self._chosen and known is None:
+            self.choose(None)
         self._show_details(known)
 
     def choose(self, known: MapObject | None, client: Any = None) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.pictures.captions import BOX_EDGES, box_corners
 from seg3d_ros.pictures.palette import color_of
-from seg3d_ros.scene import Float64
+from seg3d_ros.pictures.picture import without_surfaces
+from seg3d_ros.scene import Float32, Float64
 
 MAX_CAPTIONS = 200  # those of the largest objects
 MAX_SHOWN = 60  # characters of a name
@@ -45,14 +46,16 @@ class Overlay:
         """Show or hide the captions."""
         self._names.visible = shown
 
-    def update(self, objects: Sequence[MapObject], origin: Float64) -> None:
-        """Show these objects.
+    def update(self, objects: Sequence[MapObject], points: Float32, origin: Float64) -> None:
+        """Show these objects; walls, floors and ceilings have no boxes, which would frame all.
 
         Args:
             objects: with boxes in the map frame.
+            points: (N, 3) of the scene.
             origin: (3,) of the page's coordinates, map frame, metres.
         """
-        self._draw_boxes(objects, origin)
+        things = without_surfaces(objects, points)
+        self._draw_boxes(things, origin)
         largest = sorted(objects, key=len, reverse=True)[:MAX_CAPTIONS]
         wanted = {known.id: _caption(known, origin) for known in largest}
         for gone in self._captions.keys() - wanted.keys():

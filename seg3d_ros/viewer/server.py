@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import logging
 import socket
@@ -96,9 +97,8 @@ def _check_free(host: str, port: int) -> None:
         try:
             trial.bind((host, port))
         except OSError as error:
-            raise OSError(
-                f"the viewer cannot serve on {host}: {_taken(port)} ({error})"
-            ) from error
+            reason = _taken(port) if error.errno == errno.EADDRINUSE else str(error)
+            raise OSError(f"the viewer cannot serve on {host}: {reason}") from error
 
 
 def _taken(port: int) -> str:

@@ -8,12 +8,18 @@ from pathlib import Path
 
 from seg3d_ros.engine.engine import Engine
 from seg3d_ros.engine.perception import PerceptionSettings
+from seg3d_ros.engine.replay import replay
 from seg3d_ros.engine.still_scene import engine_for_scenes, fuse_cloud
+from seg3d_ros.errors import InputError
 from seg3d_ros.objects.storage import is_map_file, load_map
+from seg3d_ros.pictures.picture import render_view
+from seg3d_ros.pictures.turntable import render_turntable
 from seg3d_ros.recordings.open import open_recording
 from seg3d_ros.recordings.recording import Recording
 from seg3d_ros.recordings.scene_file import is_scene_file, read_scene_file, voxelize_cloud
 from seg3d_ros.sparse.scene_voxels import supported_voxel_size
+
+_SEGMENT_PERIOD_S = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +69,30 @@ def open_source(
         return f"{len(recording)} frames"
 
     return Source(engine, name, recording)
+
+
+def write_pictures(source: Source, picture: Path | None, turntable: Path | None) -> str:
+    """Take a source in and show it in files; returns a sentence.
+
+    Args:
+        source: to be shown.
+        picture: PNG to write; None: none.
+        turntable: film to write, see `render_turntable`; None: none.
+
+    Raises:
+        InputError: the suffix of the film is not known, or a frame cannot be read.
+    """
+    said = source.fill()
+    if source.recording is not None:
+        replay(source.recording, source.engine, segment_period=_SEGMENT_PERIOD_S)
+    state = source.engine.state
+    if state.scene is None or not len(state.scene):
+        raise InputError("the map is empty; there is nothing to show")
+    if picture is not None:
+        render_view(picture, state.scene, state.objects)
+    if turntable is not None:
+        render_turntable(turntable, state.scene, state.objects)
+    return said
 
 
 def _map_source(path: Path, settings: PerceptionSettings, labels: Sequence[str]) -> Source:

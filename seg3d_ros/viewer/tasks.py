@@ -10,7 +10,8 @@ from typing import Any
 
 from seg3d_ros.engine.job_queue import JobQueue, Priority
 from seg3d_ros.engine.map_segmentation import EmptyMapError
-from seg3d_ros.errors import DeviceLostError
+from seg3d_ros.errors import DeviceLostError, InputError
+from seg3d_ros.objects.ids import UnknownObjectError
 from seg3d_ros.objects.query import NoEmbeddingsError
 from seg3d_ros.objects.storage import MapFileError
 from seg3d_ros.segmenters.segmenter import NothingThereError
@@ -19,8 +20,8 @@ log = logging.getLogger(__name__)
 
 # Their message says what to do; any other error is a fault of the program.
 TOLD = (
-    ValueError, LookupError, OSError, ImportError, MapFileError, EmptyMapError, NoEmbeddingsError,
-    NothingThereError, DeviceLostError,
+    InputError, UnknownObjectError, OSError, ImportError, MapFileError, EmptyMapError,
+    NoEmbeddingsError, NothingThereError, DeviceLostError,
 )  # fmt: skip
 _ERROR_SECONDS = 10.0
 _MAX_TEXT = 300  # characters of a line

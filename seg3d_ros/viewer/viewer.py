@@ -9,6 +9,7 @@ from seg3d_ros.engine.world_state import WorldState
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.recordings.recording import Recording
 from seg3d_ros.viewer.click_panel import ClickPanel
+from seg3d_ros.viewer.edit_panel import EditPanel
 from seg3d_ros.viewer.map_panel import MapPanel
 from seg3d_ros.viewer.map_view import MapView
 from seg3d_ros.viewer.object_panel import ObjectPanel
@@ -64,6 +65,9 @@ class Viewer:
         with tabs.add_tab("Objects"):
             self._clicks = ClickPanel(viser, engine, self.tasks) if edits else None
             self._objects = ObjectPanel(viser.gui, engine, self._on_choice)
+            self._edits = (
+                EditPanel(viser.gui, engine, self.tasks, self._clicks) if self._clicks else None
+            )
         with tabs.add_tab("View"):
             self._map = MapView(viser, self._stream)
         with tabs.add_tab("Words"):
@@ -109,6 +113,8 @@ class Viewer:
 
     def _on_choice(self, known: MapObject | None, client: Any) -> None:
         self._map.choose(known)
+        if self._edits is not None:
+            self._edits.show(known)
         if known is not None and client is not None:
             self._map.fly_to(known, client)
 

@@ -97,10 +97,11 @@ class Page:
     def click_field(self, label: str) -> None:
         """Click the input beside a label, as soon as there is one."""
         find = f"""(() => {{
-            const named = [...document.querySelectorAll('label')]
+            let row = [...document.querySelectorAll('label')]
                 .find(e => e.innerText.trim() === {json.dumps(label)});
-            const field = named && document.getElementById(named.htmlFor);
-            if (!field) return null;
+            while (row && !row.querySelector('input,textarea')) row = row.parentElement;
+            if (!row) return null;
+            const field = row.querySelector('input,textarea');
             const box = field.getBoundingClientRect();
             return [box.x + box.width / 2, box.y + Math.min(box.height / 2, 12)];
         }})()"""
