@@ -16,7 +16,7 @@ RED = toy_room.BOXES[0]
 
 def test_a_name_given_on_the_page_is_answered_over_dds(start_node, make_robot, tmp_path) -> None:
     pytest.importorskip("viser", reason="the viewer needs viser: pip install .[viewer]")
-    node = start_node(segment_period=3600.0, **{"viewer.enabled": True, "viewer.port": 0})
+    node = start_node(**{"segmentation.period": 3600.0, "viewer.enabled": True, "viewer.port": 0})
     robot = make_robot(node.domain)
     robot.listen_to_diagnostics()
     robot.show(toy_room.views(6))

@@ -85,39 +85,39 @@ class Page:
 
     def click_text(self, text: str) -> None:
         """Click the smallest element that shows exactly a text, as soon as there is one."""
-        find = f"""(() => {{
+        self._until(
+            f"""(() => {{
             const shown = [...document.querySelectorAll('button,label,p,span,div,[role=option]')]
                 .filter(e => e.innerText?.trim() === {json.dumps(text)} && e.offsetParent);
-            if (!shown.length) return null;
-            const box = shown[shown.length - 1].getBoundingClientRect();
-            return [box.x + box.width / 2, box.y + box.height / 2];
-        }})()"""
-        self.click(*self._found(find, text))
+            const smallest = shown.pop();
+            smallest?.click();
+            return !!smallest;
+        }})()""",
+            text,
+        )
 
     def click_field(self, label: str) -> None:
-        """Click the input beside a label, as soon as there is one."""
-        find = f"""(() => {{
+        """Give the focus to the input beside a label, as soon as there is one."""
+        self._until(
+            f"""(() => {{
             let row = [...document.querySelectorAll('label')]
                 .find(e => e.innerText.trim() === {json.dumps(label)});
             while (row && !row.querySelector('input,textarea')) row = row.parentElement;
-            if (!row) return null;
-            const field = row.querySelector('input,textarea');
-            const box = field.getBoundingClientRect();
-            return [box.x + box.width / 2, box.y + Math.min(box.height / 2, 12)];
-        }})()"""
-        self.click(*self._found(find, label))
+            const field = row?.querySelector('input,textarea');
+            field?.focus();
+            field?.click();
+            return !!field;
+        }})()""",
+            label,
+        )
 
-    def _found(self, expression: str, what: str) -> tuple[float, float]:
-        """Place that a JavaScript expression finds and that stands still."""
+    def _until(self, expression: str, what: str) -> None:
+        """Evaluate a JavaScript expression until it is true."""
         end = time.monotonic() + _PATIENCE_S
-        before = None
-        while time.monotonic() < end:
-            place = self.evaluate(expression)
-            if place is not None and place == before:
-                return float(place[0]), float(place[1])
-            before = place
+        while not self.evaluate(expression):
+            if time.monotonic() > end:
+                raise AssertionError(f"the page never showed {what!r}; it shows: {self.text()}")
             time.sleep(0.3)
-        raise AssertionError(f"the page never showed {what!r}; it shows: {self.text()}")
 
     def photograph(self) -> np.ndarray:
         """(H, W, 3) uint8 RGB of what the tab shows."""
