@@ -55,6 +55,7 @@ class Viewer:
             ImportError: viser is not installed.
         """
         self._engine = engine
+        self._closed = False
         self._server = PageServer(settings, label=title)
         viser = self._server.viser
         self._stream = TileStream(settings)
@@ -93,7 +94,10 @@ class Viewer:
         return self._server.port
 
     def close(self) -> None:
-        """Stop listening and take the page down."""
+        """Stop listening and take the page down; a second time nothing happens."""
+        if self._closed:
+            return
+        self._closed = True
         if self.playback is not None:
             self.playback.close()
         self._engine.unsubscribe(self._subscription)
