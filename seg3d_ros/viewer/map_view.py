@@ -10,7 +10,7 @@ import numpy as np
 from seg3d_ros.engine.world_state import WorldState
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.pictures.viewpoint import LID_HEIGHT_M
-from seg3d_ros.scene import Float64
+from seg3d_ros.scene import Float64, Scene
 from seg3d_ros.viewer.cameras import FirstCamera, fly_to
 from seg3d_ros.viewer.overlay import Overlay
 from seg3d_ros.viewer.picking import first_hit
@@ -46,7 +46,7 @@ class MapView:
         look = gui.add_button_group("Look", ("at all", "from above"))
         self._mode.on_update(lambda _: self._paint())
         self._size.on_update(lambda _: stream.change(point_size=float(self._size.value)))
-        self._height.on_update(lambda _: stream.change(ceiling=self.ceiling))
+        self._height.on_update(lambda _: self._cut())
         boxes.on_update(lambda _: self._overlay.show_boxes(boxes.value))
         captions.on_update(lambda _: self._overlay.show_captions(captions.value))
         look.on_click(
@@ -76,7 +76,7 @@ class MapView:
             if before.scene is not scene:
                 self._cloud = TiledCloud(scene.points, scene.voxel_size)
                 self._floor = float(np.percentile(scene.points[:, 2], 1))
-            self._overlay.update(state.objects, scene.points, scene.origin)
+            self._label(scene)
             chosen = {known.id: known for known in state.objects}
             self.choose(chosen.get(self._chosen.id) if self._chosen else None)
             self._paint()
@@ -123,6 +123,22 @@ class MapView:
         """Origin of the page's coordinates, map frame, metres."""
         scene = self._state.scene
         return np.zeros(3) if scene is None else scene.origin
+
+    def _cut(self) -> None:
+        with self._lock:
+            self._stream.change(ceiling=self.ceiling)
+            if self._state.scene is not None:
+                self._label(self._state.scene)
+
+    def _label(self, scene: Scene) -> None:
+        """Boxes and captions of what begins below the cut."""
+        top = self.ceiling + scene.origin[2]
+        shown = [
+            known
+            for known in self._state.objects
+            if known.box.center[2] - known.box.size[2] / 2 < top
+        ]
+        self._overlay.update(shown, scene.points, scene.origin)
 
     def _paint(self) -> None:
         with self._lock:
