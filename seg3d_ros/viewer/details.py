@@ -20,8 +20,8 @@ def details_html(known: MapObject) -> str:
             ", ".join(f"{shortened(c.label)} {c.probability:.2f}" for c in known.candidates),
         ),
         ("score", f"{known.score:.2f}"),
-        ("center", _metres(known.box.center)),
-        ("size", _metres(known.box.size)),
+        ("center", _metres(known.box.center, ", ")),
+        ("size", _metres(known.box.size, " x ")),
         ("voxels", f"{len(known):,}"),
         ("seen", f"{known.views} times"),
         ("first seen", _time(known.first_seen_ns)),
@@ -37,8 +37,8 @@ def details_html(known: MapObject) -> str:
     return f'<table style="font-size:0.8em;margin:0.3em 1em">{cells}</table>'
 
 
-def _metres(values: Float64) -> str:
-    return " x ".join(f"{value:.2f}" for value in values) + " m"
+def _metres(values: Float64, between: str) -> str:
+    return between.join(f"{value:.2f}" for value in values) + " m"
 
 
 def _time(stamp_ns: int) -> str:
