@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from seg3d_ros.node.settings import AllSettings
 from seg3d_ros.settings import SettingError, check_settings, setting, walk, with_values
+
+ROOT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)
@@ -82,3 +88,27 @@ def test_a_wrong_value_is_refused_under_its_dotted_name(
     with pytest.raises(SettingError) as refused:
         with_values(Tree(), values)
     assert str(refused.value) == message
+
+
+def groups(tree: Any) -> Iterator[type]:
+    """Classes of a tree and of all groups in it."""
+    yield type(tree)
+    for inner in fields(tree):
+        if is_dataclass(value := getattr(tree, inner.name)):
+            yield from groups(value)
+
+
+def test_every_setting_of_the_package_can_be_reached() -> None:
+    reached = set(groups(AllSettings()))
+    found = 0
+    for file in sorted((ROOT / "seg3d_ros").rglob("*.py")):
+        if " = setting(" not in file.read_text(encoding="utf-8"):
+            continue
+        name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        for held in vars(import_module(name)).values():
+            if getattr(held, "__module__", "") != name or not is_dataclass(held):
+                continue
+            if any("setting" in inner.metadata for inner in fields(held)):
+                found += 1
+                assert any(issubclass(group, held) for group in reached), held
+    assert found > 15

@@ -46,6 +46,6 @@ def test_the_readme_names_every_topic_and_service(start_node, make_robot) -> Non
     subscribed = {
         "/" + name.replace("NAME", "front").lstrip("/")
         for name in documented("Topics", "subscribed")
-        if name not in ("point_cloud_topics", "cameras", "NAME/color/compressed")
+        if name not in ("input.point_cloud_topics", "input.cameras", "NAME/color/compressed")
     } | {"/points"}
     assert own(robot.get_subscriber_names_and_types_by_node("seg3d", "/")) == subscribed
