@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _SETTINGS = (
     "input", "map", "segmentation.radius", "segmentation.period", "model", "text", "tracking",
+    "imaging", "views",
 )  # fmt: skip
 
 

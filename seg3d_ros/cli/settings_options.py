@@ -13,7 +13,10 @@ from seg3d_ros.settings import Config, SettingInfo, walk, with_values
 
 _MODEL = "model."
 # The others go without the name of their group.
-_PREFIXES = {"segmentation": "segment-", "prompt": "prompt-", "text": "text-"}
+_PREFIXES = {
+    "segmentation": "segment-", "prompt": "prompt-", "text": "text-", "imaging": "imaging-",
+    "views": "views-",
+}  # fmt: skip
 
 
 class SettingsCommand(click.Command):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SETTINGS = (
     "viewer.host", "viewer.port", "viewer.token", "viewer.read_only", "viewer.max_points",
     "viewer.max_rate", "input", "map", "segmentation.radius", "segmentation.period",
-    "prompt.model", "model", "text", "tracking",
+    "prompt.model", "model", "text", "tracking", "imaging", "views",
 )  # fmt: skip
 
 
