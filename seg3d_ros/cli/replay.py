@@ -43,7 +43,7 @@ def replay(
     max_frames: int | None,
     settings: dict[str, Any],
 ) -> None:
-    """Segment RECORDING and write view.png, objects.json, instances.ply and timings.json.
+    """Segment RECORDING; write view.png, objects.html, objects.json, instances.ply, timings.json.
 
     RECORDING is a folder of images (TUM RGB-D, Redwood, 3DMatch, ScanNet, Replica), a .sens file
     of ScanNet, or a bag: a rosbag2 folder, an .mcap, .db3 or .bag file.

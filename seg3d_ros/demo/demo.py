@@ -20,6 +20,7 @@ from seg3d_ros.demo.recording_player import CAMERA, CLOUD_TOPIC
 from seg3d_ros.mapping.voxel_map import MapSettings
 from seg3d_ros.node.client import Seg3dClient
 from seg3d_ros.objects.settings import TrackingSettings
+from seg3d_ros.pictures.object_picture import ObjectPicture
 from seg3d_ros.pictures.results import Results
 from seg3d_ros.recordings.recording import Recording
 
@@ -167,10 +168,11 @@ def run(demo: Demo) -> Results:
             "a result",
         )
         click.echo(f"node      {summary}")
+        scene, objects = result
+        pictures = {item.id: _pictures(client, item.id) for item in objects}
         finished = time.monotonic()
         observer.forget_statuses()
         status = _wait(lambda: observer.status("segmentation"), node, STALL_S, "diagnostics")
-    scene, objects = result
     timings = {
         "recording": demo.recording.name,
         "model": demo.model,
@@ -184,7 +186,7 @@ def run(demo: Demo) -> Results:
         "map_voxels": len(scene),
         "stages": _stages(status),
     }
-    return Results(scene, objects, demo.model, timings)
+    return Results(scene, objects, demo.model, timings, pictures=pictures)
 
 
 def _all_views_seen(observer: Observer) -> bool:
@@ -233,6 +235,15 @@ def _segment_until_settled(client: Seg3dClient) -> str:
     for _ in tqdm(range(passes), desc="segmenting", disable=None, leave=False):
         summary = client.segment_now()
     return summary
+
+
+def _pictures(client: Seg3dClient, object_id: int) -> list[ObjectPicture]:
+    answer = client.get_object_image(object_id)
+    return [
+        ObjectPicture(bytes(image.data), (box.x_offset, box.y_offset, right, bottom))
+        for image, box in zip(answer.images, answer.boxes, strict=True)
+        for right, bottom in [(box.x_offset + box.width, box.y_offset + box.height)]
+    ]
 
 
 def _stages(status: Status) -> dict[str, dict[str, float]]:

@@ -24,7 +24,14 @@ from std_srvs.srv import Trigger
 
 from seg3d_ros.msg import Instance
 from seg3d_ros.node.conversions import point_msg
-from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
+from seg3d_ros.srv import (
+    GetObjectCloud,
+    GetObjectImage,
+    MapFile,
+    QueryObjects,
+    SegmentAtPoints,
+    SetVocabulary,
+)
 
 
 class RequestFailed(RuntimeError):  # noqa: N818 - reads as what has happened
@@ -142,6 +149,13 @@ class Seg3dClient:
         """The points of one object as a PointCloud2."""
         request = GetObjectCloud.Request(id=object_id)
         return self._call(GetObjectCloud, "get_object_cloud", request).cloud
+
+    def get_object_image(
+        self, object_id: int, *, max_images: int = 0, whole: bool = False
+    ) -> GetObjectImage.Response:
+        """Pictures of one object, best first (see GetObjectImage.srv)."""
+        request = GetObjectImage.Request(id=object_id, max_images=max_images, whole=whole)
+        return self._call(GetObjectImage, "get_object_image", request)
 
     def segment_now(self) -> str:
         """Segment the whole map once; returns what the node says about the result."""

@@ -108,6 +108,8 @@ class Diagnostics:
             "map_voxels": len(engine.map),
             "max_voxels": engine.settings.map.max_voxels,
             "objects": len(state.objects),
+            "keyframes": len(engine.keyframes.all()),
+            "keyframes_mb": f"{engine.keyframes.size / 1e6:.1f}",
             "segmentations": background.runs,
             "segmentations_skipped": background.skipped,
             "segmentations_failed": background.failures,

@@ -25,6 +25,7 @@ from seg3d_ros.node.diagnostics import Diagnostics
 from seg3d_ros.node.heap import give_back_free_memory
 from seg3d_ros.node.logging import forward_library_logs, stop_forwarding
 from seg3d_ros.node.old_parameters import refuse_old_names
+from seg3d_ros.node.overlay import OverlayPublisher
 from seg3d_ros.node.parameters import changed, declare_parameters
 from seg3d_ros.node.publishers import Publishers
 from seg3d_ros.node.service_host import ServiceHost
@@ -287,6 +288,7 @@ class _Running:
         )
         self._integrator.start(self._subscriptions.stats)
         self._diagnostics = Diagnostics(node, engine, self._subscriptions)
+        self._overlay = OverlayPublisher(node, engine)
         results.begin()
         self._publishing = engine.subscribe(self._publish)
         self._encoding = engine.subscribe(engine.view_encoding.request)
@@ -308,6 +310,7 @@ class _Running:
         self._engine.unsubscribe(self._encoding)
         self._node.destroy_timer(self._timer)
         self._diagnostics.close()
+        self._overlay.close()
         self._subscriptions.close()
         self._integrator.stop()
 

@@ -17,6 +17,7 @@ from seg3d_ros.engine.job_queue import MAX_WAITING, Priority
 from seg3d_ros.engine.throttle import Throttle
 from seg3d_ros.errors import InputError
 from seg3d_ros.node.conversions import header_msg, instance_msg, stamp_ns
+from seg3d_ros.node.object_images import fill_in_images
 from seg3d_ros.node.publishers import cloud_of_object
 from seg3d_ros.node.request_pose import RequestPose
 from seg3d_ros.node.service_host import (
@@ -30,7 +31,14 @@ from seg3d_ros.node.service_host import (
 from seg3d_ros.node.transform_source import TransformSource
 from seg3d_ros.objects.query import Query
 from seg3d_ros.scene import Bool, Float64
-from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
+from seg3d_ros.srv import (
+    GetObjectCloud,
+    GetObjectImage,
+    MapFile,
+    QueryObjects,
+    SegmentAtPoints,
+    SetVocabulary,
+)
 from seg3d_ros.text.labels import check_text
 
 log = logging.getLogger(__name__)
@@ -40,6 +48,7 @@ SERVICES = {  # by name, relative to the node's
     "segment_at_points": SegmentAtPoints,
     "query_objects": QueryObjects,
     "get_object_cloud": GetObjectCloud,
+    "get_object_image": GetObjectImage,
     "segment_now": Trigger,
     "clear_map": Trigger,
     "save_map": MapFile,
@@ -160,6 +169,15 @@ class Services:
         response.cloud = cloud_of_object(header, scene, item)
         response.message = f"{response.cloud.width} points of object {item.id} ({item.label})"
 
+    def _get_object_image(self, request: Any, response: Any) -> None:
+        item = self._engine.get(request.id)
+        views = self._engine.state.best_views.get(item.id, ())
+        views = views[: request.max_images or len(views)]
+        fill_in_images(
+            response, item.id, views, whole=request.whole, fixed_frame=self._fixed_frame
+        )
+        response.message = f"{len(views)} pictures of object {item.id} ({item.label})"
+
     def _segment_now(self, request: Any, response: Any) -> None:
         state = self._engine.segment()
         response.message = f"{len(state.objects)} objects in {len(state.scene or ())} voxels"
@@ -205,6 +223,7 @@ class Services:
         receivers: dict[str, tuple[Receive, Priority]] = {
             "query_objects": (self._receive_query, Priority.QUERY),
             "get_object_cloud": (simple(self._get_object_cloud), Priority.QUERY),
+            "get_object_image": (simple(self._get_object_image), Priority.QUERY),
             "segment_at_points": (self._receive_click, Priority.CLICK),
             "clear_map": (simple(self._clear_map), Priority.EDIT),
             "save_map": (simple(self._save_map), Priority.EDIT),

@@ -75,12 +75,15 @@ def test_the_boxes_are_found_and_no_frame_is_lost(demo, tmp_path, kind) -> None:
     printed, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors
     output = tmp_path / "out"
-    assert {path.name for path in output.iterdir()} == {*FILES, "node.log", "player.log"}
+    assert {path.name for path in output.iterdir()} == {
+        *FILES, "object_pictures", "node.log", "player.log",
+    }  # fmt: skip
 
     objects = json.loads((output / "objects.json").read_text())["objects"]
     centers = np.array([item["box"]["center"] for item in objects])
     for box in toy_room.BOXES:
         assert (np.linalg.norm(centers - box.center, axis=1) < 0.1).sum() == 1
+    assert any(item["pictures"] for item in objects)
     for item in objects:
         assert re.search(rf"^ +{item['id']} +object ", printed, re.MULTILINE)
 

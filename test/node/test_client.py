@@ -33,6 +33,8 @@ def test_a_planner_s_day(start_node, make_robot, tmp_path) -> None:
         cloud = cloud_from_msg(client.get_object_cloud(item.id))
         assert len(cloud.points) == item.point_count
         assert np.linalg.norm(cloud.points.mean(axis=0) - box.center) < 0.2
+        images = client.get_object_image(item.id, max_images=1).images
+        assert [image.format for image in images] == ["jpeg"]
         nothing = client.query_objects(label="unicorn")
         assert nothing == [] and nothing.message.startswith("0 objects")
 

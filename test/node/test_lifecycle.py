@@ -19,7 +19,14 @@ from support.harness import Robot, wait_until
 
 from seg3d_ros.msg import ErrorCode, InstanceArray
 from seg3d_ros.packages import INSTALL_TEXT
-from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
+from seg3d_ros.srv import (
+    GetObjectCloud,
+    GetObjectImage,
+    MapFile,
+    QueryObjects,
+    SegmentAtPoints,
+    SetVocabulary,
+)
 
 END_S = 2.0  # a node that is asked to end takes no longer
 
@@ -83,6 +90,7 @@ def assert_not_active(robot: Robot) -> None:
         (SegmentAtPoints, "segment_at_points"),
         (QueryObjects, "query_objects"),
         (GetObjectCloud, "get_object_cloud"),
+        (GetObjectImage, "get_object_image"),
         (MapFile, "save_map"),
         (MapFile, "load_map"),
     )

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from geometry_msgs.msg import PointStamped
 from rclpy.qos import QoSProfile
+from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from support import toy_room
 from support.harness import TOOL, Robot, wait_until
@@ -17,7 +18,16 @@ from support.harness import TOOL, Robot, wait_until
 from seg3d_ros.msg import ErrorCode, InstanceArray
 from seg3d_ros.msg import Vocabulary as VocabularyMsg
 from seg3d_ros.node.conversions import cloud_from_msg, header_msg, point_msg
-from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
+from seg3d_ros.node.qos import STREAM
+from seg3d_ros.sensing.image_decoder import decode_compressed
+from seg3d_ros.srv import (
+    GetObjectCloud,
+    GetObjectImage,
+    MapFile,
+    QueryObjects,
+    SegmentAtPoints,
+    SetVocabulary,
+)
 
 NAN = math.nan
 RED, GREEN, BLUE = toy_room.BOXES
@@ -124,6 +134,45 @@ def test_the_cloud_of_an_object_is_its_points(robot: Robot) -> None:
     assert_refused(
         robot.call(GetObjectCloud, "seg3d/get_object_cloud", unknown), ErrorCode.UNKNOWN_ID
     )
+
+
+def test_pictures_of_an_object_show_it_in_its_box(robot: Robot) -> None:
+    item = query(robot, near=top_of(RED), radius=0.05, max_results=1).instances[0]
+
+    def pictures(**fields: Any) -> GetObjectImage.Response:
+        request = GetObjectImage.Request(id=item.id, **fields)
+        return robot.call(GetObjectImage, "seg3d/get_object_image", request)
+
+    answer = pictures()
+    assert answer.success and 1 <= len(answer.images) <= 5
+    assert len(answer.images) == len(answer.boxes) == len(answer.camera_poses)
+    for image, box in zip(answer.images, answer.boxes, strict=True):
+        assert (image.format, image.header.frame_id) == ("jpeg", "map")
+        pixels = decode_compressed(image.data)
+        inside = pixels[box.y_offset :][: box.height, box.x_offset :][:, : box.width]
+        assert np.median(inside, axis=(0, 1)) == pytest.approx(RED.color, abs=15)
+    eye = answer.camera_poses[0].position
+    assert min(np.linalg.norm(v[:3, 3] - (eye.x, eye.y, eye.z)) for v in toy_room.views(6)) < 0.01
+
+    (whole,) = pictures(whole=True, max_images=1).images
+    camera = toy_room.CAMERA
+    assert decode_compressed(whole.data).shape == (camera.height, camera.width, 3)
+    unknown = GetObjectImage.Request(id=4_000_000_000)
+    answer = robot.call(GetObjectImage, "seg3d/get_object_image", unknown)
+    assert_refused(answer, ErrorCode.UNKNOWN_ID)
+
+
+def test_the_overlay_is_the_newest_picture_with_the_objects_painted(robot: Robot) -> None:
+    pictures = robot.listen(Image, "seg3d/overlay", STREAM)
+    wait_until(lambda: pictures, "an overlay")
+    picture = pictures[-1]
+    camera = toy_room.CAMERA
+    assert (picture.width, picture.height) == (camera.width, camera.height)
+    assert picture.encoding == "rgb8"
+    pixels = np.frombuffer(picture.data, np.uint8).reshape(camera.height, camera.width, 3)
+    _, color = toy_room.cast(toy_room.views(6)[-1])
+    changed = (abs(pixels.astype(int) - color) > 20).any(axis=-1)
+    assert changed[(color == RED.color).all(axis=-1)].mean() > 0.7
 
 
 # -- segment_at_points, clicked_point ----------------------------------------------------------
