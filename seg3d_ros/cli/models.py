@@ -43,7 +43,8 @@ def _weights(info: ModelInfo) -> str:
 def download(model: str, *, variant: str | None, yes: bool) -> None:
     """Fetch the weights of MODEL from the Hugging Face hub, after you accept their licence.
 
-    MODEL is a segmenter, or siglip2: the text encoder that spaceformer's labels need.
+    MODEL is a segmenter, or siglip2: the text encoder that spaceformer's labels need, and the
+    image tower beside it.
     """
     from seg3d_ros.segmenters.registry import MODELS
     from seg3d_ros.segmenters.weights import download as fetch
