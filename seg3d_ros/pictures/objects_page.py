@@ -18,7 +18,7 @@ article { background: #fff; border-radius: 8px; overflow: hidden; border-top: 5p
           box-shadow: 0 1px 3px #0003 }
 .best { display: block; width: 100%; height: 13rem; object-fit: contain; background: #11151c }
 .more { display: flex; gap: 2px; margin-top: 2px; height: 4rem }
-.more img { flex: 1; min-width: 0; object-fit: cover }
+.more img { flex: 0 1 25%; min-width: 0; object-fit: cover }
 .none { height: 13rem; display: grid; place-items: center; background: #e5e7eb; color: #6b7280 }
 section { padding: .6rem .9rem .9rem }
 h2 { font-size: 1.1rem; margin: 0; overflow-wrap: anywhere }
