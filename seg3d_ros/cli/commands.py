@@ -8,6 +8,7 @@ from seg3d_ros import __version__
 from seg3d_ros.cli.audit import audit
 from seg3d_ros.cli.click_object import click_object
 from seg3d_ros.cli.doctor import doctor
+from seg3d_ros.cli.edit import edit
 from seg3d_ros.cli.evaluate import evaluate
 from seg3d_ros.cli.models import download, models
 from seg3d_ros.cli.preprocess import preprocess
@@ -37,6 +38,7 @@ for command in (
     train,
     evaluate,
     audit,
+    edit,
     doctor,
     superpoints,
 ):

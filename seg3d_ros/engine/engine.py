@@ -198,7 +198,7 @@ class Engine:
                     if epoch == self._state.epoch:
                         self._objects.update(*found)
                         if scene is None:
-                            self._objects.retire_carved(self.map.contains)
+                            self._objects.follow_map(self.map.last_seen)
                         return self._advance(scene=found[0])
                 # The map was replaced meanwhile: these instances are of another one.
 
@@ -425,6 +425,7 @@ class Engine:
             self._state,
             version=self._state.version + 1,
             objects=self._objects.confirmed(),
+            events=self._objects.events(),
             **changes,
         )
         if state.scene is not None:

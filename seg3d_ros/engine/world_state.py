@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from seg3d_ros.mapping.keyframes.best_views import ObjectView
+from seg3d_ros.objects.events import Event
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.scene import Scene
 from seg3d_ros.text.vocabulary import Vocabulary
@@ -24,6 +25,7 @@ class WorldState:
         objects: those known, by id, labelled by `vocabulary`.
         vocabulary: the words in force; None before the first ones.
         best_views: of each object by its id, best first; none where no picture shows it.
+        events: the newest, oldest first.
     """
 
     version: int = 0
@@ -35,6 +37,7 @@ class WorldState:
     best_views: Mapping[int, tuple[ObjectView, ...]] = field(
         default_factory=lambda: MappingProxyType({})
     )
+    events: tuple[Event, ...] = ()
 
     @property
     def vocabulary_version(self) -> int:

@@ -22,7 +22,6 @@ from seg3d_ros.mapping.snapshot import make_scene
 from seg3d_ros.mapping.voxel_arrays import arrays_of_rows, rows_of_arrays
 from seg3d_ros.mapping.voxel_table import VoxelTable
 from seg3d_ros.scene import (
-    Bool,
     Camera,
     Float32,
     Float64,
@@ -41,6 +40,7 @@ from seg3d_ros.settings import check_settings, setting
 from seg3d_ros.sparse.hash_index import find_rows
 from seg3d_ros.sparse.voxel_keys import AXIS_LIMIT, keys_of_points
 
+NEVER = np.iinfo(np.int64).min  # stamp of an element that the map does not hold
 _CARVED_ROWS = 200_000  # checked a frame, larger maps in turns: about 1 ms
 
 
@@ -214,10 +214,11 @@ class VoxelMap:
             stamp_ns, grid = self._newest_stamp_ns, self.grid
         return make_scene(keys, means, grid=grid, stamp_ns=stamp_ns, ball=ball)
 
-    def contains(self, element_ids: Int64) -> Bool:
-        """(N,) bool, whether each of (N,) elements is in the map."""
+    def last_seen(self, element_ids: Int64) -> Int64:
+        """(N,) int64 stamps of the newest measurement of (N,) elements; NEVER for others."""
         with self._lock:
-            return np.asarray(find_rows(self._table.index, element_ids) >= 0)
+            rows = find_rows(self._table.index, element_ids)
+            return np.where(rows >= 0, self._table.rows.last_seen[rows], NEVER)
 
     def element_ids_at(self, points: npt.ArrayLike) -> Int64:
         """Ids (N,) that the elements at (N, 3) points have in this map, whether there or not.

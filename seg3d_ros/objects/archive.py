@@ -125,6 +125,7 @@ def unpack_objects(arrays: Arrays, scene: Scene) -> LoadedObjects:
                 prompted=bool(columns["prompted"][row]),
                 pinned_label=check_text(name, "a pinned label") if name else None,
                 deleted=bool(columns["deleted"][row]),
+                restored=True,
             )
         )  # fmt: skip
     return LoadedObjects(objects, int(next_id))

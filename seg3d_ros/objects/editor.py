@@ -11,12 +11,14 @@ import numpy as np
 from seg3d_ros.errors import InputError
 from seg3d_ros.objects.edits import Delete, Lock, MapEdit, Merge, Rename, SplitOff, Undo
 from seg3d_ros.objects.elements import Elements
+from seg3d_ros.objects.events import Event, EventKind, Provenance
 from seg3d_ros.objects.ids import UnknownObjectError
 from seg3d_ros.objects.map_object import MapObject, with_elements
 from seg3d_ros.objects.tracking import Track
 from seg3d_ros.scene import Bool, MapGrid
 
 KEPT_EDITS = 50
+_KINDS = {Merge: EventKind.MERGED, SplitOff: EventKind.SPLIT, Delete: EventKind.GONE}
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +38,44 @@ class _Step:
 
 @dataclass(frozen=True)
 class EditReport:
-    """Result of an edit: a sentence, and the ids of the objects that it left changed."""
+    """Result of an edit.
+
+    Attributes:
+        message: a sentence.
+        ids: objects that it left changed; those of a split are the rest and the part.
+        kind: of its events.
+        others: objects that are part of the first one now.
+    """
 
     message: str
     ids: tuple[int, ...]
+    kind: EventKind = EventKind.EDITED
+    others: tuple[int, ...] = ()
+
+    def events(self, stamp_ns: int, tracks: Sequence[Track]) -> list[Event]:
+        """Events of the edit.
+
+        Args:
+            stamp_ns: of the newest frame.
+            tracks: after the edit.
+        """
+        labels = {track.known.id: track.known.label for track in tracks}
+        by_hand = Provenance.BY_HAND
+        first = self.ids[0] if self.ids else 0
+        if self.kind == EventKind.MERGED:
+            return [
+                Event(self.kind, other, stamp_ns, "", by_hand, other_id=first)
+                for other in self.others
+            ]
+        if self.kind == EventKind.SPLIT:
+            part = self.ids[-1]
+            return [Event(self.kind, part, stamp_ns, labels[part], by_hand, other_id=first)]
+        if self.kind == EventKind.GONE:
+            return []  # told like all others that end
+        return [
+            Event(self.kind, number, stamp_ns, labels.get(number, ""), by_hand, text=self.message)
+            for number in self.ids
+        ]
 
 
 class Editor:
@@ -88,7 +124,9 @@ class Editor:
         self._steps.append(_Step(edit, before, made))
         left = [track.known.id for track in [*chosen, *tracks[-1:]] if track in tracks]
         wanted = {*ids, made}
-        return EditReport(message, tuple(dict.fromkeys(n for n in left if n in wanted)))
+        changed = tuple(dict.fromkeys(number for number in left if number in wanted))
+        kind = _KINDS.get(type(edit), EventKind.EDITED)
+        return EditReport(message, changed, kind, tuple(n for n in ids if n not in changed))
 
     def _undo(self, tracks: list[Track], grid: MapGrid) -> EditReport:
         if not self._steps:

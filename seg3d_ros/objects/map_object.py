@@ -37,6 +37,7 @@ class MapObject:
         pinned_label: name a person gave it, or None.
         deleted: by a person. The outside does not see it; it keeps its voxels, so that it does not
             come back.
+        restored: read from a map file, and not measured since.
     """
 
     id: int
@@ -53,6 +54,7 @@ class MapObject:
     prompted: bool = False
     pinned_label: str | None = None
     deleted: bool = False
+    restored: bool = False
 
     @property
     def by_hand(self) -> bool:

@@ -12,18 +12,22 @@ import numpy as np
 import numpy.typing as npt
 
 from seg3d_ros.errors import InputError
+from seg3d_ros.mapping.voxel_map import NEVER
 from seg3d_ros.objects.archive import pack_objects, unpack_objects
 from seg3d_ros.objects.editor import Editor, EditReport
 from seg3d_ros.objects.edits import MapEdit
 from seg3d_ros.objects.elements import elements_of_scene
 from seg3d_ros.objects.embedding import Embedding, with_view
+from seg3d_ros.objects.event_log import EventLog, differences, pack_events, unpack_events
+from seg3d_ros.objects.events import Event, EventKind, Provenance
 from seg3d_ros.objects.ids import IdCounter, UnknownObjectError
 from seg3d_ros.objects.map_object import MapObject, with_candidates, with_elements
+from seg3d_ros.objects.moves import LostAndFound
 from seg3d_ros.objects.naming import rank_labels
 from seg3d_ros.objects.prompted import find_clicked, prompted_object
 from seg3d_ros.objects.settings import TrackingSettings
 from seg3d_ros.objects.sizes import floor_height
-from seg3d_ros.objects.tracking import Track
+from seg3d_ros.objects.tracking import Track, note_measured
 from seg3d_ros.objects.update import Observation, TrackingReport, take_in
 from seg3d_ros.scene import Bool, Instances, Int64, MapGrid, Scene
 from seg3d_ros.sparse.hash_index import build_index, find_rows
@@ -53,6 +57,9 @@ class ObjectMap:
         self._vocabulary: Vocabulary | None = None
         self._ids = IdCounter()
         self._editor = Editor()
+        self._lost = LostAndFound()
+        self._log = EventLog()
+        self._by_id: dict[int, MapObject] = {}
         self._reset()
 
     def _reset(self) -> None:
@@ -62,11 +69,17 @@ class ObjectMap:
         self._grid = MapGrid(0.0)  # of the newest scene
         self._floor: float | None = None  # height in the map frame, metres
         self._editor.forget()
+        self._lost.forget()
+        self._by_id = {}  # their end is no event: the map is another one
         self._publish()
 
     def confirmed(self) -> tuple[MapObject, ...]:
         """All known objects, by id."""
         return self._confirmed
+
+    def events(self) -> tuple[Event, ...]:
+        """The newest events, oldest first."""
+        return self._log.events
 
     def get(self, object_id: int) -> MapObject:
         """The known object with an id.
@@ -99,29 +112,43 @@ class ObjectMap:
             self._take_scene(scene)
             self._label([t for t in self._tracks if t.known.last_seen_ns == scene.stamp_ns])
             self._enforce_bound()
-            self._publish()
+            self._publish(self._merged(report))
             return report
 
-    def retire_carved(self, contains: Callable[[Int64], Bool]) -> int:
-        """Take voxels that have left the map out of the objects.
+    def follow_map(self, last_seen: Callable[[Int64], Int64]) -> int:
+        """Take voxels that have left the map out of the objects, and note which were measured.
+
+        An object whose voxels are gone has vanished. If it, or what it may be, is found elsewhere,
+        it keeps its id (see `moves`).
 
         Args:
-            contains: maps (K,) element ids to (K,) bool, whether the map holds them.
+            last_seen: maps (K,) element ids to (K,) int64 stamps of their newest measurement,
+                NEVER where the map does not hold them.
 
         Returns:
             Number of objects that ended because most of their voxels are gone.
         """
         with self._lock:
-            ended = self._keep_elements(contains)
-            self._publish()
-        return ended
+
+            def held(element_ids: Int64) -> Bool:
+                stamps = last_seen(element_ids)
+                note_measured(self._tracks, stamps)
+                return stamps != NEVER
+
+            ended = self._keep_elements(held)
+            self._lost.lose(ended)
+            moved = self._lost.reunite(self._tracks, self._stamp_ns)
+            ids = {event.id for event in moved}
+            self._label([track for track in self._tracks if track.known.id in ids])
+            self._publish(moved)
+        return sum(track.confirmed for track in ended)
 
     def relabel(self, vocabulary: Vocabulary | None) -> None:
         """Name all objects, now and from now on, with a vocabulary; None: with none."""
         with self._lock:
             self._vocabulary = vocabulary
             self._label([track for track in self._tracks if track.confirmed], steady=False)
-            self._publish()
+            self._publish(relabelled=False)
 
     def add_embeddings(self, space: str, found: Mapping[int, Embedding]) -> None:
         """Take in embeddings of views by object id, all of one space; unknown ids are skipped."""
@@ -169,12 +196,13 @@ class ObjectMap:
             made = prompted_object(known, body, scene, name=label, score=score)
             made = replace(made, id=made.id or self._new_id())
             self._take_scene(scene)
+            self._stamp_ns = scene.stamp_ns
             self._tracks = [other for other in self._tracks if other is not track]
             self._keep_elements(lambda ids: find_rows(taken, ids) < 0)
             self._tracks.append(Track(made, segmented_size=len(made)))
             self._label(self._tracks[-1:])
             self._enforce_bound()
-            self._publish()
+            self._publish(provenance=Provenance.BY_HAND)
             return self.get(made.id)
 
     def edit(self, edit: MapEdit) -> EditReport:
@@ -187,7 +215,7 @@ class ObjectMap:
         with self._lock:
             report = self._editor.apply(self._tracks, edit, self._grid, self._new_id)
             self._label([track for track in self._tracks if track.known.id in report.ids])
-            self._publish()
+            self._publish(report.events(self._stamp_ns, self._tracks), Provenance.BY_HAND)
         return report
 
     def clear(self) -> None:
@@ -200,7 +228,8 @@ class ObjectMap:
         with self._lock:
             known = [track.known for track in self._tracks if track.confirmed]
             known.sort(key=lambda found: found.id)
-            return pack_objects(known, next_id=self._ids.next_id)
+            arrays = pack_objects(known, next_id=self._ids.next_id)
+            return arrays | pack_events(self._log.events)
 
     def load_arrays(self, arrays: Mapping[str, npt.NDArray[Any]], scene: Scene) -> None:
         """Replace all objects by those of `to_arrays`; the vocabulary in force names them.
@@ -212,16 +241,21 @@ class ObjectMap:
         Raises:
             InputError: the arrays are not those of an object map; the objects stay as they were.
         """
-        loaded = unpack_objects(arrays, scene)
+        loaded, events = unpack_objects(arrays, scene), unpack_events(arrays)
         with self._lock:
             self._reset()
             self._take_scene(scene)
             # Ids go on counting over a load too: two objects of one run never share one.
             self._ids.skip_to(loaded.next_id)
-            self._tracks = [Track(known, segmented_size=len(known)) for known in loaded.objects]
+            self._stamp_ns = scene.stamp_ns
+            self._tracks = [
+                Track(known, segmented_size=len(known), observed_ns=scene.stamp_ns)
+                for known in loaded.objects
+            ]
             self._enforce_bound()
             self._label(self._tracks)
-            self._publish()
+            self._log.add(events)
+            self._publish(provenance=Provenance.RESTORED)
 
     def _take_scene(self, scene: Scene) -> None:
         """Take grid and floor of the newest scene."""
@@ -236,18 +270,19 @@ class ObjectMap:
         known = self.get(object_id)
         return next(track for track in self._tracks if track.known is known)
 
-    def _keep_elements(self, kept: Callable[[Int64], Bool]) -> int:
-        """Take elements from all tracks; return how many known objects end by that."""
+    def _keep_elements(self, kept: Callable[[Int64], Bool]) -> list[Track]:
+        """Take elements from all tracks; returns those that end by that, as they were."""
         if not self._tracks:
-            return 0
+            return []
         ends = np.cumsum([len(track.known) for track in self._tracks])
         ids = np.concatenate([track.known.element_ids for track in self._tracks])
         stays = np.split(np.asarray(kept(ids), bool), ends[:-1])
-        left, ended = [], 0
+        left: list[Track] = []
+        ended: list[Track] = []
         for track, mask in zip(self._tracks, stays, strict=True):
             size = int(np.count_nonzero(mask))
             if track.is_remnant(size):
-                ended += track.confirmed
+                ended.append(track)
                 continue
             if size < len(mask):
                 elements = track.known.elements.select(mask)
@@ -275,7 +310,24 @@ class ObjectMap:
             logger.warning("dropped %d objects: tracking.max_objects is reached", dropped)
         del self._tracks[:excess]
 
-    def _publish(self) -> None:
+    def _merged(self, report: TrackingReport) -> list[Event]:
+        """Events of known objects that became part of others."""
+        return [
+            Event(EventKind.MERGED, part, self._stamp_ns, self._by_id[part].label, other_id=whole)
+            for part, whole in report.merged_into.items()
+            if part in self._by_id
+        ]
+
+    def _publish(
+        self,
+        told: Sequence[Event] = (),
+        provenance: Provenance = Provenance.SEEN,
+        *,
+        relabelled: bool = True,
+    ) -> None:
+        """Show the objects as they are now, and log what that changes beside what is `told`."""
         known = (track.known for track in self._tracks if track.shown)
         self._confirmed = tuple(sorted(known, key=lambda found: found.id))
-        self._by_id = {found.id: found for found in self._confirmed}
+        before, self._by_id = self._by_id, {found.id: found for found in self._confirmed}
+        if relabelled:
+            self._log.add(differences(before, self._by_id, told, self._stamp_ns, provenance))

@@ -9,13 +9,15 @@ the segment, so an object first seen in part keeps its id when the rest of it co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from seg3d_ros.kernels import numba
 from seg3d_ros.objects.elements import Elements
+from seg3d_ros.objects.look import Look
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.segments import NOBODY, Int32, Segments
 from seg3d_ros.scene import Float32, Float64, Instances, Int64, Scene
@@ -35,12 +37,18 @@ class Track:
         segmented_size: voxels it had when it was last segmented.
         missed_ns: time in the scene without a segment, since the last one.
         covered_views: successive segmentations that saw it as a part of another object.
+        look: when most of it was seen; None: never segmented here.
+        observed_ns: stamp of the newest measurement of its voxels.
+        fresh: its voxels were new to the map when it was first segmented.
     """
 
     known: MapObject
     segmented_size: int
     missed_ns: int = 0
     covered_views: int = 0
+    look: Look | None = None
+    observed_ns: int = 0
+    fresh: bool = False
 
     @property
     def confirmed(self) -> bool:
@@ -55,6 +63,23 @@ class Track:
     def is_remnant(self, size: int) -> bool:
         """Whether `size` voxels are too few of what it was to be the same thing."""
         return size < max(1, _REMNANT_SHARE * self.segmented_size)
+
+
+def note_measured(tracks: Sequence[Track], stamps: Int64) -> None:
+    """Note when the voxels of tracks were measured last.
+
+    Args:
+        tracks: changed in place; one measured since it was loaded is not `restored` any more.
+        stamps: (K,) int64 of their elements, one track after the other.
+    """
+    start = 0
+    for track in tracks:
+        end = start + len(track.known)
+        newest = int(stamps[start:end].max())
+        if track.known.restored and newest > track.observed_ns:
+            track.known = replace(track.known, restored=False)
+        track.observed_ns = max(track.observed_ns, newest)
+        start = end
 
 
 @dataclass(frozen=True, eq=False)

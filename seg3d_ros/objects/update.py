@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from seg3d_ros.objects.box import voxel_box
 from seg3d_ros.objects.elements import Elements, ascending_order
 from seg3d_ros.objects.embedding import MEMORY_VIEWS, Embedding, with_view
+from seg3d_ros.objects.look import look_again, mean_colors
 from seg3d_ros.objects.map_object import MapObject, with_elements
 from seg3d_ros.objects.ownership import (
     Roles,
@@ -28,7 +29,7 @@ from seg3d_ros.objects.tracking import (
     count_seen_before,
     find_owners,
 )
-from seg3d_ros.scene import Bool, Instances, Int64, Scene
+from seg3d_ros.scene import Bool, Float32, Instances, Int64, Scene
 from seg3d_ros.sparse.hash_index import HashIndex
 
 _VISIBLE_SHARE = 0.5  # an object with less of its voxels in the scene can't be missed there
@@ -45,6 +46,7 @@ class TrackingReport:
         merged: known objects that became part of another one.
         forgotten: known objects that went unsegmented too long.
         retired: known objects that lost most of their voxels to others.
+        merged_into: id of the object that each merged one is part of now, by its id.
     """
 
     segments: int
@@ -53,6 +55,7 @@ class TrackingReport:
     merged: int
     forgotten: int
     retired: int
+    merged_into: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +92,9 @@ class _Step:
         covered: known objects that only show as a part of another one.
         merging: those of them that have done so often enough.
         missing: tracks that should have had a segment.
+        covering: (T,) track of the segment that each old track shares most with.
+        fresh: (S,) whether most of a segment was not in the last scene.
+        colors: (S, 3) float32 mean colour of each segment.
     """
 
     segments: Segments
@@ -98,6 +104,9 @@ class _Step:
     covered: Bool
     merging: Bool
     missing: Bool
+    covering: Int64
+    fresh: Bool
+    colors: Float32
 
     @property
     def masks(self) -> Int64:
@@ -127,9 +136,7 @@ def take_in(
     # After a pause of the input one miss proves little: forgetting takes two at least.
     _count_misses(tracks, step, min(new.elapsed_ns, int(settings.forget_after * 1e9) // 2))
     ends = _ends(tracks, bodies, step, settings)
-    measured = {
-        int(row): int(mask) for row, mask in zip(step.track_of_segment, step.masks, strict=True)
-    }
+    measured = {row: segment for segment, row in enumerate(step.track_of_segment.tolist())}
 
     left: dict[int, Track] = {}
     for row, track in enumerate(tracks):
@@ -138,12 +145,15 @@ def take_in(
         if row in bodies:
             track.known = with_elements(track.known, bodies[row], new.scene.grid)
         if row in measured:
-            _observe(track, new, measured[row])
+            _observe(track, new, int(step.masks[measured[row]]))
         left[row] = track
-    for row, mask in measured.items():
+    for row, segment in measured.items():
         body = bodies.get(row)
         if row >= len(tracks) and body and len(body.ids) >= settings.min_object_voxels:
-            left[row] = _start(body, new, mask)
+            left[row] = _start(body, new, int(step.masks[segment]))
+            left[row].fresh = bool(step.fresh[segment])
+        if row in left:
+            left[row].look = look_again(left[row].look, left[row].known, step.colors[segment])
 
     born = [t for row, t in left.items() if step.roles.confirmed[row] and not t.confirmed]
     for track in born:
@@ -156,6 +166,11 @@ def take_in(
         merged=reasons.count("merged"),
         forgotten=reasons.count("forgotten"),
         retired=reasons.count("retired"),
+        merged_into={
+            tracks[row].known.id: left[int(step.covering[row])].known.id
+            for row, reason in ends.items()
+            if reason == "merged" and int(step.covering[row]) in left
+        },
     )
 
 
@@ -191,7 +206,14 @@ def _plan(tracks: list[Track], new: Observation, settings: TrackingSettings) -> 
     visible = column(owners.in_scene) >= _VISIBLE_SHARE * sizes
     missing = ~matched & ~by_hand & (visible | ~was_known)
     roles = Roles(matched, confirmed, prompted, protected=covered & ~merging)
-    return _Step(segments, owners, track_of_segment, roles, covered, merging, missing)
+    covering = track_of_segment[overlap.argmax(axis=1)] if overlap.size else np.zeros(0, np.int64)
+    sizes = np.bincount(segments.of_point[segments.of_point >= 0], minlength=count)
+    return _Step(
+        segments, owners, track_of_segment, roles, covered, merging, missing,
+        covering=covering,
+        fresh=2 * seen_before < sizes,
+        colors=mean_colors(segments.of_point, count, new.scene.colors),
+    )  # fmt: skip
 
 
 def _new_bodies(tracks: list[Track], scene: Scene, step: _Step) -> dict[int, Elements]:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seg3d_ros.mapping.voxel_map import NEVER
 from seg3d_ros.objects.embedding import Embedding
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.object_map import ObjectMap, TrackingSettings, UnknownObjectError
@@ -16,6 +17,11 @@ from seg3d_ros.sparse.voxel_keys import pack_keys
 from seg3d_ros.text.vocabulary import Vocabulary
 
 AT_ONCE = TrackingSettings(confirm_views=1, merge_views=2, forget_after=5.0)
+
+
+def keep(objects, held):
+    """Carve the voxels that are not held; returns how many objects end by that."""
+    return objects.follow_map(lambda keys: np.where(held(keys), 0, NEVER))
 
 
 def vector_of(known: MapObject) -> np.ndarray:
@@ -249,10 +255,10 @@ def test_carved_voxels_leave_and_an_emptied_object_ends(world) -> None:
     show(objects, world, [mug, box])
     left = set(world.block(0, size=(4, 5, 5)).tolist())
     alive = left | set(box.tolist())
-    assert objects.retire_carved(lambda keys: np.isin(keys, list(alive))) == 0
+    assert keep(objects, lambda keys: np.isin(keys, list(alive))) == 0
     mug_now = objects.get(next(i for i, k in keys_by_id(objects).items() if k == left))
     np.testing.assert_allclose(sorted(mug_now.box.size), [4 * 0.05, 5 * 0.05, 5 * 0.05])
-    assert objects.retire_carved(lambda keys: np.isin(keys, box)) == 1
+    assert keep(objects, lambda keys: np.isin(keys, box)) == 1
     assert list(keys_by_id(objects).values()) == [set(box)]
 
 
@@ -292,7 +298,7 @@ def test_a_prompted_object_keeps_its_voxels_and_its_name(world, union) -> None:
     show(objects, world, [sofa], [], times=20, stamp_s=30)
     assert keys_by_id(objects)[2] == set(back)
     assert objects.get(2).label == "headrest"
-    objects.retire_carved(lambda keys: np.isin(keys, seat))
+    keep(objects, lambda keys: np.isin(keys, seat))
     with pytest.raises(UnknownObjectError, match="no object has id 2"):
         objects.get(2)
 
@@ -464,7 +470,7 @@ def test_whatever_comes_no_voxel_has_two_objects_and_ids_only_grow(data) -> None
             objects.add_prompted(scene, np.arange(len(scene)) < data.draw(st.integers(1, 5)))
         if data.draw(st.booleans()):
             gone = data.draw(st.integers(0, 39))
-            objects.retire_carved(lambda keys, gone=gone: keys != strip[gone])
+            keep(objects, lambda keys, gone=gone: keys != strip[gone])
 
         held = [known.element_ids for known in objects.confirmed()]
         for one, other in itertools.combinations(held, 2):

@@ -1,0 +1,151 @@
+"""`seg3d edit`: objects of a map file corrected by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from seg3d_ros.cli.errors import one_line_errors
+from seg3d_ros.errors import InputError
+
+if TYPE_CHECKING:
+    from seg3d_ros.engine.engine import Engine
+    from seg3d_ros.objects.edits import Edit
+
+_MAP = click.argument("map_file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+_ID = click.argument("object_id", type=click.IntRange(min=1))
+_IDS = click.argument("ids", type=click.IntRange(min=1), nargs=-1, required=True)
+
+
+@click.group()
+def edit() -> None:
+    """Correct the objects of a map file; later segmentations leave the edits as they are."""
+
+
+@edit.command("list")
+@_MAP
+def list_objects(map_file: Path) -> None:
+    """Print the objects of MAP_FILE."""
+    from seg3d_ros.pictures.results import objects_table
+
+    with one_line_errors():
+        engine, _ = _opened(map_file)
+    click.echo(objects_table(engine.state.objects, rows=len(engine.state.objects)))
+
+
+@edit.command()
+@_MAP
+@_ID
+@click.argument("name", default="")
+def rename(map_file: Path, object_id: int, name: str) -> None:
+    """Call an object of MAP_FILE something; without NAME: by the vocabulary again."""
+    from seg3d_ros.objects.edits import Rename
+
+    with one_line_errors():
+        _apply(map_file, Rename(object_id, name))
+
+
+@edit.command()
+@_MAP
+@_IDS
+def delete(map_file: Path, ids: tuple[int, ...]) -> None:
+    """Delete objects of MAP_FILE; they do not come back."""
+    from seg3d_ros.objects.edits import Delete
+
+    with one_line_errors():
+        _apply(map_file, Delete(ids))
+
+
+@edit.command()
+@_MAP
+@_IDS
+def merge(map_file: Path, ids: tuple[int, ...]) -> None:
+    """Merge objects of MAP_FILE into the first one."""
+    from seg3d_ros.objects.edits import Merge
+
+    with one_line_errors():
+        _apply(map_file, Merge(ids))
+
+
+@edit.command()
+@_MAP
+@_IDS
+@click.option("--free", is_flag=True, help="Let segmentations change them again.")
+def lock(map_file: Path, ids: tuple[int, ...], free: bool) -> None:
+    """Keep the voxels of objects of MAP_FILE as they are."""
+    from seg3d_ros.objects.edits import Lock
+
+    with one_line_errors():
+        _apply(map_file, Lock(ids, locked=not free))
+
+
+@edit.command()
+@_MAP
+@_ID
+@click.option(
+    "--at", "on_part", type=(float, float, float), multiple=True, required=True,
+    metavar="X Y Z", help="Click on the part, metres in the frame of the map; or several.",
+)  # fmt: skip
+@click.option(
+    "--not-at", "off_part", type=(float, float, float), multiple=True, metavar="X Y Z",
+    help="Click on what stays; or several.",
+)  # fmt: skip
+@click.option("--name", default="", help="Name of the part.")
+def split(
+    map_file: Path,
+    object_id: int,
+    on_part: Sequence[tuple[float, float, float]],
+    off_part: Sequence[tuple[float, float, float]],
+    name: str,
+) -> None:
+    """Make the clicked part of an object of MAP_FILE an object of its own."""
+    from seg3d_ros.objects.edits import Split
+
+    points = np.array([*on_part, *off_part], np.float64)
+    foreground = np.arange(len(points)) < len(on_part)
+    with one_line_errors():
+        _apply(map_file, Split(object_id, points, foreground, name))
+
+
+def _opened(map_file: Path) -> tuple[Engine, str]:
+    """Engine with the map of a file, and the map's frame.
+
+    Raises:
+        InputError: the file is no map, or a damaged one.
+    """
+    from seg3d_ros.engine.engine import Engine
+    from seg3d_ros.engine.perception import PerceptionSettings
+    from seg3d_ros.objects.storage import MapFileError, load_map
+
+    try:
+        meta = load_map(map_file).meta
+    except MapFileError as error:
+        raise InputError(str(error)) from error
+    values: dict[str, Any] = {"segmentation.model": "geometric"}
+    if meta.voxel_size:
+        values["map.voxel_size"] = meta.voxel_size
+    engine = Engine(PerceptionSettings.of(values))
+    engine.load(map_file)
+    return engine, meta.fixed_frame
+
+
+def _apply(map_file: Path, change: Edit) -> None:
+    """Make an edit and write the file anew.
+
+    Raises:
+        InputError: the file is no map, it has no such object, or the edit makes no sense.
+    """
+    from seg3d_ros.objects.ids import UnknownObjectError
+    from seg3d_ros.segmenters.segmenter import NothingThereError
+
+    engine, fixed_frame = _opened(map_file)
+    try:
+        report = engine.edit(change)
+    except (NothingThereError, UnknownObjectError) as error:
+        raise InputError(str(error)) from error
+    engine.save(map_file, fixed_frame=fixed_frame)
+    click.echo(report.message)
