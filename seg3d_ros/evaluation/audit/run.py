@@ -36,6 +36,7 @@ class _Labelled:
         self._recording = recording
         self._truth = truth
         self._newest: RecordedFrame | None = None
+        self._moves = list(truth.moves)
 
     def __len__(self) -> int:
         return len(self._recording)
@@ -51,6 +52,8 @@ class _Labelled:
         if self._newest is None:
             return
         frame = to_frame(self._newest)
+        while self._moves and self._moves[0].stamp_ns <= frame.stamp_ns:
+            self.voxels.forget(self._moves.pop(0).number)
         labels = self._truth.labels(frame)
         measured = np.flatnonzero(np.isfinite(frame.points).all(axis=1) & (labels != NONE))
         pose = frame.map_from_sensor

@@ -57,7 +57,7 @@ class AuditScores:
         ap50: average precision of the final objects at IoU 0.5, all of one class.
         name_top1: share of the matched objects at the end whose first label is true.
         name_top5: whose true name is among the first five.
-        moves: things that were carried elsewhere while they were known.
+        moves: things that were known, carried elsewhere, and seen there.
         moves_kept: share of these whose last match has the id of that before the move.
         usage: time and memory.
     """
@@ -157,7 +157,7 @@ def _confirmation(
 def _kept_moves(
     moments: Sequence[Moment], matched: Sequence[dict[int, int]], truth: Truth
 ) -> list[bool]:
-    """Whether each thing that was known and moved still has its id at the end."""
+    """Whether each thing that was known, moved and seen again has its id at the end."""
     kept = []
     for move in truth.moves:
         before = [
@@ -165,7 +165,7 @@ def _kept_moves(
             for moment, pairs in zip(moments, matched, strict=True)
             if moment.stamp_ns < move.stamp_ns and move.number in pairs
         ]
-        if before:
+        if before and move.number in moments[-1].true_ids:
             kept.append(matched[-1].get(move.number) == before[-1])
     return kept
 

@@ -37,6 +37,12 @@ class TruthMap:
         self._labels[rows[changed]] = votes[changed]
         self._counts[rows] = np.where(changed, 1, np.minimum(counts, _LONGEST_MEMORY))
 
+    def forget(self, number: int) -> None:
+        """Take an object's label from all voxels: it was carried away, seen there or not."""
+        stale = self._labels == number
+        self._labels[stale] = NONE
+        self._counts[stale] = 0
+
     def labels(self, element_ids: Int64) -> Int32:
         """(N,) label of each voxel, NONE for those without a vote."""
         if not len(self._ids):

@@ -35,5 +35,14 @@ def test_a_single_wrong_frame_changes_nothing_and_a_few_do():
     assert truth.labels(np.array([5])).tolist() == [2]
 
 
+def test_a_thing_that_was_carried_away_leaves_no_label():
+    truth = TruthMap()
+    vote(truth, v5=1, v6=2)
+    truth.forget(1)
+    assert truth.labels(np.array([5, 6])).tolist() == [NONE, 2]
+    vote(truth, v5=3)
+    assert truth.labels(np.array([5])).tolist() == [3]
+
+
 def test_an_empty_map_knows_nothing():
     assert TruthMap().labels(np.array([1, 2])).tolist() == [NONE, NONE]
