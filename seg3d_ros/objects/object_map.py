@@ -135,7 +135,7 @@ class ObjectMap:
                 note_measured(self._tracks, stamps)
                 return stamps != NEVER
 
-            ended = self._keep_elements(held)
+            ended = self._keep_elements(held, carved=True)
             self._lost.lose(ended)
             moved = self._lost.reunite(self._tracks, self._stamp_ns)
             ids = {event.id for event in moved}
@@ -198,7 +198,7 @@ class ObjectMap:
             self._take_scene(scene)
             self._stamp_ns = scene.stamp_ns
             self._tracks = [other for other in self._tracks if other is not track]
-            self._keep_elements(lambda ids: find_rows(taken, ids) < 0)
+            self._keep_elements(lambda ids: find_rows(taken, ids) < 0, carved=False)
             self._tracks.append(Track(made, segmented_size=len(made)))
             self._label(self._tracks[-1:])
             self._enforce_bound()
@@ -270,7 +270,7 @@ class ObjectMap:
         known = self.get(object_id)
         return next(track for track in self._tracks if track.known is known)
 
-    def _keep_elements(self, kept: Callable[[Int64], Bool]) -> list[Track]:
+    def _keep_elements(self, kept: Callable[[Int64], Bool], *, carved: bool) -> list[Track]:
         """Take elements from all tracks; returns those that end by that, as they were."""
         if not self._tracks:
             return []
@@ -281,6 +281,7 @@ class ObjectMap:
         ended: list[Track] = []
         for track, mask in zip(self._tracks, stays, strict=True):
             size = int(np.count_nonzero(mask))
+            track.carved += (len(mask) - size) * carved
             if track.is_remnant(size):
                 ended.append(track)
                 continue

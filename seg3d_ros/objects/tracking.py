@@ -40,6 +40,8 @@ class Track:
         look: when most of it was seen; None: never segmented here.
         observed_ns: stamp of the newest measurement of its voxels.
         fresh: its voxels were new to the map when it was first segmented.
+        carved: voxels that have left the map, less those that came instead: what is carved away
+            bit by bit is segmented ever smaller, and is gone in the end all the same.
     """
 
     known: MapObject
@@ -49,6 +51,7 @@ class Track:
     look: Look | None = None
     observed_ns: int = 0
     fresh: bool = False
+    carved: int = 0
 
     @property
     def confirmed(self) -> bool:
@@ -62,7 +65,8 @@ class Track:
 
     def is_remnant(self, size: int) -> bool:
         """Whether `size` voxels are too few of what it was to be the same thing."""
-        return size < max(1, _REMNANT_SHARE * self.segmented_size)
+        was = max(self.segmented_size, size + self.carved)
+        return size < max(1, _REMNANT_SHARE * was)
 
 
 def note_measured(tracks: Sequence[Track], stamps: Int64) -> None:

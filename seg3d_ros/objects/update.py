@@ -143,6 +143,8 @@ def take_in(
         if row in ends:
             continue
         if row in bodies:
+            grown = len(bodies[row].ids) - len(track.known)
+            track.carved = max(0, track.carved - max(grown, 0))
             track.known = with_elements(track.known, bodies[row], new.scene.grid)
         if row in measured:
             _observe(track, new, int(step.masks[measured[row]]))

@@ -92,6 +92,25 @@ def test_a_carried_thing_keeps_its_id(room, world, mug, table, old_place_first):
     assert room.objects.events()[-1] is event
 
 
+def test_a_thing_that_is_carved_away_bit_by_bit_is_gone_in_the_end(room, world, mug, table):
+    room.look(mug, table, times=3)
+    for size in (100, 70, 45):
+        room.look(mug[:size], table)
+        assert len(room.objects.get(1)) == size
+    room.look(mug[:30], table)
+    assert ("GONE", 1, 0) in room.told()
+    room.look(world.block(50), mug[:30], table)
+    assert ("MOVED", 1) in [event[:2] for event in room.told()]
+
+
+def test_a_thing_that_is_carved_and_seen_again_stays(room, mug, table):
+    room.look(mug, table, times=3)
+    for _ in range(6):
+        room.look(mug[:70], table)
+        room.look(mug, table)
+    assert room.told() == [("APPEARED", 1, 0), ("APPEARED", 2, 0)]
+
+
 def test_a_twin_that_was_there_all_the_time_does_not_steal_the_id(room, world, mug, table):
     twin, there = world.block(20), world.block(50)
     room.look(mug, twin, table, times=3)
