@@ -24,7 +24,10 @@ from std_srvs.srv import Trigger
 
 from seg3d_ros.msg import Instance
 from seg3d_ros.node.conversions import point_msg
+from seg3d_ros.node.edit_requests import request_of_edit
+from seg3d_ros.objects.edits import Edit
 from seg3d_ros.srv import (
+    EditObjects,
     GetObjectCloud,
     GetObjectImage,
     MapFile,
@@ -144,6 +147,14 @@ class Seg3dClient:
         request.foreground = [bool(flag) for flag in foreground]
         request.refine_id = refine_id
         return self._call(SegmentAtPoints, "segment_at_points", request)
+
+    def edit(self, edit: Edit, *, frame_id: str = "") -> tuple[int, ...]:
+        """Correct objects by hand (see `objects.edits`); returns the ids of those changed.
+
+        `frame_id` is the frame of the clicks of a split; empty: the fixed frame.
+        """
+        answer = self._call(EditObjects, "edit_objects", request_of_edit(edit, frame_id))
+        return tuple(answer.ids)
 
     def get_object_cloud(self, object_id: int) -> Any:
         """The points of one object as a PointCloud2."""

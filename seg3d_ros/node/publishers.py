@@ -15,7 +15,7 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from seg3d_ros.engine.world_state import WorldState
-from seg3d_ros.msg import InstanceArray
+from seg3d_ros.msg import EventArray, InstanceArray
 from seg3d_ros.msg import Vocabulary as VocabularyMsg
 from seg3d_ros.node.conversions import (
     header_msg,
@@ -24,6 +24,7 @@ from seg3d_ros.node.conversions import (
     map_cloud_msg,
     painted_cloud_msg,
 )
+from seg3d_ros.node.event_messages import events_msg
 from seg3d_ros.node.markers import MarkerBook
 from seg3d_ros.node.qos import LATCHED, STREAM
 from seg3d_ros.objects.map_object import MapObject
@@ -59,6 +60,7 @@ class Publishers:
 
         self._instances = make(InstanceArray, "~/instances", LATCHED)
         self._marker_array = make(MarkerArray, "~/markers", LATCHED)
+        self._events = make(EventArray, "~/events", LATCHED)
         self._vocabulary = make(VocabularyMsg, "~/vocabulary", LATCHED)
         self._instance_cloud = make(PointCloud2, "~/instance_cloud", STREAM)
         self._map_cloud = make(PointCloud2, "~/map_cloud", STREAM)
@@ -87,6 +89,8 @@ class Publishers:
             before, self._sent = self._sent, state
             if before is None or state.vocabulary is not before.vocabulary:
                 self._publish_vocabulary(state.vocabulary)
+            if before is None or state.events is not before.events:
+                self._events.publish(events_msg(self._fixed_frame, state.events))
             if state.scene is None:
                 return
             header = header_msg(self._fixed_frame, state.stamp_ns)

@@ -17,6 +17,7 @@ from seg3d_ros.engine.job_queue import MAX_WAITING, Priority
 from seg3d_ros.engine.throttle import Throttle
 from seg3d_ros.errors import InputError
 from seg3d_ros.node.conversions import header_msg, instance_msg, stamp_ns
+from seg3d_ros.node.edit_requests import edit_of_request
 from seg3d_ros.node.object_images import fill_in_images
 from seg3d_ros.node.publishers import cloud_of_object
 from seg3d_ros.node.request_pose import RequestPose
@@ -32,6 +33,7 @@ from seg3d_ros.node.transform_source import TransformSource
 from seg3d_ros.objects.query import Query
 from seg3d_ros.scene import Bool, Float64
 from seg3d_ros.srv import (
+    EditObjects,
     GetObjectCloud,
     GetObjectImage,
     MapFile,
@@ -48,6 +50,7 @@ SERVICES = {  # by name, relative to the node's
     "segment_at_points": SegmentAtPoints,
     "query_objects": QueryObjects,
     "get_object_cloud": GetObjectCloud,
+    "edit_objects": EditObjects,
     "get_object_image": GetObjectImage,
     "segment_now": Trigger,
     "clear_map": Trigger,
@@ -111,9 +114,7 @@ class Services:
         return self._if_active(segment)
 
     def _segment_at_points(self, request: Any, response: Any, pose: RequestPose | None) -> None:
-        points = np.array([(p.x, p.y, p.z) for p in request.points], np.float64).reshape(-1, 3)
-        foreground = _checked_clicks(points, request.foreground, request.name)
-        clicks = _to_fixed_frame(points, pose)
+        clicks, foreground = _clicks(request, pose)
         found = self._engine.segment_at(
             clicks, foreground, name=request.name, refine_id=request.refine_id
         )
@@ -128,6 +129,15 @@ class Services:
             f"object {found.object.id} ({found.object.label}) with "
             f"{len(found.object.element_ids)} voxels, by {found.method}"
         )
+
+    def _receive_edit(self, request: Any) -> Handle:
+        pose = self._pose_of(request.header) if request.points else None
+
+        def edit(request: Any, response: Any) -> None:
+            report = self._engine.edit(edit_of_request(request, lambda: _clicks(request, pose)))
+            response.ids, response.message = list(report.ids), report.message
+
+        return self._if_active(edit)
 
     def _receive_query(self, request: Any) -> Handle:
         pose = self._pose_of(request.near.header) if request.radius else None
@@ -225,6 +235,7 @@ class Services:
             "get_object_cloud": (simple(self._get_object_cloud), Priority.QUERY),
             "get_object_image": (simple(self._get_object_image), Priority.QUERY),
             "segment_at_points": (self._receive_click, Priority.CLICK),
+            "edit_objects": (self._receive_edit, Priority.EDIT),
             "clear_map": (simple(self._clear_map), Priority.EDIT),
             "save_map": (simple(self._save_map), Priority.EDIT),
             "load_map": (simple(self._load_map), Priority.EDIT),
@@ -254,6 +265,13 @@ class Services:
             stamp_ns(header.stamp) or None,  # zero: the newest
             timeout_s=self._tf_timeout(),
         )
+
+
+def _clicks(request: Any, pose: RequestPose | None) -> tuple[Float64, Bool]:
+    """Clicks (K, 3) of a request in the fixed frame, and (K,) which of them are on the thing."""
+    points = np.array([(p.x, p.y, p.z) for p in request.points], np.float64).reshape(-1, 3)
+    foreground = _checked_clicks(points, request.foreground, request.name)
+    return _to_fixed_frame(points, pose), foreground
 
 
 def _to_fixed_frame(points: Float64, pose: RequestPose | None) -> Float64:

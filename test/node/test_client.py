@@ -9,6 +9,7 @@ from support import toy_room
 from seg3d_ros.msg import ErrorCode
 from seg3d_ros.node.client import RequestFailed, Seg3dClient
 from seg3d_ros.node.conversions import cloud_from_msg
+from seg3d_ros.objects.edits import Lock, Rename, Split, Undo
 
 pytestmark = pytest.mark.ros
 
@@ -41,6 +42,11 @@ def test_a_planner_s_day(start_node, make_robot, tmp_path) -> None:
         clicked = client.segment_at_points([(*box.center[:2], box.high[2])], name="crate")
         assert clicked.instance.label == "crate"
         assert [f.instance.label for f in client.query_objects(label="crate")] == ["crate"]
+        assert client.edit(Rename(item.id, "box")) == (item.id,)
+        assert client.edit(Undo()) == (item.id,)
+        assert client.edit(Lock((item.id,))) == (item.id,)
+        with pytest.raises(RequestFailed, match="no voxel"):
+            client.edit(Split(item.id, box.center[None] + 9, np.ones(1, bool)))
         with pytest.raises(RequestFailed) as failure:
             client.get_object_cloud(4_000_000)
         assert failure.value.code == ErrorCode.UNKNOWN_ID

@@ -15,12 +15,13 @@ from std_msgs.msg import Header
 from support import toy_room
 from support.harness import TOOL, Robot, wait_until
 
-from seg3d_ros.msg import ErrorCode, InstanceArray
+from seg3d_ros.msg import ErrorCode, Event, EventArray, InstanceArray
 from seg3d_ros.msg import Vocabulary as VocabularyMsg
 from seg3d_ros.node.conversions import cloud_from_msg, header_msg, point_msg
 from seg3d_ros.node.qos import STREAM
 from seg3d_ros.sensing.image_decoder import decode_compressed
 from seg3d_ros.srv import (
+    EditObjects,
     GetObjectCloud,
     GetObjectImage,
     MapFile,
@@ -333,6 +334,53 @@ def test_remarks_on_words_come_with_the_answer(robot: Robot) -> None:
     chairs = query(robot, label="chair")
     assert chairs.success and chairs.message.startswith("0 objects; the model gives no embeddings")
     assert_refused(query(robot, text="not a chair"), ErrorCode.INVALID_ARGUMENT)
+
+
+# -- edit_objects ------------------------------------------------------------------------------
+
+
+def edit(robot: Robot, operation: int, *ids: int, **fields: Any) -> EditObjects.Response:
+    request = EditObjects.Request(operation=operation, ids=list(ids), **fields)
+    return robot.call(EditObjects, "seg3d/edit_objects", request)
+
+
+def test_edits_are_made_told_of_and_undone(robot: Robot) -> None:
+    logs = robot.listen(EventArray, "seg3d/events")
+    ask = EditObjects.Request
+    item = query(robot, near=GREEN.center, radius=0.01).instances[0].id
+    made = edit(robot, ask.RENAME, item, name="bench")
+    assert made.success and list(made.ids) == [item], made.message
+    assert query(robot, ids=[item]).instances[0].label == "bench"
+    assert edit(robot, ask.DELETE, item).success
+    assert not query(robot, ids=[item]).instances
+    assert robot.trigger("seg3d/segment_now").success
+    assert not query(robot, ids=[item]).instances
+    assert edit(robot, ask.UNDO).success and edit(robot, ask.UNDO).success
+    assert query(robot, ids=[item]).instances[0].label != "bench"
+
+    def told() -> list[int]:
+        events = logs[-1].events if logs else []
+        return [e.kind for e in events if e.id == item and e.provenance == Event.BY_HAND]
+
+    kinds = [Event.EDITED, Event.GONE, Event.EDITED, Event.EDITED]
+    wait_until(lambda: told()[-4:] == kinds, "the events of the edits")
+    assert "'bench'" in next(e.text for e in logs[-1].events if e.kind == Event.EDITED)
+
+
+@pytest.mark.parametrize(
+    ("operation", "ids", "code"),
+    [
+        (0, [1], ErrorCode.INVALID_ARGUMENT),
+        (99, [1], ErrorCode.INVALID_ARGUMENT),
+        (EditObjects.Request.RENAME, [], ErrorCode.INVALID_ARGUMENT),
+        (EditObjects.Request.DELETE, [], ErrorCode.INVALID_ARGUMENT),
+        (EditObjects.Request.MERGE, [1], ErrorCode.INVALID_ARGUMENT),
+        (EditObjects.Request.SPLIT, [1], ErrorCode.INVALID_ARGUMENT),
+        (EditObjects.Request.LOCK, [4_000_000], ErrorCode.UNKNOWN_ID),
+    ],
+)
+def test_edits_that_are_refused(robot: Robot, operation: int, ids: list[int], code: int) -> None:
+    assert_refused(edit(robot, operation, *ids), code)
 
 
 # -- save_map, load_map, segment_now, clear_map ------------------------------------------------
