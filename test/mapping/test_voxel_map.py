@@ -396,7 +396,7 @@ def put(value):
 @pytest.mark.parametrize(
     ("name", "change", "complaint"),
     [
-        ("voxel_size", lambda a: a * 2, "set voxel_size"),
+        ("voxel_size", lambda a: a * 2, "set map.voxel_size"),
         ("voxel_size", lambda a: a.astype(np.float32), "float32"),
         ("keys", put(-5), "negative"),
         ("keys", lambda a: np.where(a == a[-1], a[0], a), "twice"),
