@@ -1,0 +1,83 @@
+"""Classes of XMask3D: embeddings of their names, and which of them it was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+_EXCLUDED = -1e10
+
+
+@dataclass(frozen=True, eq=False)
+class OpenClasses:
+    """K classes by their names.
+
+    Attributes:
+        text: (K, D) embeddings of the names in the space of CLIP.
+        null: (D,) embedding of "no object", which was learned.
+        base: (K,) bool, classes that were trained on; the others are novel.
+        base_ratio: weight of the fused features against those of CLIP for base classes.
+        novel_ratio: the same for novel ones.
+    """
+
+    text: Tensor
+    null: Tensor
+    base: Tensor
+    base_ratio: float = 0.65
+    novel_ratio: float = 0.35
+
+    @property
+    def ratios(self) -> Tensor:
+        """(K,) weights of the fused features."""
+        return torch.where(self.base, self.base_ratio, self.novel_ratio).to(self.text.dtype)
+
+    def similarities(self, embeddings: Tensor, scale: float | Tensor) -> Tensor:
+        """(M, K) scaled cosines of (M, D) embeddings with the names."""
+        return scale * normalize(embeddings, dim=1) @ normalize(self.text, dim=1).t()
+
+    def mask_logits(self, embeddings: Tensor, scale: float | Tensor) -> Tensor:
+        """(M, K + 1) scaled cosines with the names, then with "no object"."""
+        none = normalize(embeddings, dim=1) @ normalize(self.null, dim=0)
+        return torch.cat([self.similarities(embeddings, scale), scale * none[:, None]], 1)
+
+    def gated(self, logits: Tensor, is_base: Tensor) -> Tensor:
+        """Logits (M, K) or, with "no object", (M, K + 1), without the classes of the other group.
+
+        What is novel is never "no object".
+
+        Args:
+            logits: of each row.
+            is_base: (M,) bool, whether a row belongs to a class that was trained on.
+        """
+        novel = ~self.base
+        if logits.shape[1] > len(self.base):
+            novel = torch.cat([novel, novel.new_ones(1)])
+            allowed = torch.where(is_base[:, None], ~novel | _last(novel), novel & ~_last(novel))
+        else:
+            allowed = torch.where(is_base[:, None], ~novel, novel)
+        return logits.masked_fill(~allowed, _EXCLUDED)
+
+
+def _last(row: Tensor) -> Tensor:
+    """(K + 1,) bool, true at the end."""
+    mark = torch.zeros_like(row)
+    mark[-1] = True
+    return mark
+
+
+def class_logits(
+    embeddings: Tensor, text: Tensor, synonyms: list[int], scale: float | Tensor
+) -> Tensor:
+    """(M, K) scaled cosines with the best synonym of each class.
+
+    Args:
+        embeddings: (M, D).
+        text: (T, D) of all names, those of one class after another.
+        synonyms: names of each class, T in all.
+        scale: factor of the cosines.
+    """
+    cosines = scale * normalize(embeddings, dim=-1) @ normalize(text, dim=1).t()
+    return torch.stack([part.amax(-1) for part in torch.split(cosines, synonyms, -1)], -1)
