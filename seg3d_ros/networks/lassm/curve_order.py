@@ -27,15 +27,14 @@ def curve_codes(positions: Tensor, orders: Sequence[str]) -> Tensor:
     moved = (positions - positions.amin(0)).nan_to_num().clamp(max=_FARTHEST)
     depth = int(moved.max()).bit_length()  # the one step that waits for the device
     cells = moved.long()
-    return torch.stack([_codes(cells, order, depth) for order in orders]) | 1 << 3 * depth
-
-
-def _codes(cells: Tensor, order: str, depth: int) -> Tensor:
-    if order.endswith("-trans"):
-        cells = cells[:, [1, 0, 2]]
-    if order.startswith("hilbert"):
-        return hilbert_codes(cells, bits=max(depth, 1))
-    return morton_codes(cells, "zyx")
+    both = torch.cat([cells, cells[:, [1, 0, 2]]])  # at once: the steps cost more than the numbers
+    codes = {}
+    if any(order.startswith("hilbert") for order in orders):
+        hilbert = hilbert_codes(both, bits=max(depth, 1))
+        codes["hilbert"], codes["hilbert-trans"] = hilbert.chunk(2)
+    if any(order.startswith("z") for order in orders):
+        codes["z"], codes["z-trans"] = morton_codes(both, "zyx").chunk(2)
+    return torch.stack([codes[order] for order in orders]) | 1 << 3 * depth
 
 
 def curve_orders(positions: Tensor, orders: Sequence[str]) -> tuple[Tensor, Tensor]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding_bag
 
 from seg3d_ros.networks.lassm.curve_order import curve_orders
 from seg3d_ros.networks.lassm.heads import Heads
@@ -40,8 +40,10 @@ class MaskedAttention(nn.Module):
             (Q, C).
         """
         hidden = hidden & ~hidden.all(1, keepdim=True)
+        # Added to the logits; the module would turn the booleans into the same in more steps.
+        away = torch.where(hidden, -torch.inf, 0.0).to(queries.dtype)
         seen, _ = self.attn(
-            queries[None], features[None], features[None], attn_mask=hidden, need_weights=False
+            queries[None], features[None], features[None], attn_mask=away, need_weights=False
         )
         out: Tensor = self.norm(queries + seen[0])
         return out
@@ -83,8 +85,10 @@ class LocalAggregation(nn.Module):
         nearest = find_nearest(centers[None], positions[None], count)[0]
         query = queries @ self.w_q.t()
         slots = (query @ self.w_k.t() + self.w_b).softmax(1)[:, :count]  # missing ones are zero
-        values = (features @ self.w_v.t())[nearest]  # (Q, K, C)
-        mixed = (slots[:, None] @ values)[:, 0] * query
+        slots = slots.to(features.dtype).contiguous()
+        # The values are linear: fewer queries than superpoints have to be multiplied.
+        near = embedding_bag(nearest, features, mode="sum", per_sample_weights=slots)
+        mixed = near @ self.w_v.t() * query
         out: Tensor = self.norm(mixed @ self.w_o.t() + queries)
         return out
 
@@ -108,11 +112,8 @@ class StateSpace(nn.Module):
     def forward(self, queries: Tensor, positions: Tensor) -> Tensor:
         """(Q, C) queries at (Q, 3) positions, metres -> (Q, C)."""
         rows, places = curve_orders(positions, self.orders)
-        for layer in cast("list[Mamba2]", self.layers):
-            # The projections are linear: once for all orders.
-            along = layer.mix(layer.in_proj(self.pre_norm(queries))[rows])
-            back = torch.stack([way[at] for way, at in zip(along, places, strict=True)])
-            queries = self.final_norm(layer.out_proj(back.mean(0)) + queries)
+        for layer in self.layers:
+            queries = self.final_norm(layer(self.pre_norm(queries), rows, places) + queries)
         return queries
 
 
@@ -174,7 +175,7 @@ class DecoderLayer(nn.Module):
             (Q, C).
         """
         if self.attention:
-            queries = self.cross_attn(queries, features, last.masks.sigmoid() < 0.5)
+            queries = self.cross_attn(queries, features, last.masks < 0)
         else:
             queries = self.aggregation(queries, last.positions, features, centers)
         out: Tensor = self.ffn(self.ssm(queries, last.positions))

@@ -22,7 +22,7 @@ RECORDED = Recording(OWN / "lassm/ops.npz")
 
 @pytest.fixture(autouse=True)
 def no_gradients():
-    with torch.inference_mode():
+    with torch.no_grad():
         yield
 
 
@@ -116,12 +116,29 @@ def test_the_way_down_and_up_is_that_of_minkowski(arrays, me):
     assert_same_voxels(x, arrays["me/up.coords"], arrays["me/up.out"])
 
 
-@pytest.mark.parametrize("chunk", [mamba.CHUNK, 16])
+@pytest.mark.parametrize("chunk", [mamba.CHUNK, 16, None])
 @pytest.mark.parametrize(("name", "hidden"), [("mamba", 64), ("mamba_long", 32)])
 def test_mamba_block(arrays, monkeypatch, name, hidden, chunk):
+    """In chunks, as with gradients, and compiled."""
     monkeypatch.setattr(mamba.selective_scan, "__kwdefaults__", {"chunk": chunk})
     block = loaded(Mamba2(hidden), f"{name}/w.")
-    assert_close(block(arrays[f"{name}/x"]), arrays[f"{name}/out"])
+    straight = torch.arange(arrays[f"{name}/x"].shape[1])[None]
+    with torch.set_grad_enabled(chunk is not None):
+        ours = [block(tokens, straight, straight) for tokens in arrays[f"{name}/x"]]
+    assert_close(torch.stack(ours).detach(), arrays[f"{name}/out"])
+
+
+def test_a_mamba_block_along_two_orders_is_the_mean_of_both():
+    torch.manual_seed(0)
+    block, tokens = Mamba2(64), torch.randn(50, 64)
+    rows = torch.stack([torch.randperm(50), torch.randperm(50)])
+    places = rows.argsort(1)
+    expected = [block(tokens, rows[[i]], places[[i]]) for i in (0, 1)]
+    assert_close(block(tokens, rows, places), torch.stack(expected).mean(0))
+    with torch.enable_grad():
+        trained = block(tokens, rows, places)
+    assert trained.requires_grad
+    assert_close(trained.detach(), torch.stack(expected).mean(0))
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 64])
