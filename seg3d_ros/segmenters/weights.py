@@ -26,6 +26,7 @@ class Weights:
         megabytes: size, for the question before a download.
         licence: SPDX identifier.
         notice: what the licence means, one sentence.
+        revision: commit of the repository, or a branch.
         variant: of the model; empty where there is but one.
     """
 
@@ -35,6 +36,7 @@ class Weights:
     megabytes: int
     licence: str
     notice: str
+    revision: str = "main"
     variant: str = ""
 
     @property
@@ -84,6 +86,7 @@ LASSM = {
         megabytes=megabytes,
         licence="MIT",
         notice="any use, with the notice kept",
+        revision="808b276319aef89e84bd2a59f791aa35aa4b0132",
         variant=variant,
     )
     for variant, folder, megabytes in (
@@ -127,7 +130,8 @@ def download(weights: Weights) -> Path:
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
     try:
-        described = get_hf_file_metadata(hf_hub_url(weights.repository, weights.file))
+        url = hf_hub_url(weights.repository, weights.file, revision=weights.revision)
+        described = get_hf_file_metadata(url)
         tag, size = described.etag or "", described.size or 0
         # Named after the checksum, so that parts of two versions are never put together.
         part = weights.path.with_name(f".{weights.path.name}.{tag[:12]}.part")

@@ -105,28 +105,53 @@ def default_train_augmentations(
     )
 
 
-def lassm_augmentations(max_points: int = 250_000) -> Transform:
-    """The augmentations of LaSSM on ScanNet.
+def lassm_augmentations(
+    max_points: int | None = 250_000,
+    share: float = 1.0,
+    tilt: float = np.pi / 64,
+    elastic: float = 0.95,
+) -> Transform:
+    """The augmentations of LaSSM; the defaults are those for ScanNet.
 
     Elastic distortion moves the points themselves, as in the recipe for ScanNet200.
 
     Args:
         max_points: of a scene; of larger ones the points around a random one are kept.
+        share: of the points of any scene that are kept in this way.
+        tilt: largest, about x and about y, radians.
+        elastic: probability of elastic distortion.
     """
-    elastic = Chain((ElasticDistortion(0.2, 0.4), ElasticDistortion(0.8, 1.6)))
+    bent = Chain((ElasticDistortion(0.2, 0.4), ElasticDistortion(0.8, 1.6)))
     return Chain(
         (
             Sometimes(0.5, PointDropout()),
             HorizontalFlip(),
             Sometimes(0.95, Rotation(x=0, y=0)),
-            Sometimes(0.5, Rotation(y=0, z=0)),
-            Sometimes(0.5, Rotation(x=0, z=0)),
+            Sometimes(0.5, Rotation(x=tilt, y=0, z=0)),
+            Sometimes(0.5, Rotation(x=0, y=tilt, z=0)),
             Scaling(0.8, 1.2),
-            Sometimes(0.95, elastic),
+            Sometimes(elastic, bent),
             Sometimes(0.2, AutoContrast()),
             Sometimes(0.95, ColorShift()),
             Sometimes(0.95, ColorJitter(0.05)),
-            NearestCrop(max_points),
+            NearestCrop(max_points, share),
+        )
+    )
+
+
+def crop_augmentations(crop_size: float = 4.0, min_points: int = 8000) -> Transform:
+    """Crops that are turned, mirrored and scaled: for a backbone that has learned the rest.
+
+    Args:
+        crop_size: largest edge of the cube that is cut out, metres; the smallest is half of it.
+        min_points: that a cube should hold.
+    """
+    return Chain(
+        (
+            RandomCubeCrop(crop_size, min_points),
+            HorizontalFlip(),
+            Rotation(x=0, y=0),
+            Scaling(0.8, 1.2),
         )
     )
 

@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seg3d_ros.datasets.scene_dataset import instance_classes, load_class_names
 from seg3d_ros.errors import InputError
+from seg3d_ros.segmenters.weights import MINI
 
 FOLDER = Path(__file__).parent / "configs"
 
@@ -36,6 +37,9 @@ OmegaConf.register_new_resolver(
     replace=True,
 )
 OmegaConf.register_new_resolver("len", len, replace=True)
+OmegaConf.register_new_resolver(
+    "packaged_weights", lambda model: str({"mini": MINI}[model]), replace=True
+)
 
 
 def config_names() -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,15 +74,19 @@ class NearestCrop:
     """Keeps the points nearest to a random one.
 
     Attributes:
-        count: of points; smaller scenes stay whole.
+        count: of points, at most; None: any number.
+        share: of the points of a scene, at most.
     """
 
-    count: int
+    count: int | None
+    share: float = 1.0
 
     def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
         """Keep them, in their order."""
-        if len(sample) <= self.count:
+        count = math.ceil(self.share * len(sample))
+        count = count if self.count is None else min(count, self.count)
+        if len(sample) <= count:
             return sample
         away = sample.points - sample.points[rng.integers(len(sample))]
         square = np.einsum("ij,ij->i", away, away)
-        return sample.take(np.sort(np.argpartition(square, self.count - 1)[: self.count]))
+        return sample.take(np.sort(np.argpartition(square, count - 1)[:count]))

@@ -140,3 +140,4 @@ def test_the_file_of_a_variant_arrives(place, variant):
         run = download(hub.url, "lassm", *(["--variant", variant] if variant else []))
     assert run.returncode == 0, run.stderr
     assert weights.path.read_bytes() == CONTENT
+    assert hub.revisions == {weights.revision} and len(weights.revision) == 40

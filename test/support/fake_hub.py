@@ -22,6 +22,7 @@ class FakeHub:
         stop_after: bytes of the next answer, before the connection breaks; None: all.
         etag: checksum it claims; the true one if empty.
         ranges: Range headers of the downloads so far.
+        revisions: asked for.
     """
 
     path: str
@@ -29,6 +30,7 @@ class FakeHub:
     stop_after: int | None = None
     etag: str = ""
     ranges: list[str | None] = field(default_factory=list)
+    revisions: set[str] = field(default_factory=set)
     url: str = ""
 
 
@@ -55,6 +57,7 @@ def fake_hub(hub: FakeHub) -> Iterator[FakeHub]:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
+            hub.revisions.add(self.path.split("/resolve/")[1].split("/")[0])
             wanted = self.headers.get("Range")
             start = int(wanted.removeprefix("bytes=").split("-")[0]) if wanted else 0
             body = hub.content[start:]

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
+import torch
+
+from seg3d_ros.networks.lassm.releases import RELEASES
 
 hydra = pytest.importorskip("hydra.utils", reason="training needs Hydra: pip install .[train]")
 OmegaConf = pytest.importorskip("omegaconf").OmegaConf
@@ -78,7 +83,28 @@ def test_mini_changes_the_recipe_and_keeps_its_keys():
     assert mini.data.label_set == "names"
     assert set(recipe.train) == set(mini.train)
     assert set(recipe.data) == set(mini.data)
-    assert configs.config_names() == ("lassm", "mini", "point_sam_mini", "train")
+    lassm = ("lassm", "lassm_mini", "lassm_scannet200", "lassm_scannetpp")
+    assert configs.config_names() == (*lassm, "mini", "point_sam_mini", "train")
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "parameters"),
+    [
+        ("lassm", 18, 18_348_497),
+        ("lassm_scannet200", 198, 45_419_681),
+        ("lassm_scannetpp", 84, 18_382_421),
+    ],
+)
+def test_recipes_of_lassm_build_the_released_networks(name, classes, parameters):
+    config = configs.load_config(name)
+    assert len(config.data.class_names) == classes
+    with torch.device("meta"):
+        network = hydra.instantiate(config.model)
+    assert sum(parameter.numel() for parameter in network.parameters()) == parameters
+    assert hydra.instantiate(config.data.train_transform) is not None
+    assert network.input_config == dataclasses.replace(
+        RELEASES[name.removeprefix("lassm_").replace("lassm", "scannet")].inputs, turn=0.0
+    )
 
 
 def test_overrides():
@@ -108,6 +134,7 @@ def test_overrides_that_do_not_fit_are_explained_in_one_line(override, message):
 
 def test_unknown_configurations_are_refused():
     with pytest.raises(
-        ValueError, match="no configuration 'maxi'; there are lassm, mini, point_sam_mini, train"
+        ValueError,
+        match=r"no configuration 'maxi'; there are lassm, .*mini, point_sam_mini, train",
     ):
         configs.load_config("maxi")

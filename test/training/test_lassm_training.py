@@ -13,6 +13,7 @@ from seg3d_ros.errors import InputError
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.lassm.decoder import LassmDecoder
 from seg3d_ros.networks.lassm.inputs import InputConfig
+from seg3d_ros.networks.lassm.minkunet34c import MinkUNet34C
 from seg3d_ros.networks.lassm.network import LaSSM
 from seg3d_ros.networks.lassm.spunet import SpUNet
 from seg3d_ros.networks.trained import load_trained
@@ -63,6 +64,17 @@ def test_what_the_recipe_trains_is_ready_for_use(root, tmp_path, monkeypatch):
     assert segmenter.name == "lassm"
 
 
+def test_the_recipe_on_the_backbone_of_mini_runs(root, tmp_path):
+    pytest.importorskip("hydra", reason="training needs Hydra: pip install .[train]")
+    from seg3d_ros.training.config import load_config
+    from seg3d_ros.training.run import run
+
+    folders = [f"paths.data_dir={root}", f"paths.output_dir={tmp_path}", "device=cpu"]
+    run(load_config("lassm_mini", [*folders, "train.max_steps=1"]))
+    network = load_trained(tmp_path / "checkpoint.pt").network
+    assert network.backbone.out_channels == network.decoder.x_mask[0].in_features
+
+
 def test_it_learns_a_room_by_heart(root):
     torch.set_num_threads(1)
     network, batch = small_network(2), batch_of(root)
@@ -109,14 +121,43 @@ def test_it_starts_from_a_backbone(tmp_path):
         load_first_weights(ours, tmp_path / "backbone.pth")
 
 
+def test_it_starts_from_the_backbone_of_spformer(tmp_path):
+    other, ours = small_network(2), small_network(2)
+    weights = {name: tensor + 1 for name, tensor in other.backbone.state_dict().items()}
+    torch.save({"net": {**weights, "decoder.query.weight": torch.zeros(3)}}, tmp_path / "a.pth")
+    load_first_weights(ours, tmp_path / "a.pth")
+    for name, tensor in ours.backbone.state_dict().items():
+        assert torch.equal(tensor, weights[name]), name
+
+
+def test_it_starts_from_the_backbone_of_mask3d(tmp_path):
+    def network(classes):
+        sizes = {"planes": (4,) * 8, "layers": (1,) * 8, "init_dim": 4}
+        decoder = LassmDecoder(4, 2, width=64, num_blocks=(1,))
+        return LaSSM(MinkUNet34C(3, classes, **sizes), decoder, InputConfig(0.05))
+
+    other, ours = network(7), network(5)
+    state = {f"model.backbone.{n}": t + 1 for n, t in other.backbone.state_dict().items()}
+    torch.save({"state_dict": {**state, "model.query.weight": torch.zeros(3)}}, tmp_path / "a.pth")
+    load_first_weights(ours, tmp_path / "a.pth")
+    for name, tensor in ours.backbone.state_dict().items():
+        if not name.startswith("final."):  # is not used, and of other classes
+            assert torch.equal(tensor, state[f"model.backbone.{name}"]), name
+
+
+def test_other_weights_are_refused_with_a_sentence(tmp_path):
+    torch.save({"head.weight": torch.zeros(3)}, tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match="neither a LaSSM nor a backbone of SPFormer"):
+        load_first_weights(small_network(2), tmp_path / "a.pth")
+
+
 def test_scenes_of_a_batch_do_not_touch(root):
     network, batch = small_network(2).eval(), batch_of(root)
     alone = collate([ScanNetDataset(root, "train", superpoints=True)[1]])
     with torch.inference_mode():
         together, single = network(batch)[1], network(alone)[0]
-    torch.testing.assert_close(
-        together.decoded.stages[-1].labels, single.decoded.stages[-1].labels
-    )
+        labels = [scene.decoded.stages[-1].labels for scene in (together, single)]
+    torch.testing.assert_close(*labels)
 
 
 def test_a_slip_of_the_reference_is_an_option(root):

@@ -25,6 +25,7 @@ from seg3d_ros.networks.lassm.network import Backbone, LaSSM
 from seg3d_ros.networks.lassm.spunet import SpUNet
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 
+_HOLDERS = ("state_dict", "model", "net")  # of trainers of Pointcept, and of SPFormer
 PARALLEL_PREFIX = "module."  # of every name where several GPUs trained
 # A mean of scores stands beside the weights, as NumPy 1 pickled it.
 REFERENCE_SCALAR = (
@@ -118,7 +119,8 @@ def read_released(path: str | Path) -> dict[str, Tensor]:
 
 
 def _weights(checkpoint: Mapping[str, Any], source: str | Path) -> dict[str, Tensor]:
-    state = tensors_in(checkpoint.get("state_dict", checkpoint), source=source)
+    held = next((checkpoint[key] for key in _HOLDERS if key in checkpoint), checkpoint)
+    state = tensors_in(held, source=source)
     return {name.removeprefix(PARALLEL_PREFIX): tensor for name, tensor in state.items()}
 
 
