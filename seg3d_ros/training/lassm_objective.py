@@ -152,13 +152,14 @@ class LassmObjective(nn.Module):
             "center": away.mean(),
         }
 
-    @torch.no_grad()
     def _match(
         self, heads: Heads, centers: Tensor, targets: LassmTargets
     ) -> tuple[Tensor, Tensor]:
         """Queries, ascending, and the target of each, at the least cost."""
-        masks, wanted = heads.masks.float(), targets.masks.t()  # (Q, S), (S, M)
-        cls = -heads.labels.float().softmax(1)[:, targets.labels]
+        # Detached here, not made without gradients: the heads keep what is first asked of them.
+        labels, masks = heads.labels.detach().float(), heads.masks.detach().float()
+        centers, wanted = centers.detach(), targets.masks.t()  # (S, M)
+        cls = -labels.softmax(1)[:, targets.labels]
         # Cross entropy with logits is softplus(x) - x t: no (Q, M, S) array is needed.
         bce = (softplus(masks).sum(1, keepdim=True) - masks @ wanted) / masks.shape[1]
         probability = masks.sigmoid()

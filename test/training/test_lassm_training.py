@@ -91,6 +91,19 @@ def test_it_learns_a_room_by_heart(root):
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
 
 
+def test_the_masks_of_every_stage_are_learned(root):
+    network, batch = small_network(2), batch_of(root)
+    found = network(batch)
+    stages = [heads for scene in found for heads in scene.decoded.stages]
+    for heads in stages:
+        heads.queries.retain_grad()
+    objective = LassmObjective(classes=list(instance_classes("names", root)))
+    for scene, targets in zip(found, objective.targets(found, batch), strict=True):
+        losses = objective.scene_losses(scene.decoded, targets, scene.centers)
+        losses["dice"].sum().backward(retain_graph=True)
+    assert all(heads.queries.grad.abs().sum() > 0 for heads in stages)
+
+
 def test_it_starts_from_a_model_of_other_classes(tmp_path):
     released, ours = small_network(5), small_network(2)
     torch.nn.init.zeros_(released.decoder.out_norm.weight)
