@@ -126,7 +126,7 @@ class LassmDecoder(nn.Module):
         normed = self.out_norm(queries)
         offsets = self.out_center(normed)
         moved = positions + offsets.float()
-        return Heads(offsets, moved, normed, mask_features, self.out_cls)
+        return Heads(self.out_cls(normed), offsets, moved, normed, mask_features)
 
 
 def _perceptron(inputs: int, width: int, outputs: int) -> nn.Sequential:
