@@ -42,7 +42,7 @@ demo:
 test:
 	$(prepare)
 	export OMP_NUM_THREADS=1 SEG3D_TEST_PATIENCE=$${SEG3D_TEST_PATIENCE:-3}
-	pytest -q --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
+	pytest -q --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint:
 	$(prepare)

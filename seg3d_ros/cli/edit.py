@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from seg3d_ros.cli.errors import one_line_errors
 from seg3d_ros.errors import InputError
@@ -103,6 +102,8 @@ def split(
     name: str,
 ) -> None:
     """Make the clicked part of an object of MAP_FILE an object of its own."""
+    import numpy as np
+
     from seg3d_ros.objects.edits import Split
 
     points = np.array([*on_part, *off_part], np.float64)
