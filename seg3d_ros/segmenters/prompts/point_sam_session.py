@@ -10,14 +10,20 @@ import numpy as np
 from scipy.special import softmax
 
 from seg3d_ros.scene import Bool, Int64, Scene
+from seg3d_ros.segmenters.prompts.clicked_segments import segments_at, segments_of
+from seg3d_ros.segmenters.prompts.consensus import most_agreed
 from seg3d_ros.segmenters.prompts.prompt_network import Answer, Crop, PromptNetwork
 from seg3d_ros.segmenters.segmenter import PromptResult
 
 RADII_M = (0.5, 1.0, 2.0, 3.2)  # of the crops around a first click, each asked for the object
-_SURENESS = 0.1  # of a predicted IoU: a mask that is better by so much counts e times as much
-# From which probability on a voxel is inside. The IoU to expect is largest with some that rather
-# are not: missing a part costs more than taking too much (Lipton et al. 2014, on F1 scores).
-_INSIDE = 0.3
+# How likely the mask of a crop is: the IoU that the network predicts, less what is lost where
+# larger crops show small things by few points, and where the edge of the crop cuts the mask.
+_SURENESS = 0.3  # a mask that is better by so much is e times as likely
+_LARGER = 0.2  # lost by each crop more than by the one before
+_CUT = 2.0  # lost by a mask all of which is near the edge ...
+_NEAR_EDGE = 0.8  # ... farther from the click than this share of the radius
+_INSIDE = (0.5, 0.8)  # probabilities from which on a voxel may be inside; each gives a mask
+_SEGMENTS = 0.5  # share of segments in the vote after one click; further ones halve it
 _CROPS_KEPT = 8
 
 
@@ -28,6 +34,7 @@ class SceneCrops:
         self.network = network
         self.scene = scene
         self._crops: OrderedDict[tuple[int, int], Crop] = OrderedDict()
+        self._segments: tuple[Crop, Int64] | None = None
 
     def around(self, row: int, level: int) -> Crop:
         """The voxels within `RADII_M[level]` of a voxel, encoded now or before."""
@@ -38,6 +45,12 @@ class SceneCrops:
         if len(self._crops) > _CROPS_KEPT:
             self._crops.popitem(last=False)
         return crop
+
+    def segments(self, crop: Crop) -> Int64:
+        """Segments of the voxels of a crop, found now or for the last session."""
+        if self._segments is None or self._segments[0] is not crop:
+            self._segments = crop, segments_of(self.scene, crop.rows)
+        return self._segments[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +66,8 @@ class PromptSession:
     """Clicks on one object of a scene. Not for several threads at once.
 
     One click says nothing of the size of what is meant. So crops of all sizes around the first
-    foreground click are asked, and their masks are averaged.
+    foreground click are asked, segments of shape and colour join in, and the mask is taken that
+    most of them agree with.
     """
 
     def __init__(self, crops: SceneCrops) -> None:
@@ -92,7 +106,7 @@ class PromptSession:
         """Ask every crop for the mask of all clicks, and keep the step."""
         before = self._steps[-1].answers if self._steps else {}
         answers = {level: self._ask(level, before.get(level)) for level in self._levels()}
-        result = self._averaged(answers)
+        result = self._agreed(answers)
         self._steps.append(_Step(self.clicks, answers, result))
         return result
 
@@ -153,16 +167,48 @@ class PromptSession:
         inside = crop.rows[place] == self._rows
         return crop.source[place[inside]], self._foreground[inside]
 
-    def _averaged(self, answers: dict[int, Answer]) -> PromptResult:
-        """Mean of the crops' logits; for clicked voxels the clicks have the last word."""
-        predicted = np.array([answer.predicted_iou for answer in answers.values()])
-        weights = softmax(predicted / _SURENESS)
-        probability = np.zeros(len(self._crops.scene), np.float32)
-        for (level, answer), weight in zip(answers.items(), weights, strict=True):
-            crop = self._crop(level)
-            inside = weight * answer.logits[0].sigmoid().cpu().numpy()
-            probability[crop.rows] += inside[crop.source]
-        mask = probability > _INSIDE
+    def _agreed(self, answers: dict[int, Answer]) -> PromptResult:
+        """The candidate that fits the others best; for clicked voxels the clicks decide."""
+        outer = self._crop(max(answers))  # it holds the other crops
+        masks, scores = self._masks_of_crops(answers, outer)
+        segments = self._segments_under_clicks(outer)
+        share = _SEGMENTS**self.clicks if len(segments) else 0.0
+        votes = np.full(len(segments), share / max(len(segments), 1))
+        likely = (1 - share) * softmax(np.array(scores) / _SURENESS)
+        candidates = np.concatenate([masks, segments])
+        best = most_agreed(candidates, np.concatenate([likely, votes]))
+        mask = np.zeros(len(self._crops.scene), np.bool_)
+        mask[outer.rows] = candidates[best]
         hit = self._rows >= 0
         mask[self._rows[hit]] = self._foreground[hit]
-        return PromptResult(mask, float(weights @ predicted))
+        predicted = np.array([answer.predicted_iou for answer in answers.values()])
+        return PromptResult(mask, float(softmax(predicted / _SURENESS) @ predicted))
+
+    def _masks_of_crops(
+        self, answers: dict[int, Answer], outer: Crop
+    ) -> tuple[list[Bool], list[float]]:
+        """Masks over the voxels of the outer crop that the network finds, and their scores."""
+        points = self._crops.scene.points
+        center = points[self._rows[self._foreground][0]]
+        away = np.linalg.norm(points[outer.rows] - center, axis=1)
+        masks, scores = [], []
+        for level, answer in answers.items():
+            crop = self._crop(level)
+            ends = crop.whole or level == len(RADII_M) - 1  # no larger one shows more
+            place = np.searchsorted(outer.rows, crop.rows)
+            probability = answer.logits[0].sigmoid().cpu().numpy()[crop.source]
+            for inside in _INSIDE:
+                mask = np.zeros(len(outer.rows), np.bool_)
+                mask[place] = probability > inside
+                near_edge = mask & (away > _NEAR_EDGE * RADII_M[level]) & (not ends)
+                cut = near_edge.sum() / max(mask.sum(), 1)
+                masks.append(mask)
+                scores.append(answer.predicted_iou - _LARGER * level - _CUT * cut)
+        return masks, scores
+
+    def _segments_under_clicks(self, outer: Crop) -> Bool:
+        """Masks (M, C) over the voxels of the outer crop."""
+        place = np.searchsorted(outer.rows, self._rows).clip(max=len(outer.rows) - 1)
+        inside = outer.rows[place] == self._rows
+        on, off = (place[inside & (self._foreground == flag)] for flag in (True, False))
+        return segments_at(self._crops.segments(outer), on, off)

@@ -43,12 +43,12 @@ class ByColor:
 
 @pytest.fixture
 def line():
-    """A line of 9.5 m with a voxel every 9.5 cm; objects of 0.4, 2.1 and 7 m."""
+    """A line of 9.5 m with a voxel every 9.5 cm, all apart; objects of 0.4, 2.1 and 7 m."""
     row = np.arange(100)
     x = row.astype(np.float32) * 0.095
     points = np.stack([x, 0 * x, 0 * x], axis=1)
     colors = np.select([row < 4, row < 26], [0.1, 0.2], 0.3).astype(np.float32)
-    return Scene(points, np.repeat(colors[:, None], 3, 1), row, 0.1)
+    return Scene(points, np.repeat(colors[:, None], 3, 1), row, 0.01)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_objects_of_every_size_are_found(session, network, row, first, last):
 
 def test_where_the_scene_ends_nothing_grows(line, network):
     rows = np.arange(7)
-    part = Scene(line.points[rows], line.colors[rows], rows, 0.1)
+    part = Scene(line.points[rows], line.colors[rows], rows, 0.01)
     session = PromptSession(SceneCrops(network, part))
     assert np.flatnonzero(click(session, 4)).tolist() == list(range(4, 7))
     assert network.encoded == [RADII_M[0]]
@@ -112,22 +112,40 @@ def test_background_clicks_far_away_or_into_the_open_do_no_harm(session, network
     assert set(network.answered) == {(1, False)}
 
 
-def test_masks_of_all_crops_are_averaged(line):
-    """Crops of 6, 11 and all 22 voxels, of which the first counts twice."""
-
-    class Torn(ByColor):
-        def answer(self, crop, clicked, foreground, *, before=None):
-            wanted = {6: [2], 11: [3, 4], 22: [4, 15]}[len(crop.rows)]
-            logits = torch.full((1, len(crop.rows)), -9.0)
-            logits[0, wanted] = 9.0
-            return Answer(logits, 0.3 + 0.1 * np.log(2) * (len(crop.rows) == 6))
-
+@pytest.fixture
+def bare_line():
+    """22 voxels; crops around the first hold 6, 11 and all of them."""
     rows = np.arange(22)
-    part = Scene(line.points[rows], line.colors[rows], rows, 0.1)
-    result = PromptSession(SceneCrops(Torn(), part)).click(*on(0))
-    # Voxels 2 and 4 have half of the weight, 3 and 15 a quarter; voxel 0 is clicked.
-    assert np.flatnonzero(result.mask).tolist() == [0, 2, 4]
-    assert result.predicted_iou == pytest.approx(0.3 + 0.05 * np.log(2), abs=1e-6)
+    points = np.stack([rows * np.float32(0.095), 0 * rows, 0 * rows], axis=1).astype(np.float32)
+    return Scene(points, np.full((22, 3), 0.5, np.float32), rows, 0.01)
+
+
+class Told(ByColor):
+    """Answers with the voxels and the IoU that it is told, by the size of the crop."""
+
+    def __init__(self, wanted, ious):
+        super().__init__()
+        self.wanted, self.ious = wanted, ious
+
+    def answer(self, crop, clicked, foreground, *, before=None):
+        logits = torch.full((1, len(crop.rows)), -9.0)
+        logits[0, self.wanted[len(crop.rows)]] = 9.0
+        return Answer(logits, self.ious[len(crop.rows)])
+
+
+def test_the_mask_is_taken_that_most_crops_agree_on(bare_line):
+    """Loss of larger crops, made up for by their IoU."""
+    told = Told({6: [0], 11: [0, 1, 2, 3], 22: [0, 1, 2, 3, 4]}, {6: 0.3, 11: 0.5, 22: 0.7})
+    result = PromptSession(SceneCrops(told, bare_line)).click(*on(0))
+    assert np.flatnonzero(result.mask).tolist() == [0, 1, 2, 3]
+    assert 0.3 < result.predicted_iou < 0.7
+
+
+def test_a_mask_that_the_edge_of_its_crop_cuts_counts_less(bare_line):
+    """The smallest crop would be the likeliest, did its mask not run up to its edge."""
+    told = Told({6: [4, 5], 11: [0, 1], 22: [0, 1]}, dict.fromkeys((6, 11, 22), 0.3))
+    result = PromptSession(SceneCrops(told, bare_line)).click(*on(0))
+    assert np.flatnonzero(result.mask).tolist() == [0, 1]
 
 
 def test_clicks_have_the_last_word(session):
