@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
+from pathlib import Path
 
 # As in the README.
 INSTALL_TEXT = (
@@ -25,3 +26,15 @@ def require_packages(model: str, packages: Sequence[str]) -> None:
 def missing_packages(packages: Sequence[str]) -> list[str]:
     """Those of the packages that are not installed; imports none of them."""
     return [name for name in packages if importlib.util.find_spec(name) is None]
+
+
+def package_folder(package: str) -> Path:
+    """Folder of an installed package; found without importing it, which may bring much along.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError(f"{package} is not installed: {INSTALL_TEXT}")
+    return Path(spec.submodule_search_locations[0])

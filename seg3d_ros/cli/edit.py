@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -118,19 +118,16 @@ def _opened(map_file: Path) -> tuple[Engine, str]:
     Raises:
         InputError: the file is no map, or a damaged one.
     """
-    from seg3d_ros.engine.engine import Engine
     from seg3d_ros.engine.perception import PerceptionSettings
-    from seg3d_ros.objects.storage import MapFileError, load_map
+    from seg3d_ros.engine.saved_map import engine_for_map
+    from seg3d_ros.objects.storage import MapFileError
 
     try:
-        meta = load_map(map_file).meta
+        settings = PerceptionSettings.of({"segmentation.model": "geometric"})
+        engine, meta = engine_for_map(map_file, settings)
+        engine.load(map_file)
     except MapFileError as error:
         raise InputError(str(error)) from error
-    values: dict[str, Any] = {"segmentation.model": "geometric"}
-    if meta.voxel_size:
-        values["map.voxel_size"] = meta.voxel_size
-    engine = Engine(PerceptionSettings.of(values))
-    engine.load(map_file)
     return engine, meta.fixed_frame
 
 

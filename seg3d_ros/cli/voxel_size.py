@@ -18,12 +18,11 @@ def chosen_voxel_size(cloud: PointCloud, voxel_size: float, *, given: bool) -> f
         voxel_size: value or default of the option, metres.
         given: whether the user gave it.
     """
-    from seg3d_ros.recordings.scene_file import voxelize_cloud
-    from seg3d_ros.sparse.scene_voxels import supported_voxel_size
+    from seg3d_ros.recordings.scene_file import supported_by
 
     if given:
         return voxel_size
-    supported = supported_voxel_size(voxelize_cloud(cloud, voxel_size)[0])
+    supported = supported_by(cloud, voxel_size)
     reason = "" if supported == voxel_size else ", since its points are far apart"
     click.echo(f"voxels of {1000 * supported:.0f} mm{reason} (--voxel-size changes it)")
     return supported

@@ -318,8 +318,9 @@ class Engine:
 
         Raises:
             UnknownObjectError: an object is not known.
+            EmptyMapError: there is nothing to split, or the map was replaced meanwhile.
             NothingThereError: no voxel near the clicks of a split.
-            ValueError: the edit makes no sense.
+            InputError: the edit makes no sense.
         """
         epoch = self._state.epoch
         map_edit = self._split_off(edit) if isinstance(edit, Split) else edit
@@ -332,11 +333,8 @@ class Engine:
 
     def _split_off(self, edit: Split) -> SplitOff:
         """Elements that the clicks of a split show."""
-        self.get(edit.id)
-        scene = self._clicked_scene(edit.points[edit.foreground], edit.id).scene
-        with self.timings.measure("prompt"):
-            found = self.models.segment_at(scene, scene.local(edit.points), edit.foreground)
-        return SplitOff(edit.id, scene.element_ids[found.mask], edit.name)
+        found = self.answer_clicks(edit.points, edit.foreground, refine_id=edit.id)
+        return SplitOff(edit.id, found.scene.element_ids[found.mask], edit.name)
 
     def clear(self) -> None:
         """Forget the map and all objects; ids are not used again."""

@@ -55,11 +55,8 @@ class MapSegmentation:
         """
         if self._result is None or self._version != version:
             with self._timings.measure("snapshot"):
-                scene = (
-                    voxel_map.snapshot(center=ball[0], radius=ball[1])
-                    if ball
-                    else (voxel_map.snapshot())
-                )
+                center, radius = ball or (None, None)
+                scene = voxel_map.snapshot(center=center, radius=radius)
                 scene = replace(scene, views=KeyframeViews(keyframes.all()))
             if not len(scene):
                 raise EmptyMapError

@@ -14,10 +14,14 @@ from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.pictures.export import FinerPoints
 from seg3d_ros.pictures.results import Results
-from seg3d_ros.recordings.scene_file import PointCloud, read_scene_file, voxelize_cloud
+from seg3d_ros.recordings.scene_file import (
+    PointCloud,
+    read_scene_file,
+    supported_by,
+    voxelize_cloud,
+)
 from seg3d_ros.scene import Bool, Float64, Frame, Int64, Scene
 from seg3d_ros.sensing.frame_filter import FrameFilter
-from seg3d_ros.sparse.scene_voxels import supported_voxel_size
 
 _FARTHEST_M = 1000.0  # from the middle of a scene
 
@@ -45,7 +49,7 @@ def segment_file(
     voxel_size = chosen.map.voxel_size
     cloud = read_scene_file(path, spacing=voxel_size / 2)
     if settings is None:
-        voxel_size = supported_voxel_size(voxelize_cloud(cloud, voxel_size)[0])
+        voxel_size = supported_by(cloud, voxel_size)
     engine = engine_for_scenes(chosen)
     engine.set_first_vocabulary(labels)
     return segment_scene(engine, cloud, name=Path(path).name, voxel_size=voxel_size)

@@ -5,8 +5,9 @@ The frames of a scene lie in recordings/<scene> or recordings/<split>/<scene> be
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,10 @@ from seg3d_ros.imaging.object_views import encode_views
 from seg3d_ros.mapping.keyframes.best_views import best_views
 from seg3d_ros.mapping.keyframes.keyframe import Keyframe, pack_view, view_of
 from seg3d_ros.objects.box import voxel_box
-from seg3d_ros.objects.embedding import Embedding
+from seg3d_ros.objects.embedding import Embedding, with_view
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.naming import label_logits, model_logits, picture_logits
-from seg3d_ros.objects.sizes import floor_height
+from seg3d_ros.objects.sizes import floor_of
 from seg3d_ros.recordings.open import open_recording
 from seg3d_ros.recordings.recording import to_frame
 from seg3d_ros.scene import Bool, Instances
@@ -153,16 +154,19 @@ class _Namer:
     encoder: ImageEncoder
     vocabulary: Vocabulary
 
+    @cached_property
+    def _floor(self) -> float | None:
+        """Height of the scene's floor, map frame, metres."""
+        return floor_of(self.scene.voxels)
+
     def ranks(self, name: str, mask: Bool, segment: int) -> Iterator[tuple[str, int]]:
         """Rank of a name by each of WITNESSES; `segment` tells the model's embedding."""
-        voxels, label = self.scene.voxels, self.vocabulary.labels.index(name)
-        height = floor_height(voxels.points, voxels.voxel_size)
-        floor = None if height is None else height + float(voxels.origin[2])
+        label = self.vocabulary.labels.index(name)
         known = [self._object(mask, segment)]
         found = (
             model_logits(known, self.vocabulary),
             picture_logits(known, self.vocabulary),
-            label_logits(known, self.vocabulary, floor),
+            label_logits(known, self.vocabulary, self._floor),
         )
         for witness, (logits,) in zip(WITNESSES, found, strict=True):
             # What is as likely comes before: a witness that knows nothing is not right by chance.
@@ -172,15 +176,14 @@ class _Namer:
         voxels = self.scene.voxels
         points = voxels.points[mask]
         box, centroid = voxel_box(points, voxels.grid)
-        embeddings: dict[str, Embedding] = {}
+        embeddings: Mapping[str, Embedding] = {}
         space, vectors = self.instances.embedding_space, self.instances.embeddings
         if space is not None and vectors is not None and segment >= 0:
-            embeddings[space] = Embedding(vectors[segment], 1.0)
+            embeddings = {space: Embedding(vectors[segment], 1.0)}
         views = best_views(voxels.grid.map_from_local(points), self.keyframes)
         if views:
             for view, vector in zip(views, encode_views(views, self.encoder), strict=True):
                 seen = Embedding(vector, view.score)
-                known = embeddings.get(self.encoder.space)
-                embeddings[self.encoder.space] = known.seen_again(seen) if known else seen
+                embeddings = with_view(embeddings, self.encoder.space, seen)
         ids = voxels.element_ids[mask]
         return MapObject(1, ids, points, box, centroid, 1.0, 0, 0, embeddings=embeddings)

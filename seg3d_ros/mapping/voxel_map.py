@@ -31,7 +31,7 @@ from seg3d_ros.scene import (
     Scene,
     origin_near,
 )
-from seg3d_ros.sensing.estimate_intrinsics import estimate_camera, is_image
+from seg3d_ros.sensing.estimate_intrinsics import camera_of, is_image
 from seg3d_ros.sensing.frame_filter import FrameFilter, range_image
 from seg3d_ros.sensing.lens import ideal_view, resample
 from seg3d_ros.sensing.stamp_clock import Change, StampClock
@@ -173,7 +173,7 @@ class VoxelMap:
         """
         _check_frame(frame)
         ranges = range_image(frame)
-        camera = _camera_of(frame)
+        camera = camera_of(frame)
         organised = camera is not None or _is_image(frame)
         with self._lock:
             self._follow_clock(frame.source, frame.stamp_ns)
@@ -331,16 +331,6 @@ def _check_frame(frame: Frame) -> None:
             "expected float32 and uint8"
         )
     check_rigid(frame.map_from_sensor, "map_from_sensor")
-
-
-def _camera_of(frame: Frame) -> Camera | None:
-    """Intrinsics of a frame; None when it is no pinhole's image."""
-    if frame.grid is None:
-        return None
-    if frame.camera is None:
-        return estimate_camera(frame.points, frame.grid)
-    same_size = (frame.camera.height, frame.camera.width) == frame.grid
-    return frame.camera if same_size else None
 
 
 def _is_image(frame: Frame) -> bool:

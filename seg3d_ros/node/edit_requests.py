@@ -32,7 +32,7 @@ def edit_of_request(request: Any, clicks: Callable[[], tuple[Float64, Bool]]) ->
             called for a split only.
 
     Raises:
-        ValueError: the operation is none, or the ids or clicks are not those that it takes.
+        InputError: the operation is none, or the ids or clicks are not those that it takes.
     """
     ids = tuple(map(int, request.ids))
     if request.operation == _REQUEST.UNDO:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 
-import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 from seg3d_ros.engine.engine import Engine
 from seg3d_ros.mapping.keyframes.keyframe import view_of
-from seg3d_ros.node.conversions import byte_array, header_msg
+from seg3d_ros.node.conversions import header_msg
 from seg3d_ros.node.qos import STREAM
+from seg3d_ros.node.sensor_messages import color_msg
 from seg3d_ros.pictures.overlay import draw_overlay
-from seg3d_ros.scene import Frame, UInt8
 
 log = logging.getLogger(__name__)
 
@@ -61,17 +60,5 @@ class OverlayPublisher:
         with self._engine.timings.measure("overlay"):
             picture = draw_overlay(view, state.objects, state.scene.grid)
         if not self._closed.is_set():
-            self._publisher.publish(_image_msg(picture, frame))
-
-
-def _image_msg(picture: UInt8, frame: Frame) -> Image:
-    height, width, _ = picture.shape
-    return Image(
-        header=header_msg(frame.frame_id, frame.stamp_ns),
-        height=height,
-        width=width,
-        encoding="rgb8",
-        is_bigendian=0,
-        step=3 * width,
-        data=byte_array(np.ascontiguousarray(picture)),
-    )
+            header = header_msg(frame.frame_id, frame.stamp_ns)
+            self._publisher.publish(color_msg(header, picture))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from seg3d_ros.objects.embedding import Embedding
+from seg3d_ros.objects.embedding import Embedding, with_view
 from seg3d_ros.objects.events import Event, EventKind, Place
 from seg3d_ros.objects.look import Look
 from seg3d_ros.objects.map_object import MapObject
@@ -135,10 +135,9 @@ class LostAndFound:
 
 def reunited(old: MapObject, new: MapObject) -> MapObject:
     """Object in its new place with the identity, the name and the views of before."""
-    embeddings = dict(old.embeddings)
+    embeddings = old.embeddings
     for space, embedding in new.embeddings.items():
-        known = embeddings.get(space)
-        embeddings[space] = known.seen_again(embedding) if known else embedding
+        embeddings = with_view(embeddings, space, embedding)
     return replace(
         new,
         id=old.id,

@@ -26,7 +26,7 @@ from seg3d_ros.objects.moves import LostAndFound
 from seg3d_ros.objects.naming import rank_labels
 from seg3d_ros.objects.prompted import find_clicked, prompted_object
 from seg3d_ros.objects.settings import TrackingSettings
-from seg3d_ros.objects.sizes import floor_height
+from seg3d_ros.objects.sizes import floor_of
 from seg3d_ros.objects.tracking import Track, note_measured
 from seg3d_ros.objects.update import Observation, TrackingReport, take_in
 from seg3d_ros.scene import Bool, Instances, Int64, MapGrid, Scene
@@ -96,7 +96,7 @@ class ObjectMap:
         """Take in one segmentation of a scene.
 
         Raises:
-            ValueError: the masks are not over the scene's points.
+            InputError: the masks are not over the scene's points.
         """
         if instances.masks.shape[1] != len(scene):
             raise InputError(
@@ -260,8 +260,8 @@ class ObjectMap:
     def _take_scene(self, scene: Scene) -> None:
         """Take grid and floor of the newest scene."""
         self._grid = scene.grid
-        height = floor_height(scene.points, scene.voxel_size)
-        self._floor = self._floor if height is None else height + float(scene.origin[2])
+        height = floor_of(scene)
+        self._floor = self._floor if height is None else height
 
     def _new_id(self) -> int:
         return self._ids.take({track.known.id for track in self._tracks})

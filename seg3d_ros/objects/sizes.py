@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seg3d_ros.objects.box import Box
-from seg3d_ros.scene import Float32, Float64, Int64
+from seg3d_ros.scene import Float32, Float64, Int64, Scene
 from seg3d_ros.text.known_words import STRUCTURE, typical_sizes
 
 _BLUR_M = 0.04  # edges of voxels and rims of masks
@@ -61,6 +61,12 @@ def floor_height(points: Float32, voxel_size: float) -> float | None:
     if counts.max() * voxel_size**2 < _FLOOR_AREA_M2:
         return None
     return float(lowest + (int(counts.argmax()) + near.min() + 0.5) * _FLOOR_STEP_M)
+
+
+def floor_of(scene: Scene) -> float | None:
+    """Height of the floor of a scene in the map frame, metres; None where none is seen."""
+    height = floor_height(scene.points, scene.voxel_size)
+    return None if height is None else height + float(scene.origin[2])
 
 
 def size_likelihoods(measures: Measures) -> Float64:

@@ -8,7 +8,7 @@ version, are read as well.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -44,6 +44,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 MAX_BYTES = 1 << 30  # 20 million voxels with position, color and weight
 _META, _VOXELS, _OBJECTS, _KEYFRAMES = "meta.json", "submaps/0/", "objects/", "keyframes/"
 _OLD_VERSION, _OLD_VOXELS, _OLD_OBJECTS = "seg3d_ros_map_version", "voxels.", "objects."
+_OLD_VERSION_FILE = _OLD_VERSION + ARRAY_SUFFIX
 
 
 class MapFileError(Exception):
@@ -130,14 +131,42 @@ def load_map(path: str | Path, *, fixed_frame: str = "", max_bytes: int = MAX_BY
             its positions are in another frame.
     """
     source = _resolve(path, "read")
+    found = _read(source, _is_part, _is_old_part, max_bytes=max_bytes)
+    saved = found.meta.fixed_frame
+    if fixed_frame and saved and fixed_frame != saved:
+        raise MapFileError(
+            f"cannot load the map {source}: its positions are in the frame {saved!r}, those here "
+            f"in {fixed_frame!r}; set node.fixed_frame to {saved!r}, or load another map"
+        )
+    return found
+
+
+def read_meta(path: str | Path) -> MapMeta:
+    """Read the description in a map file, without its arrays, which tell the spaces of old files.
+
+    Raises:
+        MapFileError: there is no such file, or it is not a map file of a version that is read.
+    """
+    source = _resolve(path, "read")
+    return _read(source, _META.__eq__, _OLD_VERSION_FILE.__eq__, max_bytes=MAX_META_BYTES).meta
+
+
+def _read(
+    source: Path,
+    is_part: Callable[[str], bool],
+    is_old_part: Callable[[str], bool],
+    *,
+    max_bytes: int,
+) -> MapFile:
+    """Those members of a map file that are asked for, of today's and of older files."""
     try:
         if not source.is_file():
             raise MapFileError(
                 f"cannot read the map {source}: there is no such file; check the path"
             )
-        is_old = f"{_OLD_VERSION}.npy" in member_names(source)
-        members = read_members(source, _is_old_part if is_old else _is_part, max_bytes=max_bytes)
-        found = _old_map(members) if is_old else _map(members)
+        is_old = _OLD_VERSION_FILE in member_names(source)
+        members = read_members(source, is_old_part if is_old else is_part, max_bytes=max_bytes)
+        return _old_map(members) if is_old else _map(members)
     except MapVersionError as error:
         raise MapFileError(
             f"cannot read the map {source}: {error}; read it with the program that wrote it"
@@ -147,13 +176,6 @@ def load_map(path: str | Path, *, fixed_frame: str = "", max_bytes: int = MAX_BY
             f"cannot read the map {source}: it is not a map file, or a damaged one "
             f"({error or type(error).__name__}); give a file that save_map has written"
         ) from error
-    saved = found.meta.fixed_frame
-    if fixed_frame and saved and fixed_frame != saved:
-        raise MapFileError(
-            f"cannot load the map {source}: its positions are in the frame {saved!r}, those here "
-            f"in {fixed_frame!r}; set node.fixed_frame to {saved!r}, or load another map"
-        )
-    return found
 
 
 def _is_part(name: str) -> bool:
@@ -231,7 +253,7 @@ def is_map_file(path: Path) -> bool:
     try:
         if not path.is_file():
             return False
-        if f"{_OLD_VERSION}.npy" in member_names(path):
+        if _OLD_VERSION_FILE in member_names(path):
             return True
         members = read_members(path, _META.__eq__, max_bytes=MAX_META_BYTES)
         return is_of_package(members.files[_META])

@@ -19,7 +19,7 @@ from seg3d_ros.recordings.stray_points import stray_rows
 from seg3d_ros.recordings.text_points import read_text_points
 from seg3d_ros.recordings.up_axis import Up, map_from_world_for
 from seg3d_ros.scene import Float32, Float64, Int64, Scene, UInt8, origin_near
-from seg3d_ros.sparse.scene_voxels import voxelize_points
+from seg3d_ros.sparse.scene_voxels import supported_voxel_size, voxelize_points
 
 logger = logging.getLogger(__name__)
 
@@ -148,6 +148,11 @@ def map_from_file(path: Path, *, up: Up | None, scale: float) -> Float64:
     axis = up or ("y" if path.suffix.lower() in _Y_UP else "z")
     turn: Float64 = scale * map_from_world_for(axis)[:3, :3]
     return turn
+
+
+def supported_by(cloud: PointCloud, voxel_size: float) -> float:
+    """Voxel size, metres, that the density of a cloud supports: this one, or a larger one."""
+    return supported_voxel_size(voxelize_cloud(cloud, voxel_size)[0])
 
 
 def voxelize_cloud(cloud: PointCloud, voxel_size: float) -> tuple[Scene, Int64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seg3d_ros.scene import Camera, Float32, Float64
+from seg3d_ros.scene import Camera, Float32, Float64, Frame
 
 _SAMPLES = 16  # pixels each way are plenty for four unknowns
 _LARGEST_STEP = 8
@@ -13,6 +13,16 @@ _MAX_RESIDUAL = 0.5  # pixels
 _MAX_LENS_RESIDUAL = 0.05  # of the image's width: lenses of depth cameras bend less
 # Axes right, down and forward of an optical frame, and of a body frame (x forward, z up).
 _OPTICAL, _BODY = ((0, 1, 2), (1, 1, 1)), ((1, 2, 0), (-1, -1, 1))
+
+
+def camera_of(frame: Frame) -> Camera | None:
+    """Intrinsics of a frame, estimated where it has none; None when it is no pinhole's image."""
+    if frame.grid is None:
+        return None
+    if frame.camera is None:
+        return estimate_camera(frame.points, frame.grid)
+    same_size = (frame.camera.height, frame.camera.width) == frame.grid
+    return frame.camera if same_size else None
 
 
 def estimate_camera(points: Float32, grid: tuple[int, int]) -> Camera | None:

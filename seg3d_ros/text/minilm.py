@@ -5,13 +5,12 @@ Reimers and Gurevych, "Sentence-BERT", EMNLP 2019; Wang et al., "MiniLM", NeurIP
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seg3d_ros.packages import require_packages
+from seg3d_ros.packages import package_folder, require_packages
 from seg3d_ros.scene import Float32
 
 if TYPE_CHECKING:
@@ -54,13 +53,7 @@ class MiniLM:
             if self._encoder is None:
                 from seg3d_ros.text.sentence_encoder import SentenceEncoder
 
-                self._encoder = SentenceEncoder(self._folder or _weights_folder(), self._device)
+                self._encoder = SentenceEncoder(
+                    self._folder or package_folder(WEIGHTS_PACKAGE) / "model", self._device
+                )
         return self._encoder.encode(texts)
-
-
-def _weights_folder() -> Path:
-    """Folder of the weights; found without importing their package, which brings much along."""
-    spec = importlib.util.find_spec(WEIGHTS_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise ImportError(f"{WEIGHTS_PACKAGE} is gone since the encoder was made; install it")
-    return Path(spec.submodule_search_locations[0]) / "model"

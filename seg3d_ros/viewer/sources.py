@@ -9,15 +9,15 @@ from pathlib import Path
 from seg3d_ros.engine.engine import Engine
 from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.engine.replay import replay
+from seg3d_ros.engine.saved_map import engine_for_map
 from seg3d_ros.engine.still_scene import engine_for_scenes, fuse_cloud
 from seg3d_ros.errors import InputError
-from seg3d_ros.objects.storage import is_map_file, load_map
+from seg3d_ros.objects.storage import is_map_file
 from seg3d_ros.pictures.picture import render_view
 from seg3d_ros.pictures.turntable import render_turntable
 from seg3d_ros.recordings.open import open_recording
 from seg3d_ros.recordings.recording import Recording
-from seg3d_ros.recordings.scene_file import is_scene_file, read_scene_file, voxelize_cloud
-from seg3d_ros.sparse.scene_voxels import supported_voxel_size
+from seg3d_ros.recordings.scene_file import is_scene_file, read_scene_file, supported_by
 
 _SEGMENT_PERIOD_S = 1.0
 
@@ -96,8 +96,7 @@ def write_pictures(source: Source, picture: Path | None, turntable: Path | None)
 
 
 def _map_source(path: Path, settings: PerceptionSettings, labels: Sequence[str]) -> Source:
-    voxel_size = load_map(path).meta.voxel_size or settings.map.voxel_size
-    engine = Engine(replace(settings, map=replace(settings.map, voxel_size=voxel_size)))
+    engine, _ = engine_for_map(path, settings)
 
     def load() -> str:
         report = engine.load(path)
@@ -114,7 +113,7 @@ def _scene_source(
     cloud = read_scene_file(path, spacing=settings.map.voxel_size / 2)
     voxel_size = settings.map.voxel_size
     if not chosen_size:
-        voxel_size = supported_voxel_size(voxelize_cloud(cloud, voxel_size)[0])
+        voxel_size = supported_by(cloud, voxel_size)
     engine = engine_for_scenes(replace(settings, map=replace(settings.map, voxel_size=voxel_size)))
 
     def segment() -> str:

@@ -8,7 +8,7 @@ import pytest
 from seg3d_ros.mapping.voxel_map import MapSettings, VoxelMap
 from seg3d_ros.objects.object_map import ObjectMap
 from seg3d_ros.objects.old_archive import upgrade_objects
-from seg3d_ros.objects.storage import load_map, save_map
+from seg3d_ros.objects.storage import load_map, read_meta, save_map
 
 FOLDER = Path(__file__).parent.parent / "data" / "map_files"
 ORIGINS = {"format_1.map": 0.0, "format_2.map": 400_000.25}
@@ -20,7 +20,7 @@ def test_files_of_older_formats_are_read(name: str, tmp_path) -> None:
     """Three cubes of 27 voxels of 5 cm, half a metre apart; the third was clicked and named."""
     found = load_map(FOLDER / name)
     assert (found.meta.fixed_frame, found.meta.spaces) == ("", (SPACE,))
-    assert found.meta.format_version == int(name[7])
+    assert found.meta.format_version == read_meta(FOLDER / name).format_version == int(name[7])
     voxels = VoxelMap(MapSettings(voxel_size=0.05))
     voxels.load_arrays(found.voxels)
     scene = voxels.snapshot()

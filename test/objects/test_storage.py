@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import seg3d_ros
 from seg3d_ros.objects.object_map import ObjectMap, TrackingSettings
-from seg3d_ros.objects.storage import MapFileError, load_map, save_map
+from seg3d_ros.objects.storage import MapFileError, load_map, read_meta, save_map
 from seg3d_ros.scene import Scene
 from seg3d_ros.text.vocabulary import Vocabulary
 
@@ -74,6 +74,17 @@ def test_a_saved_map_comes_back(objects, encoder, world, scene, tmp_path) -> Non
     later = world.scene(*parts, stamp_s=12)
     restored.update(later, world.instances(later, *parts))
     assert {known.id for known in restored.confirmed()} == {1, 2, 3, 4}
+
+
+def test_the_description_is_read_alone(tmp_path) -> None:
+    voxels = {**VOXELS, "voxel_size": np.float64(0.05)}
+    path = save_map(tmp_path / "a.map", voxels, {}, fixed_frame="odom")
+    meta = read_meta(path)
+    assert meta == load_map(path).meta
+    assert (meta.fixed_frame, meta.voxel_size) == ("odom", 0.05)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(MapFileError, match="damaged"):
+        read_meta(path)
 
 
 def test_an_empty_map_comes_back(world, tmp_path) -> None:

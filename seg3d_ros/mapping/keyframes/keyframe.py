@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from seg3d_ros.mapping.keyframes.depth_packing import Depth16, pack_depth, unpack_depth
 from seg3d_ros.scene import Camera, Float32, Float64, Frame, UInt8, View
-from seg3d_ros.sensing.estimate_intrinsics import estimate_camera
+from seg3d_ros.sensing.estimate_intrinsics import camera_of
 from seg3d_ros.sensing.frame_filter import PAD
 from seg3d_ros.sensing.image_decoder import decode_compressed
 from seg3d_ros.sensing.lens import ideal_view
@@ -96,7 +96,7 @@ class KeyframeViews(Sequence[View]):
 
 def view_of(frame: Frame) -> View | None:
     """An organised frame as a view; None where it is not the picture of a pinhole camera."""
-    camera = _camera_of(frame)
+    camera = camera_of(frame)
     if camera is None or frame.grid is None:
         return None
     color: Pixels = frame.colors.reshape(*frame.grid, 3)
@@ -138,15 +138,6 @@ def jpeg_of(color: UInt8) -> bytes:
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(color)).save(file, "JPEG", quality=_JPEG_QUALITY)
     return file.getvalue()
-
-
-def _camera_of(frame: Frame) -> Camera | None:
-    if frame.grid is None:
-        return None
-    if frame.camera is None:
-        return estimate_camera(frame.points, frame.grid)
-    same_size = (frame.camera.height, frame.camera.width) == frame.grid
-    return frame.camera if same_size else None
 
 
 def _in_units(depth: Float32) -> Depth16:
