@@ -25,7 +25,6 @@ from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 
 DEMO_ROOM = Path(__file__).parents[2] / "data" / "demo_room"
 VOXEL_M = 0.02
-SYNONYMS = {"tv": "monitor"}  # the same thing on a stand
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +74,7 @@ def test_the_floor_is_one_object_called_floor(room):
 def names(item, made):
     """Whether an object is called what a true one is called, and is where that is."""
     off = np.abs(np.array(item["center"]) - made.box.center)
-    words = {item["name"], SYNONYMS.get(item["name"])}
-    return made.label in words and (off < np.array(item["size"]).max() / 2).all()
+    return made.label == item["name"] and (off < np.array(item["size"]).max() / 2).all()
 
 
 def test_the_same_scene_elsewhere_gives_the_same_instances(mini, corner):

@@ -85,5 +85,5 @@ def test_the_default_folder_follows_xdg(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert default_folder() == tmp_path / "seg3d_ros" / "text"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", "/home/somebody")
-    assert str(default_folder()) == "/home/somebody/.cache/seg3d_ros/text"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_folder() == tmp_path / ".cache" / "seg3d_ros" / "text"
