@@ -15,7 +15,6 @@ from torch.nn import functional
 
 from seg3d_ros.errors import InputError
 
-IMAGE_SIZE = 260
 CLASSES = 1000
 FEATURES = 1280
 _WIDTH, _DEPTH = 1.1, 1.2

@@ -93,7 +93,7 @@ def model_logits(objects: Sequence[MapObject], vocabulary: Vocabulary) -> Float3
         vector = vector_for(known.embeddings, vocabulary)
         if vector is not None:
             vectors[row] = vector
-    return vectors @ vocabulary.embeddings.T / np.float32(vocabulary.encoder.temperature)
+    return vocabulary.logits(vectors)
 
 
 def _class_shares(known: MapObject) -> Float32 | None:
@@ -114,8 +114,8 @@ def _tower_vector(known: MapObject, vocabulary: Vocabulary) -> Float32 | None:
 
 def picture_logits(objects: Sequence[MapObject], vocabulary: Vocabulary) -> Float32:
     """Log-probabilities (M, L) by what pictures show; zero without pictures."""
-    assert vocabulary.encoder is not None and vocabulary.knowledge is not None
     knowledge = vocabulary.knowledge
+    assert knowledge is not None
     logits = np.zeros((len(objects), len(knowledge.commonness)), np.float32)
     for row, known in enumerate(objects):
         shares, vector = _class_shares(known), _tower_vector(known, vocabulary)
@@ -124,7 +124,7 @@ def picture_logits(objects: Sequence[MapObject], vocabulary: Vocabulary) -> Floa
             mixture = shares @ knowledge.class_shares / max(float(shares.sum()), 1e-9)
             logits[row] += np.log(mixture + _LEAST_SHARE)
         if vector is not None:
-            logits[row] += vocabulary.embeddings @ vector / vocabulary.encoder.temperature
+            logits[row] += vocabulary.logits(vector[None])[0]
     return logits
 
 

@@ -160,6 +160,10 @@ class Vocabulary:
         Raises:
             InputError: the vocabulary has no encoder, or D is not the encoder's dimension.
         """
+        return self.rank(self.logits(embeddings))
+
+    def logits(self, embeddings: Float32) -> Float32:
+        """Cosine over temperature (M, L) of (M, D) vectors and entries; see `classify`."""
         if self.encoder is None or self._embeddings is None:
             raise InputError("this vocabulary has no text encoder; it cannot classify")
         if embeddings.ndim != 2 or embeddings.shape[1] != self.encoder.dimension:
@@ -167,7 +171,7 @@ class Vocabulary:
                 f"embeddings have shape {embeddings.shape}, the text encoder "
                 f"{self.encoder.name} gives {self.encoder.dimension} numbers each"
             )
-        return self.rank(embeddings @ self._embeddings.T / self.encoder.temperature)
+        return embeddings @ self._embeddings.T / np.float32(self.encoder.temperature)
 
     def rank(self, logits: Float32) -> list[tuple[Candidate, ...]]:
         """Best labels, at most 5, for each row of (M, L) logits of the entries; see `classify`."""
