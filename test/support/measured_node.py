@@ -1,4 +1,4 @@
-"""The node with a gauge: how much memory its objects and arrays take, freed memory not counted."""
+"""The node with a gauge: memory of its objects and arrays, freed memory not counted; threads."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from seg3d_ros.node.main import main
 
@@ -29,13 +30,21 @@ class _Mallinfo2(ctypes.Structure):
     ]
 
 
-def ask_for_memory_mb(folder: Path) -> float:
-    """Memory in use now."""
+class Reading(NamedTuple):
+    """Memory in use, MB, and number of Python threads."""
+
+    megabytes: float
+    threads: int
+
+
+def read_gauge(folder: Path) -> Reading:
+    """What the node uses now."""
     question, answer = folder / "question", folder / "answer"
     question.touch()
     while question.exists():
         time.sleep(POLL_S)
-    return float(answer.read_text())
+    megabytes, threads = answer.read_text().split()
+    return Reading(float(megabytes), int(threads))
 
 
 def _answer(folder: Path) -> None:
@@ -47,7 +56,8 @@ def _answer(folder: Path) -> None:
         if question.exists():
             gc.collect()
             info = mallinfo2()
-            answer.write_text(f"{(info.uordblks + info.hblkhd) / 2**20:.2f}")
+            in_use_mb = (info.uordblks + info.hblkhd) / 2**20
+            answer.write_text(f"{in_use_mb:.2f} {threading.active_count()}")
             question.unlink()
 
 

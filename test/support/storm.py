@@ -58,18 +58,22 @@ class StormReport:
         answers: answers by service.
         unanswered: names of the services whose requests got none.
         internal: messages of answers that a fault of the node gave.
+        broken: faults of the storm itself, which end one of its loops.
         latencies: seconds until the answer, by service.
         resident: MB of the node's anonymous memory, now and then.
         rests: (minutes, MB) in use at each rest.
+        threads: number of the node's Python threads at each rest.
     """
 
     sent: Counter[str] = field(default_factory=Counter)
     answers: Counter[str] = field(default_factory=Counter)
     unanswered: list[str] = field(default_factory=list)
     internal: list[str] = field(default_factory=list)
+    broken: list[BaseException] = field(default_factory=list)
     latencies: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     resident: list[float] = field(default_factory=list)
     rests: list[tuple[float, float]] = field(default_factory=list)
+    threads: list[int] = field(default_factory=list)
 
     def slope_mb_per_min(self) -> float:
         """Growth of the memory in use from rest to rest, without the first: a straight line."""
@@ -145,14 +149,19 @@ class Storm:
         if self._node.process.poll() is None:
             time.sleep(REST_S)
             minutes = (time.monotonic() - self._start) / 60.0
-            in_use_mb = measured_node.ask_for_memory_mb(self._folder)
-            self.report.rests.append((minutes, in_use_mb))
+            reading = measured_node.read_gauge(self._folder)
+            self.report.rests.append((minutes, reading.megabytes))
+            self.report.threads.append(reading.threads)
 
     def _loop(self, loop: Callable[[random.Random], Iterator[float]], seed: float) -> None:
         """Run a loop until the storm ends; it yields the seconds to its next round."""
-        for pause_s in loop(random.Random(seed)):
-            if self._stop.wait(pause_s):
-                return
+        try:
+            for pause_s in loop(random.Random(seed)):
+                if self._stop.wait(pause_s):
+                    return
+        except BaseException as fault:
+            self.report.broken.append(fault)
+            raise
 
     # -- frames --------------------------------------------------------------------------------
 

@@ -7,12 +7,21 @@ from typing import Any
 
 from geometry_msgs.msg import Point, PointStamped
 from std_msgs.msg import Header
-from std_srvs.srv import Trigger
 
-from seg3d_ros.srv import GetObjectCloud, MapFile, QueryObjects, SegmentAtPoints, SetVocabulary
+from seg3d_ros.node.services import SERVICES
+from seg3d_ros.srv import (
+    EditObjects,
+    GetObjectCloud,
+    GetObjectImage,
+    MapFile,
+    QueryObjects,
+    SegmentAtPoints,
+    SetVocabulary,
+)
 from support import malformed, toy_room
 
 HUGE = 2**32 - 1
+_IDS = (0, 1, 2, 3, 4, HUGE)
 TEXTS = (
     *("", "chair", "box", "something to sit on", "\x00", "\u202eevil", "x" * 5_000, "a\nb"),
     *("%s%n", "{}", "-wall", "|", "\u200b", " "),
@@ -42,9 +51,7 @@ def draw_request(rng: random.Random, name: str, map_file: str) -> Any:
             return _vocabulary(rng)
         case "segment_at_points":
             return SegmentAtPoints.Request(
-                header=_header(rng),
-                points=[_point(rng) for _ in range(rng.choice([0, 1, 1, 1, 2, 101]))],
-                foreground=[rng.random() < 0.6 for _ in range(rng.choice([0, 0, 1, 2]))],
+                **_clicks(rng),
                 refine_id=rng.choice([0, 0, 0, 1, 2, HUGE]),
                 name=rng.choice(["", "mug", *TEXTS]),
             )
@@ -58,13 +65,26 @@ def draw_request(rng: random.Random, name: str, map_file: str) -> Any:
                 max_results=rng.choice([0, 1, HUGE]),
             )
         case "get_object_cloud":
-            return GetObjectCloud.Request(id=rng.choice([0, 1, 2, 3, 4, HUGE]))
+            return GetObjectCloud.Request(id=rng.choice(_IDS))
+        case "get_object_image":
+            return GetObjectImage.Request(
+                id=rng.choice(_IDS), max_images=rng.choice([0, 1, HUGE]), whole=rng.random() < 0.5
+            )
+        case "edit_objects":
+            return EditObjects.Request(
+                **_clicks(rng),
+                operation=rng.choice([*range(1, 8), 0, 255]),
+                ids=[rng.choice(_IDS) for _ in range(rng.choice([0, 1, 1, 2, 2, 2_000]))],
+                name=rng.choice(["", "mug", *TEXTS]),
+            )
         case "save_map" | "load_map":
             paths = ["", "/", "/proc/x", "/dev/full/x", "a" * 300, "~nobody_here/x", "\x00"]
             unreadable = ["/dev/zero", "/proc/self/mem"] if name == "load_map" else []
             return MapFile.Request(path=rng.choice([map_file] * 8 + paths + unreadable))
+        case "segment_now" | "clear_map":
+            return SERVICES[name].Request()
         case _:
-            return Trigger.Request()
+            raise ValueError(f"storms have no request for the service {name!r} yet")
 
 
 def _vocabulary(rng: random.Random) -> SetVocabulary.Request:
@@ -73,6 +93,14 @@ def _vocabulary(rng: random.Random) -> SetVocabulary.Request:
     templates = [rng.choice(["a {}", "{}", "no", "{", "{0}", "{x}"])] * rng.randrange(2)
     labels = [rng.choice(TEXTS) for _ in range(rng.randint(1, 5))]
     return SetVocabulary.Request(labels=labels, prompt_templates=templates)
+
+
+def _clicks(rng: random.Random) -> dict[str, Any]:
+    return {
+        "header": _header(rng),
+        "points": [_point(rng) for _ in range(rng.choice([0, 1, 1, 1, 2, 101]))],
+        "foreground": [rng.random() < 0.6 for _ in range(rng.choice([0, 0, 1, 2]))],
+    }
 
 
 def _header(rng: random.Random) -> Header:

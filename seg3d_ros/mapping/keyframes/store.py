@@ -1,4 +1,4 @@
-"""Store of keyframes: chosen while frames come in, packed in a thread of its own."""
+"""Store of keyframes: chosen while frames come in, packed beside."""
 
 from __future__ import annotations
 
@@ -38,7 +38,6 @@ class KeyframeStore:
         self._wake = threading.Condition()
         self._waiting: deque[_Job] = deque()
         self._packing = False
-        self._thread: threading.Thread | None = None
         self._epoch = 0
         self._next_id = 1
         self._in_use: frozenset[int] = frozenset()
@@ -78,10 +77,9 @@ class KeyframeStore:
             self._next_id += 1
             self._coverage.take(job.keyframe_id, candidate, frame.stamp_ns)
             self._waiting.append(job)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="keyframes", daemon=True)
-                self._thread.start()
-            self._wake.notify_all()
+            if not self._packing:
+                self._packing = True
+                threading.Thread(target=self._run, name="keyframes", daemon=True).start()
         return True
 
     def wait(self) -> None:
@@ -111,22 +109,22 @@ class KeyframeStore:
             self._enforce_bound()
 
     def _run(self) -> None:
-        while True:
-            with self._wake:
-                self._wake.wait_for(lambda: self._waiting)
-                job = self._waiting.popleft()
-                self._packing = True
+        """Pack what waits, then end: a store that nobody needs any more leaves no thread."""
+        while (job := self._next()) is not None:
             self._pack(job)
             del job  # the frame may be large
-            with self._wake:
-                self._packing = False
-                self._wake.notify_all()
+
+    def _next(self) -> _Job | None:
+        with self._wake:
+            self._packing = bool(self._waiting)
+            self._wake.notify_all()
+            return self._waiting.popleft() if self._waiting else None
 
     def _pack(self, job: _Job) -> None:
         try:
             keyframe = _packed(job)
         except Exception:
-            # One bad frame must not end the thread.
+            # One bad frame must not stop the others.
             log.exception("a keyframe could not be packed")
             return
         with self._wake:

@@ -1,11 +1,13 @@
 """Store of keyframes: bounded, the least useful go first, the same for the same frames."""
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from support import toy_room
 from support.toy_frames import SECOND_NS, toy_frame, toy_keyframe
+from support.waiting import wait_until
 
 from seg3d_ros.mapping.keyframes.archive import pack_keyframes
 from seg3d_ros.mapping.keyframes.settings import ViewSettings
@@ -37,6 +39,14 @@ def test_frames_become_keyframes(store):
     assert ids(store) == [1, 2, 3] and store.next_id == 4
     assert store.size == sum(keyframe.size for keyframe in store.all())
     assert np.array_equal(store.all()[1].map_from_camera, POSES[1])
+
+
+def test_a_store_that_nobody_needs_any_more_is_forgotten():
+    store = KeyframeStore()
+    offer(store, *map(toy_frame, POSES))
+    gone = weakref.ref(store)
+    del store
+    wait_until(lambda: gone() is None, "the end of the store")
 
 
 def test_what_is_no_picture_is_left_alone(store):
