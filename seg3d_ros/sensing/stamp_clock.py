@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 
 JUMP_NS = 1_000_000_000  # stamps may lie this far before or after those around them
+_GAP_GROWS = 3  # of two gaps in a row the second may be so many times the first
 
 
 class Change(enum.Enum):
@@ -35,13 +36,16 @@ class StampClock:
     def follow(self, stamp_ns: int) -> Change:
         """Take the next stamp."""
         newest_ns, suspect_ns = self.newest_ns, self.suspect_ns
+        was_ahead = suspect_ns is not None and suspect_ns > newest_ns
         if abs(stamp_ns - newest_ns) <= JUMP_NS:
             self.newest_ns, self.suspect_ns = max(newest_ns, stamp_ns), None
-            refuted = suspect_ns is not None and suspect_ns > newest_ns
-            return Change.AHEAD_REFUTED if refuted else Change.NONE
-        same_side = suspect_ns is not None and (suspect_ns > newest_ns) == (stamp_ns > newest_ns)
+            return Change.AHEAD_REFUTED if was_ahead else Change.NONE
+        same_side = suspect_ns is not None and was_ahead == (stamp_ns > newest_ns)
         if suspect_ns is None or not same_side or stamp_ns < suspect_ns - JUMP_NS:
             self.suspect_ns = stamp_ns
+            return Change.AHEAD_REFUTED if was_ahead else Change.NONE
+        if was_ahead and stamp_ns - suspect_ns > JUMP_NS + _GAP_GROWS * (suspect_ns - newest_ns):
+            self.newest_ns, self.suspect_ns = suspect_ns, stamp_ns  # one gap, then a longer one
             return Change.NONE
         self.newest_ns, self.suspect_ns = max(stamp_ns, suspect_ns), None
         return Change.WENT_BACK if stamp_ns < newest_ns else Change.NONE

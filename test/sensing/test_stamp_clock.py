@@ -39,3 +39,16 @@ def test_rare_stamps_go_forward_and_back(period):
     assert set(changes) == {Change.NONE}
     _, changes = follow(*range(0, 10 * period, period), 0, period)
     assert changes[-1] is Change.WENT_BACK
+
+
+@pytest.mark.parametrize("gap", [1.5, 3, 60])
+def test_one_stamp_ahead_between_gaps_is_refuted(gap):
+    clock, changes = follow(10, 10.1, 10 + 24 * HOUR, 10 + gap, 10 + gap + 0.2, 10 + gap + 0.4)
+    assert changes.count(Change.AHEAD_REFUTED) == 1
+    assert clock.newest_ns == round((10 + gap + 0.4) * SECOND)
+
+
+def test_one_stamp_ahead_among_rare_ones_is_refuted():
+    clock, changes = follow(0, 5, 10, 15, 20 + 24 * HOUR, 25, 30, 35)
+    assert changes.count(Change.AHEAD_REFUTED) == 1 and Change.WENT_BACK not in changes
+    assert 30 * SECOND <= clock.newest_ns <= 35 * SECOND
