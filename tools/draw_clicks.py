@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from seg3d_ros.engine.engine import Engine, Prompted
+from seg3d_ros.engine.clicks import Prompted
+from seg3d_ros.engine.engine import Engine
 from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.pictures.captions import draw_boxes, draw_captions
 from seg3d_ros.pictures.id_colors import NO_OBJECT, object_ids

@@ -10,13 +10,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seg3d_ros.engine.background import BackgroundSegmentation
+from seg3d_ros.engine.clicks import ClickAnswer, Clicks, Prompted
 from seg3d_ros.engine.job_queue import JobQueue, Priority
 from seg3d_ros.engine.map_segmentation import EmptyMapError, MapSegmentation
 from seg3d_ros.engine.models import Models
@@ -25,7 +26,6 @@ from seg3d_ros.engine.subscription import Listener, Listeners, Subscription
 from seg3d_ros.engine.view_encoding import ViewEncoding
 from seg3d_ros.engine.world_state import WorldState
 from seg3d_ros.errors import InputError
-from seg3d_ros.mapping.clicked_scene import CLICK_RADIUS_M, ClickedScene, scene_for_clicks
 from seg3d_ros.mapping.keyframes.archive import pack_keyframes, unpack_keyframes
 from seg3d_ros.mapping.keyframes.store import KeyframeStore
 from seg3d_ros.mapping.voxel_map import IntegrationReport, VoxelMap
@@ -39,7 +39,6 @@ from seg3d_ros.objects.object_map import ObjectMap
 from seg3d_ros.objects.query import Query, QueryResult, answer_query
 from seg3d_ros.objects.storage import MAX_BYTES, MapFileError, load_map, save_map
 from seg3d_ros.scene import Bool, Float64, Frame, Instances, Scene
-from seg3d_ros.segmenters.segmenter import NothingThereError
 from seg3d_ros.text.vocabulary import Vocabulary
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 from seg3d_ros.timings import StageTimings
@@ -48,42 +47,6 @@ _VOXEL_BYTES = 64  # in a map file, at most
 _OBJECT_BYTES = 16_384  # with its embedding and name, without its voxels
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class ClickAnswer:
-    """Mask that clicks ask for, before an object is made of it.
-
-    Attributes:
-        scene: the clicks were answered in.
-        mask: (N,) bool over its points.
-        predicted_iou: the method's own estimate of its overlap, or None.
-        clicked: the scene's part of the map, None for a scene from elsewhere.
-        epoch: of the map.
-    """
-
-    scene: Scene
-    mask: Bool
-    predicted_iou: float | None
-    clicked: ClickedScene | None
-    epoch: int
-
-
-@dataclass(frozen=True, eq=False)
-class Prompted:
-    """Result of a click.
-
-    Attributes:
-        object: that was found.
-        scene: the click was answered in.
-        method: name of the prompt segmenter.
-        predicted_iou: the method's own estimate of its overlap, or None.
-    """
-
-    object: MapObject
-    scene: Scene
-    method: str
-    predicted_iou: float | None
 
 
 class Engine:
@@ -127,8 +90,8 @@ class Engine:
         self._segment_lock = threading.Lock()
         self._segmented: tuple[int, int] = (0, 0)  # frames and stamp of the newest segmentation
         self._sensor_position: Float64 | None = None  # map frame
-        self._clicked: ClickedScene | None = None
         self._map_segmentation = MapSegmentation(self.models, self.timings)
+        self._clicks = Clicks(self.models, self.timings)
 
     def close(self) -> None:
         """Drop the jobs that wait and stop listening; what runs ends by itself."""
@@ -285,33 +248,30 @@ class Engine:
             UnknownObjectError: no object has the id `refine_id`.
         """
         found = self.answer_clicks(points, foreground, refine_id=refine_id, scene=scene)
-        scene, clicked = found.scene, found.clicked
         with self._lock:
             if found.epoch != self._state.epoch:
                 raise EmptyMapError
-            made = self._objects.add_prompted(scene, found.mask, name=name, refine_id=refine_id)
-            self._clicked = replace(clicked, object_id=made.id) if clicked else None
-            self._advance(scene=self._state.scene or (self.map.snapshot() if clicked else scene))
-        return Prompted(made, scene, self.models.prompt_segmenter.name, found.predicted_iou)
+            made = self._objects.add_prompted(
+                found.scene, found.mask, name=name, refine_id=refine_id
+            )
+            self._clicks.keep(found, made.id)
+            self._advance(scene=self._state.scene or scene or self.map.snapshot())
+        return Prompted(made, found.scene, self.models.prompt_segmenter.name, found.predicted_iou)
 
     def answer_clicks(
         self, points: Float64, foreground: Bool, *, refine_id: int = 0, scene: Scene | None = None
     ) -> ClickAnswer:
         """Segment what was clicked and change nothing; see `segment_at`."""
-        epoch = self._state.epoch
-        clicked = None
+        epoch, frames = self._state.epoch, self.frames
         if scene is None and not len(self.map):
             raise EmptyMapError
         if refine_id:
             self._objects.get(refine_id)
-        if scene is None:
-            clicked = self._clicked_scene(points[foreground], refine_id)
-            scene = clicked.scene
-        with self.timings.measure("prompt"):
-            found = self.models.segment_at(scene, scene.local(points), foreground)
-        with self._lock:  # further clicks are answered in the same scene, if it can serve
-            self._clicked = clicked if epoch == self._state.epoch else None
-        return ClickAnswer(scene, found.mask, found.predicted_iou, clicked, epoch)
+        if scene is not None:
+            return self._clicks.answer_in(scene, points, foreground, epoch=epoch)
+        return self._clicks.answer(
+            self.map, points, foreground, version=(epoch, frames), refine_id=refine_id
+        )
 
     def edit(self, edit: Edit) -> EditReport:
         """Edit objects by hand; see `ObjectMap.edit`.
@@ -427,9 +387,12 @@ class Engine:
             **changes,
         )
         if state.scene is not None:
-            found = self._best_views.update(state.objects, state.scene.grid, self.keyframes.all())
+            keyframes = self.keyframes.all()
+            found = self._best_views.update(state.objects, state.scene.grid, keyframes)
             self.keyframes.keep(self._best_views.in_use)
-            state = replace(state, stamp_ns=state.scene.stamp_ns, best_views=found)
+            state = replace(
+                state, stamp_ns=state.scene.stamp_ns, keyframes=keyframes, best_views=found
+            )
         self._state = state
         self._listeners.tell(state)
         return state
@@ -437,7 +400,7 @@ class Engine:
     def _replace_map(self, voxel_map: VoxelMap, scene: Scene) -> WorldState:
         """Begin a new epoch with another map and its snapshot, under the lock."""
         self.map = voxel_map
-        self._clicked = None
+        self._clicks.forget()
         self._map_segmentation.forget()
         self._best_views.clear()
         return self._advance(epoch=self._state.epoch + 1, scene=scene)
@@ -454,21 +417,6 @@ class Engine:
             version=(self._state.epoch, self.frames, self.settings),
             ball=(position, radius) if radius and position is not None else None,
         )
-
-    def _clicked_scene(self, on_object: Float64, refine_id: int) -> ClickedScene:
-        """Part of the map around (K, 3) foreground clicks."""
-        clicked = scene_for_clicks(
-            self.map,
-            on_object.astype(np.float64).mean(axis=0),
-            version=(self._state.epoch, self.frames),
-            refine_id=refine_id,
-            last=self._clicked,
-        )
-        if not len(clicked.scene):
-            raise NothingThereError(
-                f"no voxel within {CLICK_RADIUS_M} m of the clicked points; click on the map"
-            )
-        return clicked
 
 
 def _largest_file(settings: PerceptionSettings) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from seg3d_ros.mapping.keyframes.best_views import ObjectView
+from seg3d_ros.mapping.keyframes.keyframe import Keyframe
 from seg3d_ros.objects.events import Event
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.scene import Scene
@@ -24,6 +25,7 @@ class WorldState:
         scene: the scene that was segmented last; None before the first segmentation.
         objects: those known, by id, labelled by `vocabulary`.
         vocabulary: the words in force; None before the first ones.
+        keyframes: pictures of the map, oldest first.
         best_views: of each object by its id, best first; none where no picture shows it.
         events: the newest, oldest first.
     """
@@ -34,6 +36,7 @@ class WorldState:
     scene: Scene | None = None
     objects: tuple[MapObject, ...] = ()
     vocabulary: Vocabulary | None = None
+    keyframes: tuple[Keyframe, ...] = ()
     best_views: Mapping[int, tuple[ObjectView, ...]] = field(
         default_factory=lambda: MappingProxyType({})
     )

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from seg3d_ros.engine.engine import ClickAnswer, Engine
+from seg3d_ros.engine.clicks import ClickAnswer
+from seg3d_ros.engine.engine import Engine
 from seg3d_ros.engine.job_queue import Priority
 from seg3d_ros.scene import Bool, Float64
 from seg3d_ros.text.labels import MAX_LENGTH
