@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.distinct import distinct
 from seg3d_ros.errors import InputError
 from seg3d_ros.mapping.voxel_table import VoxelRows
 from seg3d_ros.scene import FARTHEST_M, Float64, MapGrid
@@ -96,7 +97,7 @@ def _check_values(rows: VoxelRows) -> None:
     offsets, colors = rows.means[:, :3], rows.means[:, 3:]
     checks = {
         "keys are negative": (rows.keys >= 0).all(),
-        "keys come twice": len(np.unique(rows.keys)) == len(rows.keys),
+        "keys come twice": len(distinct(rows.keys)) == len(rows.keys),
         "positions lie outside their voxels": _within(offsets, -_ROUNDING, 1 + _ROUNDING),
         "colours lie outside 0 to 255": _within(colors, -_ROUNDING, 255 + _ROUNDING),
         "weights are not positive and finite": _within(rows.weights, 1e-6, 1e9),

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.distinct import distinct
 from seg3d_ros.errors import InputError
 from seg3d_ros.objects.box import voxel_box
 from seg3d_ros.objects.elements import Elements
@@ -185,7 +186,7 @@ def _check_elements(elements: list[Int64]) -> None:
         in_order = part[0] >= 0 and bool(np.all(np.diff(part) > 0))
         _require(in_order, "the element ids of an object are not ascending")
     every = np.concatenate([np.empty(0, np.int64), *elements])
-    _require(len(np.unique(every)) == len(every), "an element belongs to two objects")
+    _require(len(distinct(every)) == len(every), "an element belongs to two objects")
 
 
 def _in_map(element_ids: Int64, index: HashIndex, scene: Scene) -> Elements:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from seg3d_ros.distinct import distinct
 from seg3d_ros.pictures.point_splatting import View, splat
 from seg3d_ros.scene import Bool, Float32, Float64
 
@@ -66,7 +67,7 @@ def best_view(
         drawn = thin[~front_wall(points[thin], wall[thin], azimuth)]
         view = _fitted(points[drawn], azimuth, _PREVIEW)
         spacing = 2.5 * float(np.ptp(points[thin, :2], axis=0).max()) / _PREVIEW[0]
-        seen = np.unique(splat(points[drawn], view, point_size=spacing).rows)
+        seen = distinct(splat(points[drawn], view, point_size=spacing).rows.ravel())
         return float(weight[np.searchsorted(thin, drawn[seen[seen >= 0]])].sum())
 
     if azimuth is None:

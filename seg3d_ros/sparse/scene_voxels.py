@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from seg3d_ros.distinct import distinct
 from seg3d_ros.scene import Float32, Int64, Scene
 from seg3d_ros.sparse.voxel_keys import key_step, keys_of_points
 
@@ -51,7 +52,7 @@ def typical_occupancy(scene: Scene) -> float:
     Args:
         scene: at least one voxel.
     """
-    keys = np.unique(keys_of_points(scene.points, scene.voxel_size))
+    keys = distinct(keys_of_points(scene.points, scene.voxel_size))
     around = keys[:: -(-len(keys) // _SAMPLE), None] + _SURROUNDINGS
     place = np.minimum(np.searchsorted(keys, around), len(keys) - 1)
     return float(np.median(np.count_nonzero(keys[place] == around, axis=1))) - 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from seg3d_ros.distinct import distinct
 from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Bool
 from seg3d_ros.segmenters.geometric.convexity import CONTACT_DISTANCE, join
@@ -76,7 +77,7 @@ def _lie_behind(surface: Surface, planes: Planes, label: Int32, total: int) -> B
 def _faces(surface: Surface, planes: Planes, behind: Bool, voxel: Int32, other: Int32) -> Bool:
     """Planes of which enough of the rim bends backwards into a body, (P,) bool."""
     plane = planes.plane_of[voxel]
-    bent = np.unique(voxel[behind[plane, other]])
+    bent = distinct(voxel[behind[plane, other]])
     # The voxels that touch a neighbouring surface form a band two voxels wide.
     bent_of_plane = rows_by_label(planes.plane_of[bent], len(planes))
     bent_length = np.array(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from seg3d_ros.distinct import distinct
 from seg3d_ros.scene import Float64, Int64
 from seg3d_ros.segmenters.geometric.planes import Planes
-from seg3d_ros.segmenters.geometric.point_blocks import PointBlocks, rows_by_label, unique_codes
+from seg3d_ros.segmenters.geometric.point_blocks import PointBlocks, rows_by_label
 from seg3d_ros.segmenters.geometric.surface import Surface
 from seg3d_ros.sparse.hash_index import build_index, find_rows
 
@@ -46,7 +47,7 @@ def _front(surface: Surface, planes: Planes, p: int, members: Int64, blocks: Poi
     height = points @ normal - offset
     near = (np.abs(height) < BEFORE_PLANE_M) & (np.abs(height) > surface.voxel_size)
     points, height = points[near], height[near]
-    inner = unique_codes(_footprint(own, own @ normal - offset, normal, cell))
+    inner = distinct(_footprint(own, own @ normal - offset, normal, cell))
     for _ in range(2):  # noise may carry the rim over the border of a cell
         covered = build_index(inner)
         for step in (1, -1, 1 << 31, -(1 << 31)):

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seg3d_ros.distinct import distinct
 from seg3d_ros.kernels import numba
 from seg3d_ros.scene import Bool, Float64, Int64
-from seg3d_ros.segmenters.geometric.point_blocks import rows_by_label, unique_codes
+from seg3d_ros.segmenters.geometric.point_blocks import rows_by_label
 from seg3d_ros.segmenters.geometric.surface import Int32, Surface, dot, flattest_direction
 
 SEED_CURVATURE = 0.08  # rougher voxels belong to planes but start none
@@ -70,7 +71,7 @@ def covered_area(surface: Surface, members: Bool | Int32 | Int64, normal: Float6
     axis = int(np.argmax(np.abs(normal)))
     flat = np.delete(surface.points[members], axis, axis=1)
     cells = np.floor(flat / surface.voxel_size).astype(np.int64) + (1 << 30)
-    covered = unique_codes(cells @ (1 << 31, 1))
+    covered = distinct(cells @ (1 << 31, 1))
     return float(len(covered) * surface.voxel_size**2 / abs(normal[axis]))
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from seg3d_ros.scene import Float64, Int64
-from seg3d_ros.sparse.hash_index import build_index, find_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +69,6 @@ class PointBlocks:
         ends = np.cumsum(counts)
         first = np.repeat(self.starts[blocks] - ends + counts, counts)
         return self.order[first + np.arange(len(first))]
-
-
-def unique_codes(codes: Int64) -> Int64:
-    """Distinct values of (N,) codes, all at least 0, in any order; faster than sorting them."""
-    rows = find_rows(build_index(codes), codes)
-    return codes[rows == np.arange(len(codes))]
 
 
 def rows_by_label(labels: npt.NDArray[np.integer[Any]], count: int) -> list[Int64]:

@@ -15,7 +15,7 @@ from seg3d_ros.segmenters.geometric.plane_fronts import (
     PARALLEL,
     plane_fronts,
 )
-from seg3d_ros.segmenters.geometric.point_blocks import PointBlocks, rows_by_label, unique_codes
+from seg3d_ros.segmenters.geometric.point_blocks import PointBlocks, rows_by_label
 from seg3d_ros.segmenters.geometric.settings import GeometricSettings
 
 
@@ -40,12 +40,6 @@ def test_rows_by_label_are_those_of_each_label():
     found = rows_by_label(labels, 5)
     assert [rows.tolist() for rows in found] == [[2], [], [0, 3], [], [5]]
     assert rows_by_label(np.full(3, -1), 0) == []
-
-
-def test_distinct_codes_are_each_there_once():
-    codes = np.random.default_rng(0).integers(0, 2**62, 400)[np.arange(2000) % 400]
-    np.testing.assert_array_equal(np.sort(unique_codes(codes)), np.unique(codes))
-    assert unique_codes(codes[:0]).size == 0
 
 
 @pytest.fixture(scope="module", params=["upright", "tilted"])
