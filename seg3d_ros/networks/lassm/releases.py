@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from seg3d_ros.networks.checkpoint import (
+    PARALLEL_PREFIX,
+    REFERENCE_SCALAR,
     CheckpointError,
     load_strictly,
     read_checkpoint,
@@ -20,18 +21,12 @@ from seg3d_ros.networks.checkpoint import (
 )
 from seg3d_ros.networks.lassm.decoder import LassmDecoder
 from seg3d_ros.networks.lassm.inputs import InputConfig
-from seg3d_ros.networks.lassm.minkunet34c import MinkUNet34C
 from seg3d_ros.networks.lassm.network import Backbone, LaSSM
 from seg3d_ros.networks.lassm.spunet import SpUNet
+from seg3d_ros.networks.minkunet34c import MinkUNet34C
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 
 _HOLDERS = ("state_dict", "model", "net")  # of trainers of Pointcept, and of SPFormer
-PARALLEL_PREFIX = "module."  # of every name where several GPUs trained
-# A mean of scores stands beside the weights, as NumPy 1 pickled it.
-REFERENCE_SCALAR = (
-    (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"), np.dtype,
-    np.dtypes.Float64DType,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,12 @@ class PointVoxels:
     voxels: SparseTensor
     voxel_of: Tensor
 
+    def to(self, device: torch.device) -> PointVoxels:
+        """The same on another device."""
+        grid = VoxelGrid(self.voxels.grid.coordinates.to(device))
+        voxels = SparseTensor(grid, self.voxels.features.to(device))
+        return PointVoxels(voxels, self.voxel_of.to(device))
+
 
 def voxelize_points(points: Float32, colors: Float32, turn: Float64 | None = None) -> PointVoxels:
     """Voxels of points, each with the colour of its first point.

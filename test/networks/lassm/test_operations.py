@@ -11,8 +11,8 @@ from seg3d_ros.networks.lassm.curve_order import curve_codes, curve_orders
 from seg3d_ros.networks.lassm.instances import matrix_nms
 from seg3d_ros.networks.lassm.layers import LocalAggregation, MaskedAttention, StateSpace
 from seg3d_ros.networks.lassm.mamba import Mamba2, selective_scan
-from seg3d_ros.networks.lassm.minkunet34c import MinkConv3d, MinkDownConv3d, MinkUpConv3d
 from seg3d_ros.networks.lassm.spunet import DownConv3d, SpConv3d, UpConv3d, grid_extent
+from seg3d_ros.networks.minkunet34c import MinkConv3d, MinkDownConv3d, MinkUpConv3d
 from seg3d_ros.networks.point_operations import sample_farthest
 from seg3d_ros.sparse.grid import VoxelGrid, pack
 from seg3d_ros.sparse.tensor import SparseTensor

@@ -118,10 +118,11 @@ class MinkUNet34C(nn.Module):
 
     Args:
         in_channels: of the input.
-        out_channels: of the head `final`, which has weights and is not used.
+        out_channels: of the head `final`, which `forward` leaves out.
         planes: channels of the four levels down, then of the four up.
         layers: residual blocks of the same.
         init_dim: channels of the first convolution.
+        final_bias: whether the head adds one.
     """
 
     def __init__(
@@ -132,10 +133,11 @@ class MinkUNet34C(nn.Module):
         planes: Sequence[int] = PLANES,
         layers: Sequence[int] = LAYERS,
         init_dim: int = 32,
+        final_bias: bool = True,
     ) -> None:
         super().__init__()
         down = [init_dim, *planes[:_STEPS]]
-        self.out_channels = planes[-1]
+        self.coarse_channels, self.out_channels = planes[_STEPS - 1], planes[-1]
         self.conv0p1s1 = MinkConv3d(in_channels, init_dim, 5)
         self.bn0 = MinkBatchNorm(init_dim, momentum=_MOMENTUM)
         for i in range(_STEPS):
@@ -149,22 +151,27 @@ class MinkUNet34C(nn.Module):
             joined = planes[i] + down[2 * _STEPS - 1 - i]
             self.add_module(f"block{i + 1}", _blocks(joined, planes[i], layers[i]))
             below = planes[i]
-        self.final = MinkConv3d(below, out_channels, 1, bias=True)
+        self.final = MinkConv3d(below, out_channels, 1, bias=final_bias)
 
     def forward(self, x: SparseTensor) -> Tensor:
         """(N, in_channels) -> (N, planes[-1])."""
+        return self.coarse_and_fine(x)[1].features
+
+    def coarse_and_fine(self, x: SparseTensor) -> tuple[SparseTensor, SparseTensor]:
+        """(N, in_channels) -> (M, planes[3]) of the coarsest voxels, (N, planes[-1]) of all."""
         x = _relu(self.bn0(self.conv0p1s1(x)))
         skips = []
         for i in range(_STEPS):
             skips.append(x)
             x = _relu(self._part(f"bn{i + 1}")(self._part(_down_name(i))(x)))
             x = self._part(f"block{i + 1}")(x)
+        coarsest = x
         for i in range(_STEPS, 2 * _STEPS):
             skip = skips.pop()
             x = _relu(self._part(f"bntr{i}")(self._part(_up_name(i))(x, skip.grid)))
             joined = skip.with_features(torch.cat([x.features, skip.features], 1))
             x = self._part(f"block{i + 1}")(joined)
-        return x.features
+        return coarsest, x
 
     def _part(self, name: str) -> nn.Module:
         return self.get_submodule(name)
