@@ -18,7 +18,7 @@ TOKENS = 77  # of a text
 
 @dataclass(frozen=True, eq=False)
 class Caption:
-    """What is added to the empty text.
+    """Offsets from the empty text.
 
     Attributes:
         context: (77, C) offsets of the tokens.

@@ -50,7 +50,7 @@ class FrozenNetworks:
     clip: Any
 
     def to(self, device: torch.device) -> FrozenNetworks:
-        """The same networks, moved to another device."""
+        """Move the networks to another device."""
         self.diffusion.to(device)
         self.clip.to(device)
         return self

@@ -1,4 +1,4 @@
-"""What XMask3D sees of one view: visible points, their voxels and pixels, the image."""
+"""Input of XMask3D from one view: visible points, their voxels and pixels, the image."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ViewInput:
     image: Tensor
 
     def to(self, device: torch.device) -> ViewInput:
-        """The same on another device."""
+        """Copy on another device."""
         return ViewInput(
             self.points,
             self.voxels.to(device),

@@ -28,7 +28,7 @@ class PointVoxels:
     voxel_of: Tensor
 
     def to(self, device: torch.device) -> PointVoxels:
-        """The same on another device."""
+        """Copy on another device."""
         grid = VoxelGrid(self.voxels.grid.coordinates.to(device))
         voxels = SparseTensor(grid, self.voxels.features.to(device))
         return PointVoxels(voxels, self.voxel_of.to(device))
