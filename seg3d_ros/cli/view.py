@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -40,6 +41,10 @@ def _usual() -> ViewedSettings:
     "--turntable", type=click.Path(path_type=Path), metavar="FILE",
     help="Write a film of one turn around it, .webp, .gif or .png, and end.",
 )  # fmt: skip
+@click.option(
+    "--compare", metavar="MODEL",
+    help="Show beside what --model finds what this model finds in the same scene or recording.",
+)  # fmt: skip
 @click.option("--open/--no-open", "opens", default=True, help="Open the page in a browser.")
 def view(
     source: Path,
@@ -48,6 +53,7 @@ def view(
     model: str,
     picture: Path | None,
     turntable: Path | None,
+    compare: str | None,
     opens: bool,
     settings: dict[str, Any],
 ) -> None:
@@ -63,6 +69,8 @@ def view(
     from seg3d_ros.viewer.viewer import Viewer
 
     with one_line_errors():
+        if compare:
+            _compare(source, [model, compare], chosen_words(labels, vocabulary), settings, opens)
         chosen = chosen_settings(_usual(), settings | {"segmentation.model": model}, [model])
         words = chosen_words(labels, vocabulary)
         if turntable:
@@ -83,3 +91,40 @@ def view(
             viewer.playback.play(True)
         while True:
             time.sleep(3600)
+
+
+def _compare(
+    source: Path,
+    models: Sequence[str],
+    words: Sequence[str],
+    settings: dict[str, Any],
+    opens: bool,
+) -> NoReturn:
+    """Show what two models find in one source, side by side."""
+    from seg3d_ros.errors import InputError
+    from seg3d_ros.objects.storage import is_map_file
+    from seg3d_ros.viewer.comparison import compare
+    from seg3d_ros.viewer.side_by_side import SideBySide
+    from seg3d_ros.viewer.sources import open_source, take_in
+
+    if len(set(models)) < len(models):
+        raise InputError(f"{models[0]} cannot be compared with itself; name another model")
+    if is_map_file(source):
+        raise InputError(f"{source} is a saved map, whose objects are found; give a scene file")
+    states = []
+    for model in models:
+        chosen = chosen_settings(_usual(), settings | {"segmentation.model": model}, models)
+        shown = open_source(source, chosen, words, chosen_size="map.voxel_size" in settings)
+        click.echo(f"{model}: {take_in(shown)}")
+        states.append(shown.engine.state)
+        shown.engine.close()
+    found = compare(*states)
+    page = SideBySide(chosen.viewer, ["input", *models], label=source.name)
+    page.show(found.clouds)
+    counts = {f"objects of {m}": str(n) for m, n in zip(models, found.counts, strict=True)}
+    page.tell(counts | {"found by both": str(found.common)})
+    click.echo(f"{source.name}: {page.server.url}")
+    if opens:
+        click.launch(page.server.url)
+    while True:
+        time.sleep(3600)

@@ -139,10 +139,13 @@ class Engine:
         return report
 
     def is_due(self, period_s: float = 0.0) -> bool:
-        """Whether the map has changed since it was segmented, at least a period ago by stamps."""
+        """Whether the map has changed since it was segmented, at least a period ago by stamps.
+
+        A stamp that has gone back, since a wrong one was refuted, is no reason to wait for it.
+        """
         frames, stamp_ns = self._segmented
         elapsed_ns = self.map.newest_stamp_ns - stamp_ns
-        return self.frames != frames and elapsed_ns >= period_s * 1e9
+        return self.frames != frames and not 0 <= elapsed_ns < period_s * 1e9
 
     def segment(self, scene: Scene | None = None) -> WorldState:
         """Segment a snapshot of the map, or a scene from elsewhere, and update the objects.

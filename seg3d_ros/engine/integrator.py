@@ -144,11 +144,15 @@ class Integrator:
         return frame is not None and self._handle(frame)
 
     def _handle(self, frame: PendingFrame) -> bool:
-        """Integrate or drop an frame; False when it has to wait."""
+        """Integrate or drop a frame; False when it has to wait."""
         stats = self._stats[frame.source]
         missing = f"transform {self._fixed_frame} → {frame.frame_id}"
         taken = False
         try:
+            if not frame.frame_id:
+                raise InputError(
+                    "its header has no frame_id; let the driver name the sensor's frame"
+                )
             pose = self._transforms.lookup(self._fixed_frame, frame.frame_id, frame.stamp_ns)
             if frame.color_frame_id:
                 missing = f"transform {frame.color_frame_id} → {frame.frame_id}"

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Sequence
 from datetime import datetime, timezone
+from functools import lru_cache
 from html import escape
 
+from seg3d_ros.mapping.keyframes.best_views import ObjectView
+from seg3d_ros.objects.events import Event
 from seg3d_ros.objects.map_object import MapObject
+from seg3d_ros.pictures.object_picture import picture_of
 from seg3d_ros.scene import Float64
 from seg3d_ros.viewer.overlay import shortened
 
+_MAX_EVENTS = 5
+_MAX_PICTURES = 3
 
-def details_html(known: MapObject) -> str:
-    """Table of what is known of an object."""
+
+def details_html(known: MapObject, events: Sequence[Event]) -> str:
+    """Table of what is known of an object; its newest events come first."""
     rows = [
         ("number", str(known.id)),
         ("name", shortened(known.label) + (" (given)" if known.pinned_label else "")),
@@ -27,6 +36,12 @@ def details_html(known: MapObject) -> str:
         ("first seen", _time(known.first_seen_ns)),
         ("last seen", _time(known.last_seen_ns)),
         ("by hand", "made, refined or locked" if known.prompted else ""),
+        *[
+            (_time(event.stamp_ns) or "event", shortened(event.sentence()))
+            for event in [event for event in reversed(events) if event.id == known.id][
+                :_MAX_EVENTS
+            ]
+        ],
     ]
     cells = "".join(
         f'<tr><td style="opacity:0.6;padding-right:1em;white-space:nowrap">{escape(name)}</td>'
@@ -35,6 +50,24 @@ def details_html(known: MapObject) -> str:
         if value
     )
     return f'<table style="font-size:0.8em;margin:0.3em 1em">{cells}</table>'
+
+
+def pictures_html(object_id: int, views: Sequence[ObjectView]) -> str:
+    """Pictures of an object, best first.
+
+    Raises:
+        InputError: a picture comes from a damaged file.
+    """
+    return "".join(_picture_html(object_id, view) for view in views[:_MAX_PICTURES])
+
+
+@lru_cache(maxsize=4 * _MAX_PICTURES)  # those of the objects chosen last
+def _picture_html(object_id: int, view: ObjectView) -> str:
+    jpeg = base64.b64encode(picture_of(view, object_id).jpeg).decode()
+    return (
+        f'<img alt="object {object_id}" src="data:image/jpeg;base64,{jpeg}" '
+        'style="max-width:46%;max-height:9em;margin:0.2em 1%">'
+    )
 
 
 def _metres(values: Float64, between: str) -> str:

@@ -12,6 +12,7 @@ from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.pictures.viewpoint import LID_HEIGHT_M
 from seg3d_ros.scene import Float64, Scene
 from seg3d_ros.viewer.cameras import FirstCamera, fly_to
+from seg3d_ros.viewer.frusta import Frusta
 from seg3d_ros.viewer.overlay import Overlay
 from seg3d_ros.viewer.picking import first_hit
 from seg3d_ros.viewer.scene_colors import CAMERA, MODES, scene_colors
@@ -28,6 +29,7 @@ class MapView:
         """Add the controls to a panel that is being built."""
         self._stream = stream
         self._overlay = Overlay(viser)
+        self._frusta = Frusta(viser)
         self._camera = FirstCamera(viser)
         self._lock = threading.RLock()
         self._state = WorldState()
@@ -43,12 +45,14 @@ class MapView:
         )  # fmt: skip
         boxes = gui.add_checkbox("Boxes", True)
         captions = gui.add_checkbox("Captions", True)
+        cameras = gui.add_checkbox("Cameras", False, hint="Where the pictures were taken.")
         look = gui.add_button_group("Look", ("at all", "from above"))
         self._mode.on_update(lambda _: self._paint())
         self._size.on_update(lambda _: stream.change(point_size=float(self._size.value)))
         self._height.on_update(lambda _: self._cut())
         boxes.on_update(lambda _: self._overlay.show_boxes(boxes.value))
         captions.on_update(lambda _: self._overlay.show_captions(captions.value))
+        cameras.on_update(lambda _: self._show_cameras(cameras.value))
         look.on_click(
             lambda event: self._camera.look(event.client, event.target.value == "from above")
         )
@@ -72,11 +76,13 @@ class MapView:
             if scene is None or not len(scene):
                 self._cloud = None
                 self._overlay.update((), np.empty((0, 3), np.float32), np.zeros(3))
+                self._frusta.update((), np.zeros(3))
                 return
             if before.scene is not scene:
                 self._cloud = TiledCloud(scene.points, scene.voxel_size)
                 self._floor = float(np.percentile(scene.points[:, 2], 1))
             self._label(scene)
+            self._frusta.update(state.keyframes, scene.origin)
             chosen = {known.id: known for known in state.objects}
             self.choose(chosen.get(self._chosen.id) if self._chosen else None)
             self._paint()
@@ -129,6 +135,10 @@ class MapView:
             self._stream.change(ceiling=self.ceiling)
             if self._state.scene is not None:
                 self._label(self._state.scene)
+
+    def _show_cameras(self, shown: bool) -> None:
+        with self._lock:
+            self._frusta.show(shown)
 
     def _label(self, scene: Scene) -> None:
         """Boxes and captions of what begins below the cut."""

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-import numpy as np
-
-from seg3d_ros.scene import Bool, Float32, UInt8
+from seg3d_ros.viewer.clouds import Clouds, Panel
 from seg3d_ros.viewer.overlay import shortened
 from seg3d_ros.viewer.server import PageServer
 from seg3d_ros.viewer.settings import ViewerSettings
@@ -19,36 +16,6 @@ _CAMERA_FOV = 0.62
 _HIDDEN = {"cover": "Ceiling, front wall", "names": "Names"}  # node, and what its box says
 _TITLE_PLACE = (0.0, 0.58, 0.35)
 _TITLE_SCALE, _CAPTION_SCALE = 1.6, 1.0
-
-
-@dataclass(frozen=True, eq=False)
-class Panel:
-    """Colours and captions of one of the clouds.
-
-    Attributes:
-        colors: (N, 3) uint8 RGB.
-        captions: name and place (3,) float32 of each instance whose name is known.
-    """
-
-    colors: UInt8
-    captions: tuple[tuple[str, Float32], ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Clouds:
-    """One scene in several paintings, scaled so that it stands on a square of edge 1.
-
-    Attributes:
-        points: (N, 3) float32; the middle of the floor is the origin, z is up.
-        cover: (N,) True for ceiling and front wall, which would hide the room.
-        point_size: edge of a point; neighbours touch.
-        panels: from left to right.
-    """
-
-    points: Float32
-    cover: Bool
-    point_size: float
-    panels: tuple[Panel, ...]
 
 
 class SideBySide:
@@ -133,14 +100,6 @@ class SideBySide:
                 for title in self._titles
             ]
             gui.add_checkbox(box, False).on_update(_shows(frames))
-
-
-def on_unit_square(points: Float32) -> tuple[Float32, float]:
-    """Points moved and scaled as in `Clouds`, and the scale, 1/m."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    scale = 1 / max(float((high - low)[:2].max()), 1e-6)
-    origin = np.array([*(low + high)[:2] / 2, low[2]], np.float32)
-    return ((points - origin) * np.float32(scale)), scale
 
 
 def _shows(nodes: list[Any]) -> Callable[[Any], None]:

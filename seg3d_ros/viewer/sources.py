@@ -82,9 +82,7 @@ def write_pictures(source: Source, picture: Path | None, turntable: Path | None)
     Raises:
         InputError: the suffix of the film is not known, or a frame cannot be read.
     """
-    said = source.fill()
-    if source.recording is not None:
-        replay(source.recording, source.engine, segment_period=_SEGMENT_PERIOD_S)
+    said = take_in(source)
     state = source.engine.state
     if state.scene is None or not len(state.scene):
         raise InputError("the map is empty; there is nothing to show")
@@ -92,6 +90,18 @@ def write_pictures(source: Source, picture: Path | None, turntable: Path | None)
         render_view(picture, state.scene, state.objects)
     if turntable is not None:
         render_turntable(turntable, state.scene, state.objects)
+    return said
+
+
+def take_in(source: Source) -> str:
+    """Take a source in at once, a recording to its end; returns a sentence.
+
+    Raises:
+        InputError: a frame cannot be read.
+    """
+    said = source.fill()
+    if source.recording is not None:
+        replay(source.recording, source.engine, segment_period=_SEGMENT_PERIOD_S)
     return said
 
 

@@ -340,6 +340,21 @@ def test_frames_flow_while_segmentations_run(frames: list[Frame]) -> None:
     assert engine.timings.summary()["integrate"].count == 31
 
 
+def test_a_refuted_stamp_a_day_ahead_does_not_delay_the_next_segmentation(
+    frames: list[Frame],
+) -> None:
+    made = Engine(GEOMETRIC)
+    day = 24 * 3600 * SECOND
+    for frame, stamp_ns in zip(
+        frames, (SECOND, day, 2 * SECOND, 4 * SECOND, 5 * SECOND), strict=False
+    ):
+        made.integrate(replace(frame, stamp_ns=stamp_ns))
+        if stamp_ns == day:
+            made.segment()
+    assert made.is_due(1.0)
+    assert made.segment().stamp_ns == 5 * SECOND
+
+
 def test_warming_up_leaves_no_trace() -> None:
     engine = Engine(GEOMETRIC)
     engine.warm_up()

@@ -192,6 +192,13 @@ def test_a_lookup_that_fails_costs_the_frame_once(start, stats, reason) -> None:
     assert stats.dropped == {reason: 3}
 
 
+def test_a_header_without_a_frame_is_named_as_the_reason(start, stats) -> None:
+    start().offer(frame(1, frame_id=""))
+    wait_until(lambda: fates(stats) == 1, "its fate")
+    assert stats.dropped == {"malformed": 1} and "no frame_id" in stats.last_drop
+    assert stats.waiting == ""
+
+
 def test_a_frame_that_takes_long_is_not_waited_for_at_the_end(start, transforms, stats) -> None:
     begun, go = threading.Event(), threading.Event()
 

@@ -70,6 +70,17 @@ class Page:
         """Type into what has the focus."""
         self._call("Input.insertText", text=text)
 
+    def press(self, key: str) -> None:
+        """Press and release a key."""
+        for kind in ("keyDown", "keyUp"):
+            self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key, text="\r")
+
+    def replace_text(self, label: str, text: str) -> None:
+        """Type into the input beside a label, over what stands there."""
+        self.click_field(label)
+        self.evaluate("document.activeElement.select()")
+        self.type_text(text)
+
     def text(self) -> str:
         """All text on the page, that of fields included."""
         fields = "[...document.querySelectorAll('input,textarea')].map(i => i.value)"
@@ -84,14 +95,22 @@ class Page:
             time.sleep(0.3)
 
     def click_text(self, text: str) -> None:
-        """Click the smallest element that shows exactly a text, as soon as there is one."""
-        self._until(
+        """Click with the pointer on the smallest element that shows exactly a text."""
+        place = None
+        while place != (place := self._place_of(text)):
+            time.sleep(0.3)  # the layout moves while the page is built
+        self.click(*place)
+
+    def _place_of(self, text: str) -> list[float]:
+        """Pixel in the middle of the smallest element that shows exactly a text."""
+        return self._until(
             f"""(() => {{
             const shown = [...document.querySelectorAll('button,label,p,span,div,[role=option]')]
                 .filter(e => e.innerText?.trim() === {json.dumps(text)} && e.offsetParent);
             const smallest = shown.pop();
-            smallest?.click();
-            return !!smallest;
+            smallest?.scrollIntoView({{block: 'nearest'}});
+            const box = smallest?.getBoundingClientRect();
+            return box && [box.x + box.width / 2, box.y + box.height / 2];
         }})()""",
             text,
         )
@@ -111,13 +130,14 @@ class Page:
             label,
         )
 
-    def _until(self, expression: str, what: str) -> None:
-        """Evaluate a JavaScript expression until it is true."""
+    def _until(self, expression: str, what: str) -> Any:
+        """Evaluate a JavaScript expression until it is true; its value."""
         end = time.monotonic() + _PATIENCE_S
-        while not self.evaluate(expression):
+        while not (value := self.evaluate(expression)):
             if time.monotonic() > end:
                 raise AssertionError(f"the page never showed {what!r}; it shows: {self.text()}")
             time.sleep(0.3)
+        return value
 
     def photograph(self) -> np.ndarray:
         """(H, W, 3) uint8 RGB of what the tab shows."""

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from seg3d_ros.networks.batch import SceneBatch
-from seg3d_ros.training import panels as module
-from seg3d_ros.training.panels import Panels, make_panels, partners
+from seg3d_ros.training.panels import Panels, make_panels
 from seg3d_ros.training.point_instances import PointInstances
+from seg3d_ros.viewer.clouds import MAX_POINTS, partners
 
 GREY = (170, 170, 170)
 
@@ -89,7 +89,7 @@ def test_large_scenes_are_drawn_with_larger_voxels():
     points = np.column_stack([(cells + 0.5) * 0.02, np.zeros(len(cells))])
     ids = np.zeros(len(points), int)
     shown = drawn(points, ids, ids)
-    assert module.MAX_POINTS / 3 < len(shown.clouds.points) <= module.MAX_POINTS < len(points)
+    assert MAX_POINTS / 3 < len(shown.clouds.points) <= MAX_POINTS < len(points)
     assert shown.clouds.point_size > 0.02 / 12
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from seg3d_ros.objects.box import upright_box
+from seg3d_ros.objects.events import Event, EventKind
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.query import Match, NoEmbeddingsError, Query, QueryResult
 from seg3d_ros.text.vocabulary import Candidate
@@ -69,7 +70,12 @@ def test_details_escape_every_name():
     evil = replace(
         OBJECTS[0], pinned_label="<b>&", candidates=(Candidate("<script>alert(1)</script>", 0.5),)
     )
-    html = details_html(evil)
+    events = [
+        Event(EventKind.EDITED, evil.id, 10**9, text="called <i>"),
+        Event(EventKind.GONE, 7, 0),
+    ]
+    html = details_html(evil, events)
+    assert "called &lt;i&gt;" in html and "gone" not in html
     assert "<b>" not in html and "<script" not in html
     assert "&lt;b&gt;&amp;" in html and "&lt;script&gt;" in html
 

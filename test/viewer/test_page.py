@@ -6,12 +6,17 @@ import numpy as np
 import pytest
 from support import toy_room
 from support.browser import open_page
+from support.toy_recording import write_toy_recording
+from support.viewer_room import GEOMETRIC
 from support.waiting import wait_until
 
+from seg3d_ros.engine.engine import Engine
 from seg3d_ros.objects.query import Query
+from seg3d_ros.recordings.open import open_recording
 from seg3d_ros.viewer.click_panel import CHOOSE, ON_IT
+from seg3d_ros.viewer.settings import ViewerSettings
 
-RED = toy_room.BOXES[0]
+RED, _, BLUE = toy_room.BOXES
 EVIL = "<img src=x onerror=document.title='hacked'>{alert(1)}"
 
 
@@ -58,7 +63,10 @@ def test_a_page_shows_the_objects_and_a_click_on_one_chooses_it(engine, open_vie
     known = known_at(engine, RED)
     assert f"\n{known.id}\n" not in page.text()
     page.click(*middle_of(page, RED.color))
-    page.wait_text(f"{len(known):,}", "first seen")
+    page.wait_text(f"{len(known):,}", "first seen", f"object {known.id} (", "appeared")
+    pictures = f"document.querySelectorAll('img[alt=\"object {known.id}\"]')"
+    loaded = f"[...{pictures}].filter(i => i.complete && i.naturalWidth > 20).length"
+    wait_until(lambda: page.evaluate(loaded) >= 1, "a picture of the object")
 
 
 def test_clicks_make_an_object_whose_name_is_never_code(engine, open_viewer, page):
@@ -115,3 +123,72 @@ def test_a_page_that_is_read_only_has_nothing_to_change(engine, open_viewer, pag
     page.wait_text(f"{len(engine.state.objects)} objects")
     for absent in ("A click", "Save map", "Segment now", "Use these words"):
         assert absent not in page.text()
+
+
+def test_words_that_are_pasted_rename_everything(engine, open_viewer, page):
+    page.open(coarse(open_viewer()))
+    page.click_text("Words")
+    page.click_field("Words")
+    page.type_text("banana\nteapot, -wall")
+    page.click_text("Use these words")
+    wait_until(lambda: engine.state.vocabulary is not None, "the words", deadline_s=120.0)
+    assert engine.state.vocabulary.entries == ("banana", "teapot", "-wall")
+
+
+def test_a_map_is_saved_and_loaded(engine, open_viewer, page, tmp_path):
+    path = tmp_path / "room.map"
+    page.open(coarse(open_viewer()))
+    page.click_text("Map")
+    page.replace_text("File", str(path))
+    page.click_text("Save map")
+    wait_until(path.is_file, "the file")
+    before = {known.id: len(known) for known in engine.state.objects}
+    engine.clear()
+    page.click_text("Load map")
+    wait_until(lambda: len(engine.state.objects) == len(before), "the objects")
+    assert {known.id: len(known) for known in engine.state.objects} == before
+    page.wait_text(f"{len(before)} objects")
+
+
+def test_objects_are_merged_split_and_restored(engine, open_viewer, page):
+    page.open(coarse(open_viewer()))
+    red, blue = known_at(engine, RED), known_at(engine, BLUE)
+    assert red.id != blue.id
+    page.click(*middle_of(page, RED.color))
+    page.wait_text("Merge the other into this one")
+    page.replace_text("Other number", str(blue.id))
+    page.click_text("Merge the other into this one")
+    wait_until(lambda: blue.id not in ids_of(engine), "the merger")
+    assert len(engine.get(red.id)) == len(red) + len(blue)
+    place = middle_of(page, BLUE.color)
+    page.click_field("A click")
+    page.click_text(ON_IT)
+    page.click(*place)
+    page.wait_for(lambda seen: len(pixels_of(seen, (255, 220, 0))) > 100)  # the mask
+    page.click_text("Split off what is clicked")
+    wait_until(lambda: len(engine.get(red.id)) < len(red) + len(blue), "the split")
+    page.click_text("Undo the last edit")
+    wait_until(lambda: len(engine.get(red.id)) == len(red) + len(blue), "the split undone")
+    page.click_text("Undo the last edit")
+    wait_until(lambda: blue.id in ids_of(engine), "both objects")
+    assert len(engine.get(blue.id)) == len(blue)
+
+
+def ids_of(engine) -> set[int]:
+    return {known.id for known in engine.state.objects}
+
+
+def test_a_recording_plays_and_jumps_from_the_page(page, tmp_path):
+    from seg3d_ros.viewer.viewer import Viewer  # where there is a page, there is viser
+
+    recording = open_recording(write_toy_recording(tmp_path / "toy"))
+    engine = Engine(GEOMETRIC)
+    with Viewer(engine, ViewerSettings(port=0), recording=recording) as viewer:
+        page.open(coarse(viewer))
+        page.click_text("Play")
+        wait_until(lambda: engine.frames == len(recording), "the end", deadline_s=60.0)
+        page.wait_text("objects")
+        page.replace_text("Frame", "2")
+        page.press("Enter")
+        wait_until(lambda: engine.frames == 2, "a jump back", deadline_s=60.0)
+    engine.close()
