@@ -39,6 +39,7 @@ from seg3d_ros.objects.object_map import ObjectMap
 from seg3d_ros.objects.query import Query, QueryResult, answer_query
 from seg3d_ros.objects.storage import MAX_BYTES, MapFileError, load_map, save_map
 from seg3d_ros.scene import Bool, Float64, Frame, Instances, Scene
+from seg3d_ros.sensing.estimate_intrinsics import as_image
 from seg3d_ros.text.vocabulary import Vocabulary
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 from seg3d_ros.timings import StageTimings
@@ -125,6 +126,7 @@ class Engine:
 
     def integrate(self, frame: Frame) -> IntegrationReport:
         """Fuse one frame into the map."""
+        frame = as_image(frame)
         with self.timings.measure("integrate"):
             report = self.map.integrate(frame)
         if report.points_used:

@@ -31,7 +31,7 @@ from seg3d_ros.scene import (
     Scene,
     origin_near,
 )
-from seg3d_ros.sensing.estimate_intrinsics import camera_of, is_image
+from seg3d_ros.sensing.estimate_intrinsics import as_image, camera_of, is_image
 from seg3d_ros.sensing.frame_filter import FrameFilter, range_image
 from seg3d_ros.sensing.lens import ideal_view, resample
 from seg3d_ros.sensing.stamp_clock import Change, StampClock
@@ -172,6 +172,7 @@ class VoxelMap:
             ValueError: arrays of another type than `Frame` says, or a pose that is not rigid.
         """
         _check_frame(frame)
+        frame = as_image(frame)
         ranges = range_image(frame)
         camera = camera_of(frame)
         organised = camera is not None or _is_image(frame)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from seg3d_ros.scene import Camera, Float32, Float64, Frame
@@ -15,12 +17,37 @@ _MAX_LENS_RESIDUAL = 0.05  # of the image's width: lenses of depth cameras bend 
 _OPTICAL, _BODY = ((0, 1, 2), (1, 1, 1)), ((1, 2, 0), (-1, -1, 1))
 
 
+def as_image(frame: Frame) -> Frame:
+    """Frame with the camera that it was taken with, in optical axes.
+
+    An organised cloud has its intrinsics estimated. In a body frame (REP-103: x forward, z up), as
+    some drivers give it, its points are turned to the axes of its camera, and its pose with them.
+    What is no pinhole's image stays as it is.
+    """
+    if frame.grid is None or frame.camera is not None:
+        return frame
+    camera = estimate_camera(frame.points, frame.grid)
+    if camera is not None:
+        return replace(frame, camera=camera)
+    columns, signs = _BODY
+    camera = _fitted_camera(frame.points, frame.grid, _BODY)
+    if camera is None or camera.fx < 0 or camera.fy < 0:
+        return frame
+    body_from_optical = np.zeros((4, 4))
+    body_from_optical[columns, (0, 1, 2)] = signs
+    body_from_optical[3, 3] = 1.0
+    return replace(
+        frame,
+        points=frame.points[:, columns] * np.array(signs, np.float32),
+        map_from_sensor=frame.map_from_sensor @ body_from_optical,
+        camera=camera,
+    )
+
+
 def camera_of(frame: Frame) -> Camera | None:
-    """Intrinsics of a frame, estimated where it has none; None when it is no pinhole's image."""
-    if frame.grid is None:
+    """Intrinsics of a frame that is an image; None where they are not known or do not fit it."""
+    if frame.camera is None or frame.grid is None:
         return None
-    if frame.camera is None:
-        return estimate_camera(frame.points, frame.grid)
     same_size = (frame.camera.height, frame.camera.width) == frame.grid
     return frame.camera if same_size else None
 
@@ -36,11 +63,7 @@ def estimate_camera(points: Float32, grid: tuple[int, int]) -> Camera | None:
         The camera; None when too little was measured or the points are no pinhole's view along
         +z (a spinning lidar, a cloud in another frame).
     """
-    fit = _fit_image(points, grid, _OPTICAL, (_MAX_RESIDUAL, _MAX_RESIDUAL))
-    if fit is None:
-        return None
-    (fx, cx), (fy, cy) = fit
-    return Camera(grid[1], grid[0], fx, fy, cx, cy)
+    return _fitted_camera(points, grid, _OPTICAL)
 
 
 def is_image(points: Float32, grid: tuple[int, int]) -> bool:
@@ -57,6 +80,14 @@ def is_image(points: Float32, grid: tuple[int, int]) -> bool:
 
 Axes = tuple[tuple[int, int, int], tuple[int, int, int]]  # column of the points, and its sign
 Line = tuple[float, float]  # focal length and center, pixels
+
+
+def _fitted_camera(points: Float32, grid: tuple[int, int], axes: Axes) -> Camera | None:
+    fit = _fit_image(points, grid, axes, (_MAX_RESIDUAL, _MAX_RESIDUAL))
+    if fit is None:
+        return None
+    (fx, cx), (fy, cy) = fit
+    return Camera(grid[1], grid[0], fx, fy, cx, cy)
 
 
 def _fit_image(

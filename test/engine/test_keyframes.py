@@ -102,3 +102,21 @@ def test_no_memory_means_no_pictures() -> None:
     made.integrate(toy_frame(POSES[0]))
     made.keyframes.wait()
     assert not made.keyframes.all()
+
+
+@pytest.mark.parametrize("in_body_axes", [False, True])
+def test_organised_clouds_make_keyframes_in_whatever_axes_they_come(in_body_axes: bool) -> None:
+    engine = Engine(GEOMETRIC)
+    for number, pose in enumerate(POSES, 1):
+        cloud = replace(toy_frame(pose, stamp_ns=number * SECOND_NS), camera=None)
+        if in_body_axes:
+            optical_from_body = np.eye(4)[[1, 2, 0, 3]] * [[-1], [-1], [1], [1]]
+            points = cloud.points @ optical_from_body[:3, :3].astype(np.float32)
+            cloud = replace(cloud, points=points, map_from_sensor=pose @ optical_from_body)
+        engine.integrate(cloud)
+        engine.keyframes.wait()
+    found = engine.keyframes.all()
+    assert len(found) == len(POSES)
+    for keyframe, pose in zip(found, POSES, strict=True):
+        np.testing.assert_allclose(keyframe.map_from_camera, pose, atol=1e-9)
+        assert keyframe.camera.fx == pytest.approx(toy_room.CAMERA.fx, rel=1e-3)

@@ -4,7 +4,7 @@ import pytest
 from seg3d_ros.mapping.voxel_map import VoxelMap
 from seg3d_ros.scene import Camera, Distortion, Frame
 from seg3d_ros.sensing.depth_image import deproject
-from seg3d_ros.sensing.estimate_intrinsics import estimate_camera, is_image
+from seg3d_ros.sensing.estimate_intrinsics import as_image, estimate_camera, is_image
 from seg3d_ros.sensing.frame_filter import FrameFilter
 
 GRID = (120, 160)
@@ -52,6 +52,32 @@ def test_a_spinning_lidar_is_no_pinhole():
 def test_other_axes_are_no_optical_frame(axes):
     points = view(Camera(160, 120, 130.0, 130.0, 80.0, 60.0))[:, axes]
     assert estimate_camera(points, GRID) is None
+
+
+def test_a_cloud_in_body_axes_is_turned_to_those_of_its_camera():
+    camera = Camera(160, 120, 130.0, 130.0, 80.0, 60.0)
+    points = view(camera)
+    body = np.stack([points[:, 2], -points[:, 0], -points[:, 1]], axis=1)
+    pose = np.eye(4)
+    pose[:3, 3] = 1, 2, 3
+    frame = Frame(body, np.zeros_like(body, np.uint8), 1, pose, grid=GRID)
+    found = as_image(frame)
+    assert found.camera.fx == pytest.approx(130, rel=1e-4)
+    np.testing.assert_array_equal(found.points, points)
+    turned = found.points @ found.map_from_sensor[:3, :3].T + found.map_from_sensor[:3, 3]
+    np.testing.assert_allclose(turned, body + pose[:3, 3], atol=1e-6)
+
+
+def test_what_has_a_camera_or_is_no_image_stays_as_it_is():
+    camera = Camera(160, 120, 130.0, 130.0, 80.0, 60.0)
+    points = view(camera)
+    colors = np.zeros_like(points, np.uint8)
+    for frame in (
+        Frame(points, colors, 1, np.eye(4), grid=GRID, camera=camera),
+        Frame(points, colors, 1, np.eye(4)),
+        Frame(points[:, (2, 1, 0)], colors, 1, np.eye(4), grid=GRID),
+    ):
+        assert as_image(frame) is frame
 
 
 def test_a_view_backwards_or_of_nothing_is_none():

@@ -70,10 +70,13 @@ class Page:
         """Type into what has the focus."""
         self._call("Input.insertText", text=text)
 
-    def press(self, key: str) -> None:
-        """Press and release a key."""
-        for kind in ("keyDown", "keyUp"):
-            self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key, text="\r")
+    def press_left(self) -> None:
+        """Press and release the arrow to the left."""
+        for kind in ("rawKeyDown", "keyUp"):
+            self._call(
+                "Input.dispatchKeyEvent", type=kind, key="ArrowLeft", code="ArrowLeft",
+                windowsVirtualKeyCode=37,
+            )  # fmt: skip
 
     def replace_text(self, label: str, text: str) -> None:
         """Type into the input beside a label, over what stands there."""
@@ -95,34 +98,32 @@ class Page:
             time.sleep(0.3)
 
     def click_text(self, text: str) -> None:
-        """Click with the pointer on the smallest element that shows exactly a text."""
-        place = None
-        while place != (place := self._place_of(text)):
-            time.sleep(0.3)  # the layout moves while the page is built
-        self.click(*place)
+        """Click the smallest element that shows exactly a text, as soon as there is one."""
+        self._until(f"(e => {{ e?.click(); return !!e; }})({_smallest(text)})", text)
 
-    def _place_of(self, text: str) -> list[float]:
-        """Pixel in the middle of the smallest element that shows exactly a text."""
-        return self._until(
-            f"""(() => {{
-            const shown = [...document.querySelectorAll('button,label,p,span,div,[role=option]')]
-                .filter(e => e.innerText?.trim() === {json.dumps(text)} && e.offsetParent);
-            const smallest = shown.pop();
-            smallest?.scrollIntoView({{block: 'nearest'}});
-            const box = smallest?.getBoundingClientRect();
-            return box && [box.x + box.width / 2, box.y + box.height / 2];
-        }})()""",
-            text,
-        )
+    def open_tab(self, name: str, *, shows: str) -> None:
+        """Click with the pointer on a tab until what it holds is shown.
+
+        Tabs do not listen to clicks that scripts make, and move while the page is built.
+        """
+        end = time.monotonic() + _PATIENCE_S
+        while shows not in self.text():
+            if time.monotonic() > end:
+                raise AssertionError(f"the tab {name!r} never showed {shows!r}")
+            middle = "[b.x + b.width / 2, b.y + b.height / 2]"
+            box = f"{_smallest(name)}?.getBoundingClientRect()"
+            self.click(*self._until(f"(b => b && {middle})({box})", name))
+            time.sleep(1.0)
 
     def click_field(self, label: str) -> None:
         """Give the focus to the input beside a label, as soon as there is one."""
         self._until(
             f"""(() => {{
+            const kind = 'input:not([type=hidden]),textarea';
             let row = [...document.querySelectorAll('label')]
                 .find(e => e.innerText.trim() === {json.dumps(label)});
-            while (row && !row.querySelector('input,textarea')) row = row.parentElement;
-            const field = row?.querySelector('input,textarea');
+            while (row && !row.querySelector(kind)) row = row.parentElement;
+            const field = row?.querySelector(kind);
             field?.focus();
             field?.click();
             return !!field;
@@ -165,6 +166,14 @@ class Page:
 
     def _receive(self) -> dict[str, Any]:
         return json.loads(self._socket.recv(timeout=_PATIENCE_S))
+
+
+def _smallest(text: str) -> str:
+    """JavaScript for the smallest element that shows exactly a text."""
+    return (
+        "[...document.querySelectorAll('button,label,p,span,div,[role=option]')]"
+        f".filter(e => e.innerText?.trim() === {json.dumps(text)} && e.offsetParent).pop()"
+    )
 
 
 @contextlib.contextmanager

@@ -16,13 +16,14 @@ from seg3d_ros.recordings.open import open_recording
 from seg3d_ros.viewer.click_panel import CHOOSE, ON_IT
 from seg3d_ros.viewer.settings import ViewerSettings
 
-RED, _, BLUE = toy_room.BOXES
+RED, GREEN, _ = toy_room.BOXES
+PANEL = 940  # pixel where it begins
 EVIL = "<img src=x onerror=document.title='hacked'>{alert(1)}"
 
 
 def pixels_of(picture: np.ndarray, color: tuple[int, ...]) -> np.ndarray:
-    """(K, 2) pixels x, y of about this colour; a page shows colours as they are."""
-    near = (np.abs(picture.astype(int) - color) < 20).all(axis=2)
+    """(K, 2) pixels x, y of about this colour beside the panel; a page keeps colours."""
+    near = (np.abs(picture[:, :PANEL].astype(int) - color) < 20).all(axis=2)
     return np.argwhere(near)[:, ::-1]
 
 
@@ -127,7 +128,7 @@ def test_a_page_that_is_read_only_has_nothing_to_change(engine, open_viewer, pag
 
 def test_words_that_are_pasted_rename_everything(engine, open_viewer, page):
     page.open(coarse(open_viewer()))
-    page.click_text("Words")
+    page.open_tab("Words", shows="Use these words")
     page.click_field("Words")
     page.type_text("banana\nteapot, -wall")
     page.click_text("Use these words")
@@ -138,7 +139,7 @@ def test_words_that_are_pasted_rename_everything(engine, open_viewer, page):
 def test_a_map_is_saved_and_loaded(engine, open_viewer, page, tmp_path):
     path = tmp_path / "room.map"
     page.open(coarse(open_viewer()))
-    page.click_text("Map")
+    page.open_tab("Map", shows="Save map")
     page.replace_text("File", str(path))
     page.click_text("Save map")
     wait_until(path.is_file, "the file")
@@ -152,26 +153,26 @@ def test_a_map_is_saved_and_loaded(engine, open_viewer, page, tmp_path):
 
 def test_objects_are_merged_split_and_restored(engine, open_viewer, page):
     page.open(coarse(open_viewer()))
-    red, blue = known_at(engine, RED), known_at(engine, BLUE)
-    assert red.id != blue.id
+    red, green = known_at(engine, RED), known_at(engine, GREEN)
+    assert red.id != green.id
     page.click(*middle_of(page, RED.color))
     page.wait_text("Merge the other into this one")
-    page.replace_text("Other number", str(blue.id))
+    page.replace_text("Other number", str(green.id))
     page.click_text("Merge the other into this one")
-    wait_until(lambda: blue.id not in ids_of(engine), "the merger")
-    assert len(engine.get(red.id)) == len(red) + len(blue)
-    place = middle_of(page, BLUE.color)
+    wait_until(lambda: green.id not in ids_of(engine), "the merger")
+    assert len(engine.get(red.id)) == len(red) + len(green)
+    place = middle_of(page, GREEN.color)
     page.click_field("A click")
     page.click_text(ON_IT)
     page.click(*place)
     page.wait_for(lambda seen: len(pixels_of(seen, (255, 220, 0))) > 100)  # the mask
     page.click_text("Split off what is clicked")
-    wait_until(lambda: len(engine.get(red.id)) < len(red) + len(blue), "the split")
+    wait_until(lambda: len(engine.get(red.id)) < len(red) + len(green), "the split")
     page.click_text("Undo the last edit")
-    wait_until(lambda: len(engine.get(red.id)) == len(red) + len(blue), "the split undone")
+    wait_until(lambda: len(engine.get(red.id)) == len(red) + len(green), "the split undone")
     page.click_text("Undo the last edit")
-    wait_until(lambda: blue.id in ids_of(engine), "both objects")
-    assert len(engine.get(blue.id)) == len(blue)
+    wait_until(lambda: green.id in ids_of(engine), "both objects")
+    assert len(engine.get(green.id)) == len(green)
 
 
 def ids_of(engine) -> set[int]:
@@ -186,9 +187,12 @@ def test_a_recording_plays_and_jumps_from_the_page(page, tmp_path):
     with Viewer(engine, ViewerSettings(port=0), recording=recording) as viewer:
         page.open(coarse(viewer))
         page.click_text("Play")
-        wait_until(lambda: engine.frames == len(recording), "the end", deadline_s=60.0)
+        player = viewer.playback.player
+        wait_until(lambda: player.position == len(recording), "the end", deadline_s=60.0)
         page.wait_text("objects")
-        page.replace_text("Frame", "2")
-        page.press("Enter")
-        wait_until(lambda: engine.frames == 2, "a jump back", deadline_s=60.0)
+        page.evaluate("document.querySelector('[role=slider]').focus()")
+        for _ in range(2):
+            page.press_left()
+        two_before = len(recording) - 2
+        wait_until(lambda: player.position == two_before, "a jump back", deadline_s=60.0)
     engine.close()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from seg3d_ros.mapping.keyframes.depth_packing import Depth16, pack_depth, unpack_depth
 from seg3d_ros.scene import Camera, Float32, Float64, Frame, UInt8, View
-from seg3d_ros.sensing.estimate_intrinsics import camera_of
+from seg3d_ros.sensing.estimate_intrinsics import as_image, camera_of
 from seg3d_ros.sensing.frame_filter import PAD
 from seg3d_ros.sensing.image_decoder import decode_compressed
 from seg3d_ros.sensing.lens import ideal_view
@@ -96,6 +96,7 @@ class KeyframeViews(Sequence[View]):
 
 def view_of(frame: Frame) -> View | None:
     """An organised frame as a view; None where it is not the picture of a pinhole camera."""
+    frame = as_image(frame)
     camera = camera_of(frame)
     if camera is None or frame.grid is None:
         return None
