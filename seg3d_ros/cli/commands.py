@@ -12,6 +12,7 @@ from seg3d_ros.cli.edit import edit
 from seg3d_ros.cli.evaluate import evaluate
 from seg3d_ros.cli.models import download, models
 from seg3d_ros.cli.preprocess import preprocess
+from seg3d_ros.cli.query import query
 from seg3d_ros.cli.replay import replay
 from seg3d_ros.cli.segment import segment
 from seg3d_ros.cli.superpoints import superpoints
@@ -39,6 +40,7 @@ for command in (
     evaluate,
     audit,
     edit,
+    query,
     doctor,
     superpoints,
 ):

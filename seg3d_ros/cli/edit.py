@@ -119,15 +119,10 @@ def _opened(map_file: Path) -> tuple[Engine, str]:
         InputError: the file is no map, or a damaged one.
     """
     from seg3d_ros.engine.perception import PerceptionSettings
-    from seg3d_ros.engine.saved_map import engine_for_map
-    from seg3d_ros.objects.storage import MapFileError
+    from seg3d_ros.engine.saved_map import open_map
 
-    try:
-        settings = PerceptionSettings.of({"segmentation.model": "geometric"})
-        engine, meta = engine_for_map(map_file, settings)
-        engine.load(map_file)
-    except MapFileError as error:
-        raise InputError(str(error)) from error
+    settings = PerceptionSettings.of({"segmentation.model": "geometric"})
+    engine, meta = open_map(map_file, settings)
     return engine, meta.fixed_frame
 
 

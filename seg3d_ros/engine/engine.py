@@ -29,6 +29,7 @@ from seg3d_ros.errors import InputError
 from seg3d_ros.mapping.keyframes.archive import pack_keyframes, unpack_keyframes
 from seg3d_ros.mapping.keyframes.store import KeyframeStore
 from seg3d_ros.mapping.voxel_map import IntegrationReport, VoxelMap
+from seg3d_ros.objects.areas import Area, pack_areas, unpack_areas, with_area, without_area
 from seg3d_ros.objects.best_views import BestViews
 from seg3d_ros.objects.editor import EditReport
 from seg3d_ros.objects.edits import Edit, Split, SplitOff
@@ -37,6 +38,8 @@ from seg3d_ros.objects.load_report import LoadReport, load_remarks
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.object_map import ObjectMap
 from seg3d_ros.objects.query import Query, QueryResult, answer_query
+from seg3d_ros.objects.reading import World
+from seg3d_ros.objects.relations import Shapes
 from seg3d_ros.objects.storage import MAX_BYTES, MapFileError, load_map, save_map
 from seg3d_ros.scene import Bool, Float64, Frame, Instances, Scene
 from seg3d_ros.sensing.estimate_intrinsics import as_image
@@ -216,10 +219,32 @@ class Engine:
             self.set_vocabulary(labels or load_vocabulary_file("household"))
 
     def query(self, query: Query) -> QueryResult:
-        """Rank the objects of one world state; see `objects.query.run_query` for the errors."""
+        """Rank the objects of one world state; see `objects.query.answer_query` for the errors."""
         state = self._state
+        world = World(state.objects, state.vocabulary, state.areas, Shapes())
         with self.models.watched_device():
-            return answer_query(state.objects, query, state.vocabulary)
+            return answer_query(query, world)
+
+    def set_area(self, area: Area) -> WorldState:
+        """Name a part of the map, or give an area other corners.
+
+        Raises:
+            InputError: there are too many areas.
+        """
+        with self._lock:
+            return self._advance(areas=with_area(self._state.areas, area))
+
+    def remove_area(self, name: str) -> WorldState:
+        """Forget an area.
+
+        Raises:
+            InputError: there is none of this name.
+        """
+        with self._lock:
+            left = without_area(self._state.areas, name)
+            if len(left) == len(self._state.areas):
+                raise InputError(f"there is no area {name!r} to forget")
+            return self._advance(areas=left)
 
     def get(self, object_id: int) -> MapObject:
         """The known object with this id.
@@ -322,6 +347,7 @@ class Engine:
         """
         with self._lock:
             voxels, objects = self.map.to_arrays(), self._objects.to_arrays()
+            objects |= pack_areas(self._state.areas)
             count, keyframes = len(self._state.objects), self.keyframes.all()
             next_id = self.keyframes.next_id
         save_map(
@@ -353,10 +379,11 @@ class Engine:
         try:
             loaded.load_arrays(voxels)
             scene, seen = loaded.snapshot(), unpack_keyframes(keyframes)
+            areas = unpack_areas(objects)
             with self._lock:
                 self._objects.load_arrays(objects, scene)  # raises before it changes anything
                 self.keyframes.replace(*seen)
-                state = self._replace_map(loaded, scene)
+                state = self._replace_map(loaded, scene, areas)
         except InputError as error:
             raise MapFileError(f"the map {path} does not fit: {error}") from error
         space = self.models.text_model
@@ -402,13 +429,15 @@ class Engine:
         self._listeners.tell(state)
         return state
 
-    def _replace_map(self, voxel_map: VoxelMap, scene: Scene) -> WorldState:
+    def _replace_map(
+        self, voxel_map: VoxelMap, scene: Scene, areas: tuple[Area, ...] = ()
+    ) -> WorldState:
         """Begin a new epoch with another map and its snapshot, under the lock."""
         self.map = voxel_map
         self._clicks.forget()
         self._map_segmentation.forget()
         self._best_views.clear()
-        return self._advance(epoch=self._state.epoch + 1, scene=scene)
+        return self._advance(epoch=self._state.epoch + 1, scene=scene, areas=areas)
 
     def _instances(self, scene: Scene | None) -> tuple[Scene, Instances]:
         """Instances of a scene; None: of the map around the sensor."""

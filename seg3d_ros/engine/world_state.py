@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from seg3d_ros.mapping.keyframes.best_views import ObjectView
 from seg3d_ros.mapping.keyframes.keyframe import Keyframe
+from seg3d_ros.objects.areas import Area
 from seg3d_ros.objects.events import Event
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.scene import Scene
@@ -28,6 +29,7 @@ class WorldState:
         keyframes: pictures of the map, oldest first.
         best_views: of each object by its id, best first; none where no picture shows it.
         events: the newest, oldest first.
+        areas: named parts of the map, by name.
     """
 
     version: int = 0
@@ -41,6 +43,7 @@ class WorldState:
         default_factory=lambda: MappingProxyType({})
     )
     events: tuple[Event, ...] = ()
+    areas: tuple[Area, ...] = ()
 
     @property
     def vocabulary_version(self) -> int:

@@ -23,9 +23,12 @@ from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
 from seg3d_ros.msg import Instance
-from seg3d_ros.node.conversions import point_msg
+from seg3d_ros.node.conversions import point_msg, points_of
 from seg3d_ros.node.edit_requests import request_of_edit
+from seg3d_ros.node.place_requests import place_msg
+from seg3d_ros.objects.areas import Area
 from seg3d_ros.objects.edits import Edit
+from seg3d_ros.objects.places import PlaceCondition
 from seg3d_ros.srv import (
     EditObjects,
     GetObjectCloud,
@@ -33,6 +36,7 @@ from seg3d_ros.srv import (
     MapFile,
     QueryObjects,
     SegmentAtPoints,
+    SetArea,
     SetVocabulary,
 )
 
@@ -50,22 +54,25 @@ class RequestFailed(RuntimeError):  # noqa: N818 - reads as what has happened
 
 
 class Found(NamedTuple):
-    """An object that fits a query, and how well (see QueryObjects.srv)."""
+    """An object that fits a query, how well, and why it is in its place (see QueryObjects.srv)."""
 
     instance: Instance
     score: float
+    reason: str = ""
 
 
 class Findings(list[Found]):
     """Objects that fit a query, best first.
 
     Attributes:
-        message: how many, and remarks on words that no object can have or that mean nothing.
+        message: how many, how a phrase was read, and remarks on words that mean nothing.
+        total: of the objects that fit, those beyond `max_results` too.
     """
 
-    def __init__(self, found: Iterable[Found], *, message: str) -> None:
+    def __init__(self, found: Iterable[Found], *, message: str, total: int) -> None:
         super().__init__(found)
         self.message = message
+        self.total = total
 
 
 class Seg3dClient:
@@ -118,6 +125,8 @@ class Seg3dClient:
         frame_id: str = "",
         max_results: int = 0,
         min_score: float = 0.0,
+        places: Sequence[PlaceCondition] = (),
+        area: str = "",
     ) -> Findings:
         """Known objects that meet all conditions given, best first (see QueryObjects.srv).
 
@@ -126,11 +135,34 @@ class Seg3dClient:
         """
         request = QueryObjects.Request(text=text, label=label, ids=list(ids), radius=float(radius))
         request.max_results, request.min_score = max_results, float(min_score)
+        request.places, request.area = [place_msg(place) for place in places], area
         if near is not None:
             request.near = PointStamped(header=Header(frame_id=frame_id), point=point_msg(near))
         answer = self._call(QueryObjects, "query_objects", request)
-        pairs = zip(answer.instances, answer.scores, strict=True)
-        return Findings([Found(*pair) for pair in pairs], message=answer.message)
+        rows = zip(answer.instances, answer.scores, answer.reasons, strict=True)
+        found = [Found(*row) for row in rows]
+        return Findings(found, message=answer.message, total=answer.total)
+
+    def set_area(self, name: str, corners: Any, *, frame_id: str = "") -> tuple[Area, ...]:
+        """Name the polygon of (K, 2) or (K, 3) corners, metres; returns all areas there are."""
+        request = SetArea.Request(header=Header(frame_id=frame_id))
+        request.area.name = name
+        request.area.corners = [point_msg((*corner, 0.0)) for corner in np.asarray(corners)]
+        return self._areas(request)
+
+    def remove_area(self, name: str) -> tuple[Area, ...]:
+        """Forget an area; returns those that are left."""
+        request = SetArea.Request()
+        request.area.name = name
+        return self._areas(request)
+
+    def areas(self) -> tuple[Area, ...]:
+        """All areas, their corners in the fixed frame."""
+        return self._areas(SetArea.Request())
+
+    def _areas(self, request: SetArea.Request) -> tuple[Area, ...]:
+        answer = self._call(SetArea, "set_area", request)
+        return tuple(Area(area.name, points_of(area.corners)[:, :2]) for area in answer.areas)
 
     def segment_at_points(
         self,

@@ -77,6 +77,11 @@ def point_msg(xyz: Any) -> Point:
     return Point(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))
 
 
+def points_of(messages: Any) -> Float64:
+    """(K, 3) float64 of geometry_msgs/Point messages."""
+    return np.array([(p.x, p.y, p.z) for p in messages], np.float64).reshape(-1, 3)
+
+
 def box_pose_msg(box: Box) -> Pose:
     """Center and yaw of an upright box."""
     half = 0.5 * box.yaw

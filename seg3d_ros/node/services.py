@@ -16,9 +16,10 @@ from seg3d_ros.engine.engine import Engine
 from seg3d_ros.engine.job_queue import MAX_WAITING, Priority
 from seg3d_ros.engine.throttle import Throttle
 from seg3d_ros.errors import InputError
-from seg3d_ros.node.conversions import header_msg, instance_msg, stamp_ns
+from seg3d_ros.node.conversions import header_msg, instance_msg, points_of, stamp_ns
 from seg3d_ros.node.edit_requests import edit_of_request
 from seg3d_ros.node.object_images import fill_in_images
+from seg3d_ros.node.place_requests import area_msgs, place_condition
 from seg3d_ros.node.publishers import cloud_of_object
 from seg3d_ros.node.request_pose import RequestPose
 from seg3d_ros.node.service_host import (
@@ -30,6 +31,7 @@ from seg3d_ros.node.service_host import (
     check_active,
 )
 from seg3d_ros.node.transform_source import TransformSource
+from seg3d_ros.objects.areas import Area
 from seg3d_ros.objects.query import Query
 from seg3d_ros.scene import Bool, Float64
 from seg3d_ros.srv import (
@@ -39,6 +41,7 @@ from seg3d_ros.srv import (
     MapFile,
     QueryObjects,
     SegmentAtPoints,
+    SetArea,
     SetVocabulary,
 )
 from seg3d_ros.text.labels import check_text
@@ -52,6 +55,7 @@ SERVICES = {  # by name, relative to the node's
     "get_object_cloud": GetObjectCloud,
     "edit_objects": EditObjects,
     "get_object_image": GetObjectImage,
+    "set_area": SetArea,
     "segment_now": Trigger,
     "clear_map": Trigger,
     "save_map": MapFile,
@@ -161,15 +165,33 @@ class Services:
             radius=request.radius,
             max_results=request.max_results,
             min_score=request.min_score,
+            places=tuple(place_condition(place) for place in request.places),
+            area=request.area,
         )
-        matches, remarks = self._engine.query(query)
+        matches, remarks, response.total = self._engine.query(query)
         stamp = self._engine.map.newest_stamp_ns
         response.header = header_msg(self._fixed_frame, stamp)
         response.instances = [instance_msg(match.object) for match in matches]
         response.scores = [float(match.score) for match in matches]
+        response.reasons = [match.reason for match in matches]
         for remark in remarks:
             self._throttle.warning(remark, "query: %s", remark)
-        response.message = "; ".join([f"{len(matches)} objects", *remarks])
+        response.message = "; ".join([f"{response.total} objects", *remarks])
+
+    def _receive_area(self, request: Any) -> Handle:
+        pose = self._pose_of(request.header) if request.area.corners else None
+
+        def set_area(request: Any, response: Any) -> None:
+            area = request.area
+            if area.corners:
+                corners = _to_fixed_frame(points_of(area.corners), pose)
+                self._engine.set_area(Area(area.name, corners[:, :2]))
+            elif area.name:
+                self._engine.remove_area(area.name)
+            response.areas = area_msgs(self._engine.state.areas)
+            response.message = f"{len(response.areas)} areas"
+
+        return self._if_active(set_area)
 
     def _get_object_cloud(self, request: Any, response: Any) -> None:
         item = self._engine.get(request.id)
@@ -234,6 +256,7 @@ class Services:
             "query_objects": (self._receive_query, Priority.QUERY),
             "get_object_cloud": (simple(self._get_object_cloud), Priority.QUERY),
             "get_object_image": (simple(self._get_object_image), Priority.QUERY),
+            "set_area": (self._receive_area, Priority.EDIT),
             "segment_at_points": (self._receive_click, Priority.CLICK),
             "edit_objects": (self._receive_edit, Priority.EDIT),
             "clear_map": (simple(self._clear_map), Priority.EDIT),
@@ -269,7 +292,7 @@ class Services:
 
 def _clicks(request: Any, pose: RequestPose | None) -> tuple[Float64, Bool]:
     """Clicks (K, 3) of a request in the fixed frame, and (K,) which of them are on the thing."""
-    points = np.array([(p.x, p.y, p.z) for p in request.points], np.float64).reshape(-1, 3)
+    points = points_of(request.points)
     foreground = _checked_clicks(points, request.foreground, request.name)
     return _to_fixed_frame(points, pose), foreground
 

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from seg3d_ros.errors import InputError
+from seg3d_ros.objects.areas import find_area
 from seg3d_ros.objects.embedding import vector_for
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.negation import refuse_negation
+from seg3d_ros.objects.places import Place, PlaceCondition, in_places
+from seg3d_ros.objects.reading import (
+    Reading,
+    UnknownWordsError,
+    World,
+    names_of,
+    place_of,
+    read_phrase,
+)
 from seg3d_ros.text.labels import BACKGROUND, check_text, fold, is_latin
+from seg3d_ros.text.phrases import Relation, parse_phrase
 from seg3d_ros.text.vocabulary import Vocabulary
 
 MAX_QUERY_LENGTH = 1000  # characters; more than any text encoder here reads
@@ -28,13 +39,16 @@ class Query:
     """Conditions that must all hold; an empty one always does.
 
     Attributes:
-        text: free text without negations; objects are ranked by how well they fit it.
+        text: a phrase with places (see `text.phrases`), whose words for places are all known; else
+            free text without negations. Objects are ranked by how well they fit it.
         label: a label or any of its synonyms; case is ignored.
         ids: object ids.
         near: (x, y, z) in the map frame, metres, or None.
         radius: largest distance of an object's box from `near`, metres; 0: anywhere.
         max_results: length of the answer at most; 0: no limit.
         min_score: weaker matches are left out: cosine in [-1, 1] for text, else the score.
+        places: relations that must hold.
+        area: name of the area that an object's centroid must be in; empty: any.
 
     Raises:
         InputError: a condition makes no sense; the message names it.
@@ -47,12 +61,15 @@ class Query:
     radius: float = 0.0
     max_results: int = 0
     min_score: float = 0.0
+    places: tuple[PlaceCondition, ...] = ()
+    area: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("text", "label"):
+        for name in ("text", "label", "area"):
             if getattr(self, name):
                 check_text(getattr(self, name), f"the query's {name}", max_length=MAX_QUERY_LENGTH)
-        refuse_negation(self.text)
+        if parse_phrase(self.text) is None:
+            refuse_negation(self.text)
         if self.near is not None and not all(map(math.isfinite, self.near)):
             raise InputError(f"near is {self.near}; give three finite numbers in metres")
         if not 0 <= self.radius < math.inf:
@@ -66,10 +83,17 @@ class Query:
 
 
 class Match(NamedTuple):
-    """An object that fits, and the score that `min_score` was compared with."""
+    """An object that fits.
+
+    Attributes:
+        object: which.
+        score: that `min_score` was compared with.
+        reason: sentence about its place; empty where none was asked for.
+    """
 
     object: MapObject
     score: float
+    reason: str = ""
 
 
 class QueryResult(NamedTuple):
@@ -77,19 +101,70 @@ class QueryResult(NamedTuple):
 
     Attributes:
         matches: the objects that fit, best first.
-        remarks: sentences about words of the query that no object can have, or that mean nothing.
+        remarks: sentences about how a phrase was read, and about words of the query that no
+            object can have, or that mean nothing.
+        total: number of objects that fit, those beyond `max_results` too.
     """
 
     matches: list[Match]
     remarks: list[str]
+    total: int
 
 
-def answer_query(
-    objects: Sequence[MapObject], query: Query, vocabulary: Vocabulary | None
-) -> QueryResult:
-    """Find the objects that fit; see `run_query` and `query_remarks`."""
-    matches = run_query(objects, query, vocabulary)
-    return QueryResult(matches, query_remarks(objects, query, vocabulary))
+def answer_query(query: Query, world: World) -> QueryResult:
+    """Find the objects that fit a query, its phrase read word by word where that is possible.
+
+    They come by the distance that a place asks for, else as in `run_query`, which see for errors.
+
+    Raises:
+        InputError: the text holds a negation that is no part of a place, or a condition names
+            unknown objects or areas.
+    """
+    reading, remarks = _read(query, world)
+    places = [place_of(condition, world) for condition in query.places]
+    if query.area:
+        places.append(_in_area(query.area, world))
+    things, plain = world.objects, query
+    if reading is not None:
+        remarks = [reading.sentence, *reading.remarks]
+        things, plain = reading.things, replace(query, text=reading.text)
+        places += reading.places
+    matches = run_query(things, replace(plain, max_results=0), world.vocabulary)
+    if places:
+        matches = _placed(matches, places, world)
+    remarks += query_remarks(things, plain, world.vocabulary)
+    return QueryResult(matches[: query.max_results or None], remarks, len(matches))
+
+
+def _read(query: Query, world: World) -> tuple[Reading | None, list[str]]:
+    """Reading of a query's text, and remarks; None: it is left to the text encoder."""
+    phrase = parse_phrase(query.text)
+    remarks: list[str] = []
+    if phrase is not None:
+        try:
+            reading = read_phrase(phrase, world)
+            refuse_negation(reading.text)
+            return reading, remarks
+        except UnknownWordsError as unknown:
+            refuse_negation(query.text)
+            remarks = [f"{str(unknown)!r} is no known name: the text is taken as a whole"]
+    return None, remarks
+
+
+def _in_area(name: str, world: World) -> Place:
+    area = find_area(world.areas, name)
+    if area is None:
+        known = ", ".join(area.name for area in world.areas) or "none"
+        raise InputError(f"there is no area {name!r}; those of the map: {known}")
+    return Place(Relation.IN, (), area.name, areas=(area,))
+
+
+def _placed(matches: Sequence[Match], places: Sequence[Place], world: World) -> list[Match]:
+    """Matches that meet conditions on their places, in the order that these give, if any."""
+    scores = {match.object.id: match.score for match in matches}
+    placed = in_places((match.object for match in matches), places, world.shapes)
+    placed.sort(key=lambda one: one.rank or ())  # stable: without ranks their order is kept
+    return [Match(one.object, scores[one.object.id], "; ".join(one.reasons)) for one in placed]
 
 
 def run_query(
@@ -108,7 +183,7 @@ def run_query(
     matches = [Match(found, found.score) for found in objects]
     if query.text:
         matches = _by_text(objects, query.text, vocabulary)
-    labels = _synonyms(query.label, vocabulary)
+    labels = names_of(query.label, vocabulary)
     fitting = [
         match
         for match in matches
@@ -130,7 +205,7 @@ def query_remarks(
     """Reasons in the words of a query why its answer may be empty or chance, as sentences."""
     remarks = []
     if query.label:
-        labels = _synonyms(query.label, vocabulary)
+        labels = names_of(query.label, vocabulary)
         if not any(fold(found.label) in labels for found in objects):
             remarks += _why_unnamed(query.label, vocabulary)
     encoder = vocabulary.encoder if vocabulary else None
@@ -151,16 +226,6 @@ def _why_unnamed(label: str, vocabulary: Vocabulary | None) -> list[str]:
     if known.background:
         return [f"{label!r} is shown as {BACKGROUND!r} in vocabulary {vocabulary.version}"]
     return []
-
-
-def _synonyms(label: str, vocabulary: Vocabulary | None) -> set[str]:
-    """Folded names that objects with this label may have."""
-    names = {fold(label)}
-    known = vocabulary.find(label) if vocabulary else None
-    # An object shown as background may be of any background label, not just of this one.
-    if known is not None and not known.background:
-        names.update(map(fold, known.words))
-    return names
 
 
 def _fits(found: MapObject, query: Query, labels: set[str]) -> bool:
