@@ -29,6 +29,12 @@ from seg3d_ros.errors import InputError
 from seg3d_ros.mapping.keyframes.archive import pack_keyframes, unpack_keyframes
 from seg3d_ros.mapping.keyframes.store import KeyframeStore
 from seg3d_ros.mapping.voxel_map import IntegrationReport, VoxelMap
+from seg3d_ros.objects.approach import (
+    SEARCHED_M,
+    Approach,
+    ApproachRequest,
+    find_approaches,
+)
 from seg3d_ros.objects.areas import Area, pack_areas, unpack_areas, with_area, without_area
 from seg3d_ros.objects.best_views import BestViews
 from seg3d_ros.objects.editor import EditReport
@@ -224,6 +230,23 @@ class Engine:
         world = World(state.objects, state.vocabulary, state.areas, Shapes())
         with self.models.watched_device():
             return answer_query(query, world)
+
+    def find_approaches(self, object_id: int, request: ApproachRequest) -> list[Approach]:
+        """Places to look at an object from, best first; see `objects.approach`.
+
+        A robot whose place is not given is where the sensor was when the newest frame was taken.
+
+        Raises:
+            UnknownObjectError: there is no such object.
+            NoApproachError: there is no such place.
+        """
+        known = self.get(object_id)
+        position = self._sensor_position
+        if request.start is None and position is not None:
+            request = replace(request, start=(float(position[0]), float(position[1])))
+        scene = self.map.snapshot(center=known.box.center, radius=SEARCHED_M)
+        with self.timings.measure("approach"):
+            return find_approaches(scene, known, request)
 
     def set_area(self, area: Area) -> WorldState:
         """Name a part of the map, or give an area other corners.

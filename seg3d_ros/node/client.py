@@ -31,6 +31,7 @@ from seg3d_ros.objects.edits import Edit
 from seg3d_ros.objects.places import PlaceCondition
 from seg3d_ros.srv import (
     EditObjects,
+    GetApproach,
     GetObjectCloud,
     GetObjectImage,
     MapFile,
@@ -187,6 +188,31 @@ class Seg3dClient:
         """
         answer = self._call(EditObjects, "edit_objects", request_of_edit(edit, frame_id))
         return tuple(answer.ids)
+
+    def get_approach(
+        self,
+        object_id: int,
+        *,
+        robot_radius: float = 0.0,
+        robot_height: float = 0.0,
+        min_distance: float = 0.0,
+        max_distance: float = 0.0,
+        camera_height: float = 0.0,
+        start: Sequence[float] = (0.0, 0.0, 0.0),
+        frame_id: str = "",
+        max_results: int = 0,
+    ) -> GetApproach.Response:
+        """Places to look at an object from, best first (see GetApproach.srv; zeros: its defaults).
+
+        `start` is a point of the frame `frame_id`, for example the origin of base_link; without a
+        frame it is where the sensor was last.
+        """
+        request = GetApproach.Request(id=object_id, max_results=max_results)
+        request.robot_radius, request.robot_height = float(robot_radius), float(robot_height)
+        request.min_distance, request.max_distance = float(min_distance), float(max_distance)
+        request.camera_height = float(camera_height)
+        request.start = PointStamped(header=Header(frame_id=frame_id), point=point_msg(start))
+        return self._call(GetApproach, "get_approach", request)
 
     def get_object_cloud(self, object_id: int) -> Any:
         """The points of one object as a PointCloud2."""

@@ -16,6 +16,7 @@ from seg3d_ros.engine.map_segmentation import EmptyMapError
 from seg3d_ros.errors import DeviceLostError, InputError
 from seg3d_ros.msg import ErrorCode
 from seg3d_ros.node.qos import SERVICE
+from seg3d_ros.objects.approach import NoApproachError
 from seg3d_ros.objects.object_map import UnknownObjectError
 from seg3d_ros.objects.query import NoEmbeddingsError
 from seg3d_ros.objects.storage import MapFileError
@@ -35,6 +36,7 @@ _CODES: dict[type[Exception], int] = {
     UnknownObjectError: ErrorCode.UNKNOWN_ID,
     NothingThereError: ErrorCode.NOTHING_THERE,
     NoEmbeddingsError: ErrorCode.NO_EMBEDDINGS,
+    NoApproachError: ErrorCode.NO_APPROACH,
     MapFileError: ErrorCode.FILE_ERROR,
     FileNotFoundError: ErrorCode.FILE_ERROR,
     TransformError: ErrorCode.UNKNOWN_FRAME,

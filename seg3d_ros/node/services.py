@@ -15,12 +15,13 @@ from std_srvs.srv import Trigger
 from seg3d_ros.engine.engine import Engine
 from seg3d_ros.engine.job_queue import MAX_WAITING, Priority
 from seg3d_ros.engine.throttle import Throttle
-from seg3d_ros.errors import InputError
+from seg3d_ros.node.approach_requests import approach_of_request, fill_in_approaches
 from seg3d_ros.node.conversions import header_msg, instance_msg, points_of, stamp_ns
 from seg3d_ros.node.edit_requests import edit_of_request
 from seg3d_ros.node.object_images import fill_in_images
 from seg3d_ros.node.place_requests import area_msgs, place_condition
 from seg3d_ros.node.publishers import cloud_of_object
+from seg3d_ros.node.request_points import clicks_of_request, in_fixed_frame
 from seg3d_ros.node.request_pose import RequestPose
 from seg3d_ros.node.service_host import (
     Handle,
@@ -33,9 +34,9 @@ from seg3d_ros.node.service_host import (
 from seg3d_ros.node.transform_source import TransformSource
 from seg3d_ros.objects.areas import Area
 from seg3d_ros.objects.query import Query
-from seg3d_ros.scene import Bool, Float64
 from seg3d_ros.srv import (
     EditObjects,
+    GetApproach,
     GetObjectCloud,
     GetObjectImage,
     MapFile,
@@ -44,7 +45,6 @@ from seg3d_ros.srv import (
     SetArea,
     SetVocabulary,
 )
-from seg3d_ros.text.labels import check_text
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,7 @@ SERVICES = {  # by name, relative to the node's
     "set_vocabulary": SetVocabulary,
     "segment_at_points": SegmentAtPoints,
     "query_objects": QueryObjects,
+    "get_approach": GetApproach,
     "get_object_cloud": GetObjectCloud,
     "edit_objects": EditObjects,
     "get_object_image": GetObjectImage,
@@ -61,8 +62,6 @@ SERVICES = {  # by name, relative to the node's
     "save_map": MapFile,
     "load_map": MapFile,
 }
-MAX_CLICKS = 100
-MAX_NAME = 200
 
 
 class Services:
@@ -118,7 +117,7 @@ class Services:
         return self._if_active(segment)
 
     def _segment_at_points(self, request: Any, response: Any, pose: RequestPose | None) -> None:
-        clicks, foreground = _clicks(request, pose)
+        clicks, foreground = clicks_of_request(request, pose)
         found = self._engine.segment_at(
             clicks, foreground, name=request.name, refine_id=request.refine_id
         )
@@ -138,7 +137,8 @@ class Services:
         pose = self._pose_of(request.header) if request.points else None
 
         def edit(request: Any, response: Any) -> None:
-            report = self._engine.edit(edit_of_request(request, lambda: _clicks(request, pose)))
+            wanted = edit_of_request(request, lambda: clicks_of_request(request, pose))
+            report = self._engine.edit(wanted)
             response.ids, response.message = list(report.ids), report.message
 
         return self._if_active(edit)
@@ -155,7 +155,7 @@ class Services:
         near = None
         if request.radius:
             at = request.near.point
-            point = _to_fixed_frame(np.array([[at.x, at.y, at.z]]), pose)[0]
+            point = in_fixed_frame(np.array([[at.x, at.y, at.z]]), pose)[0]
             near = (float(point[0]), float(point[1]), float(point[2]))
         query = Query(
             text=request.text,
@@ -184,7 +184,7 @@ class Services:
         def set_area(request: Any, response: Any) -> None:
             area = request.area
             if area.corners:
-                corners = _to_fixed_frame(points_of(area.corners), pose)
+                corners = in_fixed_frame(points_of(area.corners), pose)
                 self._engine.set_area(Area(area.name, corners[:, :2]))
             elif area.name:
                 self._engine.remove_area(area.name)
@@ -192,6 +192,19 @@ class Services:
             response.message = f"{len(response.areas)} areas"
 
         return self._if_active(set_area)
+
+    def _receive_approach(self, request: Any) -> Handle:
+        given = bool(request.start.header.frame_id)
+        pose = self._pose_of(request.start.header)
+
+        def get_approach(request: Any, response: Any) -> None:
+            start = in_fixed_frame(points_of([request.start.point]), pose)[0] if given else None
+            found = self._engine.find_approaches(request.id, approach_of_request(request, start))
+            stamp_ns = self._engine.map.newest_stamp_ns
+            fill_in_approaches(response, found, fixed_frame=self._fixed_frame, stamp_ns=stamp_ns)
+            response.message = f"{len(found)} places to look at object {request.id} from"
+
+        return self._if_active(get_approach)
 
     def _get_object_cloud(self, request: Any, response: Any) -> None:
         item = self._engine.get(request.id)
@@ -254,6 +267,7 @@ class Services:
 
         receivers: dict[str, tuple[Receive, Priority]] = {
             "query_objects": (self._receive_query, Priority.QUERY),
+            "get_approach": (self._receive_approach, Priority.QUERY),
             "get_object_cloud": (simple(self._get_object_cloud), Priority.QUERY),
             "get_object_image": (simple(self._get_object_image), Priority.QUERY),
             "set_area": (self._receive_area, Priority.EDIT),
@@ -288,38 +302,3 @@ class Services:
             stamp_ns(header.stamp) or None,  # zero: the newest
             timeout_s=self._tf_timeout(),
         )
-
-
-def _clicks(request: Any, pose: RequestPose | None) -> tuple[Float64, Bool]:
-    """Clicks (K, 3) of a request in the fixed frame, and (K,) which of them are on the thing."""
-    points = points_of(request.points)
-    foreground = _checked_clicks(points, request.foreground, request.name)
-    return _to_fixed_frame(points, pose), foreground
-
-
-def _to_fixed_frame(points: Float64, pose: RequestPose | None) -> Float64:
-    """(K, 3) points of a request in the fixed frame."""
-    if pose is None:
-        return points
-    fixed_from_request = pose.wait()
-    moved: Float64 = points @ fixed_from_request[:3, :3].T + fixed_from_request[:3, 3]
-    return moved
-
-
-def _checked_clicks(points: Any, foreground: Any, name: str) -> Bool:
-    """Foreground flags of the clicks, after checking that the request makes sense."""
-    count = len(points)
-    if not 1 <= count <= MAX_CLICKS:
-        raise InputError(f"{count} points given; give 1 to {MAX_CLICKS}")
-    if not np.isfinite(points).all():
-        raise InputError("a point holds NaN or infinity")
-    flags = np.array(foreground, bool) if len(foreground) else np.ones(count, bool)
-    if len(flags) != count:
-        raise InputError(
-            f"{len(flags)} foreground flags for {count} points; give one each or none"
-        )
-    if not flags.any():
-        raise InputError("all points are background; at least one must be on the object")
-    if name:
-        check_text(name, "name", max_length=MAX_NAME)
-    return flags

@@ -35,10 +35,18 @@ class Box:
 
     def distance(self, point: Float64) -> float:
         """Metres from a (3,) point to the box; 0 inside it."""
-        dx, dy, dz = np.asarray(point, np.float64) - self.center
+        return float(self.distances(np.asarray(point, np.float64)[None])[0])
+
+    def distances(self, points: Float64) -> Float64:
+        """Metres (N,) from (N, 3) points to the box; 0 inside it."""
+        outside = np.abs(self.local(points)) - self.size / 2
+        return np.linalg.norm(np.maximum(outside, 0.0), axis=1)
+
+    def local(self, points: Float64) -> Float64:
+        """Points (N, 3) relative to the center, along the box's own axes, metres."""
+        dx, dy, dz = (points - self.center).T
         cos, sin = math.cos(self.yaw), math.sin(self.yaw)
-        local = np.abs([cos * dx + sin * dy, cos * dy - sin * dx, dz])
-        return float(np.linalg.norm(np.maximum(local - self.size / 2, 0.0)))
+        return np.stack([cos * dx + sin * dy, cos * dy - sin * dx, dz], axis=1)
 
 
 def upright_box(points: Float32 | Float64, *, margin: float = 0.0) -> Box:

@@ -215,17 +215,8 @@ def _in(thing: Shape, anchor: Shape) -> Evidence | None:
 def _within_box(thing: Shape, anchor: Shape) -> Bool:
     """(K,) points of a thing that the box of an anchor holds."""
     box = anchor.object.box
-    offset = thing.points + anchor.shift - box.center
-    cos, sin = np.cos(box.yaw), np.sin(box.yaw)
-    across = np.stack(
-        [
-            cos * offset[:, 0] + sin * offset[:, 1],
-            cos * offset[:, 1] - sin * offset[:, 0],
-            offset[:, 2],
-        ],
-        axis=1,
-    )
-    return np.all(np.abs(across) <= box.size / 2 + _LEVEL_M, axis=1)
+    inside = np.abs(box.local(thing.points + anchor.shift)) <= box.size / 2 + _LEVEL_M
+    return np.all(inside, axis=1)
 
 
 def _walled_share(thing: Shape, anchor: Shape) -> float:

@@ -56,14 +56,19 @@ ROOM: dict[str, Cells] = {
 }
 
 
+def scene_of(parts: dict[str, Cells]) -> Scene:
+    """All voxels of the parts."""
+    every = np.unique(np.concatenate([pack_keys(cells) for cells in parts.values()]))
+    points = ((unpack_keys(every) + 0.5) * VOXEL).astype(np.float32)
+    return Scene(points, np.zeros_like(points), every, VOXEL, stamp_ns=10**9, origin=ORIGIN)
+
+
 def furnished(**parts: Cells) -> ObjectMap:
     """The room, or one of other parts, with the names that the parts have."""
     parts = parts or ROOM
+    scene = scene_of(parts)
     keys = [pack_keys(cells) for cells in parts.values()]
-    every = np.unique(np.concatenate(keys))
-    points = ((unpack_keys(every) + 0.5) * VOXEL).astype(np.float32)
-    scene = Scene(points, np.zeros_like(points), every, VOXEL, stamp_ns=10**9, origin=ORIGIN)
-    masks = np.stack([np.isin(every, part) for part in keys])
+    masks = np.stack([np.isin(scene.element_ids, part) for part in keys])
     found = ObjectMap(TrackingSettings(confirm_views=1, min_object_voxels=1))
     found.update(scene, Instances(masks, np.full(len(masks), 0.8, np.float32)))
     for known in found.confirmed():
