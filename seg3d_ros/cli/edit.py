@@ -112,6 +112,28 @@ def split(
         _apply(map_file, Split(object_id, points, foreground, name))
 
 
+@edit.command()
+@_MAP
+def taught(map_file: Path) -> None:
+    """Print the names of MAP_FILE that were taught by giving them to three objects or more."""
+    with one_line_errors():
+        engine, _ = _opened(map_file)
+    prototypes = engine.state.prototypes
+    lines = [f"{one.name}  (from {one.examples} objects)" for one in prototypes]
+    click.echo("\n".join(lines) or "no name was taught")
+
+
+@edit.command()
+@_MAP
+@click.argument("name")
+def forget(map_file: Path, name: str) -> None:
+    """No longer call further objects of MAP_FILE by a name that was taught."""
+    from seg3d_ros.objects.edits import ForgetName
+
+    with one_line_errors():
+        _apply(map_file, ForgetName(name))
+
+
 def _opened(map_file: Path) -> tuple[Engine, str]:
     """Engine with the map of a file, and the map's frame.
 

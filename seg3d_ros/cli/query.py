@@ -62,7 +62,7 @@ def query(
 def _json(found: QueryResult) -> str:
     """Answer for programs, map frame, metres."""
     content = {
-        "total": found.total,
+        "total": found.matches.total,
         "remarks": found.remarks,
         "objects": [_entry(match) for match in found.matches],
     }
@@ -83,7 +83,7 @@ def _entry(match: Match) -> dict[str, Any]:
 
 
 def _table(found: QueryResult) -> str:
-    heading = "; ".join([f"{found.total} objects", *found.remarks])
+    heading = "; ".join([f"{found.matches.total} objects", *found.remarks])
     return "\n".join([heading, *map(_row, found.matches)])
 
 

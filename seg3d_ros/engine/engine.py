@@ -439,6 +439,7 @@ class Engine:
             version=self._state.version + 1,
             objects=self._objects.confirmed(),
             events=self._objects.events(),
+            prototypes=self._objects.prototypes(),
             **changes,
         )
         if state.scene is not None:

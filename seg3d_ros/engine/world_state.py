@@ -11,6 +11,7 @@ from seg3d_ros.mapping.keyframes.keyframe import Keyframe
 from seg3d_ros.objects.areas import Area
 from seg3d_ros.objects.events import Event
 from seg3d_ros.objects.map_object import MapObject
+from seg3d_ros.objects.prototypes import Prototype
 from seg3d_ros.scene import Scene
 from seg3d_ros.text.vocabulary import Vocabulary
 
@@ -30,6 +31,7 @@ class WorldState:
         best_views: of each object by its id, best first; none where no picture shows it.
         events: the newest, oldest first.
         areas: named parts of the map, by name.
+        prototypes: kinds of objects that a person has taught, by name.
     """
 
     version: int = 0
@@ -44,6 +46,7 @@ class WorldState:
     )
     events: tuple[Event, ...] = ()
     areas: tuple[Area, ...] = ()
+    prototypes: tuple[Prototype, ...] = ()
 
     @property
     def vocabulary_version(self) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from seg3d_ros.errors import InputError
 from seg3d_ros.node.conversions import point_msg
-from seg3d_ros.objects.edits import Delete, Edit, Lock, Merge, Rename, Split, Undo
+from seg3d_ros.objects.edits import Delete, Edit, ForgetName, Lock, Merge, Rename, Split, Undo
 from seg3d_ros.scene import Bool, Float64
 from seg3d_ros.srv import EditObjects
 
@@ -37,6 +37,8 @@ def edit_of_request(request: Any, clicks: Callable[[], tuple[Float64, Bool]]) ->
     ids = tuple(map(int, request.ids))
     if request.operation == _REQUEST.UNDO:
         return Undo()
+    if request.operation == _REQUEST.FORGET_NAME:
+        return ForgetName(request.name)
     if request.operation in _OF_ONE and len(ids) != 1:
         raise InputError(f"{len(ids)} ids given; this operation takes one")
     if request.operation == _REQUEST.RENAME:
@@ -70,6 +72,8 @@ def request_of_edit(edit: Edit, frame_id: str = "") -> Any:
     elif isinstance(edit, Delete | Merge):
         request.operation = _REQUEST.DELETE if isinstance(edit, Delete) else _REQUEST.MERGE
         request.ids = list(edit.ids)
+    elif isinstance(edit, ForgetName):
+        request.operation, request.name = _REQUEST.FORGET_NAME, edit.name
     elif isinstance(edit, Undo):
         request.operation = _REQUEST.UNDO
     else:

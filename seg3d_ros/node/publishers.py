@@ -29,6 +29,7 @@ from seg3d_ros.node.markers import MarkerBook
 from seg3d_ros.node.qos import LATCHED, STREAM
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.point_owners import object_rows
+from seg3d_ros.objects.prototypes import Prototype
 from seg3d_ros.pictures.painted_points import painted_points
 from seg3d_ros.scene import Scene
 from seg3d_ros.text.vocabulary import Vocabulary
@@ -87,8 +88,9 @@ class Publishers:
             if not self._publishers:
                 return
             before, self._sent = self._sent, state
-            if before is None or state.vocabulary is not before.vocabulary:
-                self._publish_vocabulary(state.vocabulary)
+            words = (state.vocabulary, state.prototypes)
+            if before is None or words != (before.vocabulary, before.prototypes):
+                self._publish_vocabulary(*words)
             if before is None or state.events is not before.events:
                 self._events.publish(events_msg(self._fixed_frame, state.events))
             if state.scene is None:
@@ -116,12 +118,16 @@ class Publishers:
         self._sent = None
         self._clouds_sent_of.clear()
 
-    def _publish_vocabulary(self, vocabulary: Vocabulary | None) -> None:
+    def _publish_vocabulary(
+        self, vocabulary: Vocabulary | None, prototypes: tuple[Prototype, ...]
+    ) -> None:
         msg = VocabularyMsg(text_model=self._text_model)
         if vocabulary is not None:
             msg.version = vocabulary.version
             msg.labels = list(vocabulary.entries)
             msg.prompt_templates = list(vocabulary.templates)
+        msg.taught_names = [prototype.name for prototype in prototypes]
+        msg.taught_objects = [prototype.examples for prototype in prototypes]
         self._vocabulary.publish(msg)
 
     def _publish_objects(self, header: Header, state: WorldState) -> None:

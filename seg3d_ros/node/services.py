@@ -168,11 +168,12 @@ class Services:
             places=tuple(place_condition(place) for place in request.places),
             area=request.area,
         )
-        matches, remarks, response.total = self._engine.query(query)
+        matches, remarks = self._engine.query(query)
         stamp = self._engine.map.newest_stamp_ns
         response.header = header_msg(self._fixed_frame, stamp)
         response.instances = [instance_msg(match.object) for match in matches]
         response.scores = [float(match.score) for match in matches]
+        response.total = matches.total
         response.reasons = [match.reason for match in matches]
         for remark in remarks:
             self._throttle.warning(remark, "query: %s", remark)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from seg3d_ros.errors import InputError
-from seg3d_ros.objects.edits import Delete, Lock, MapEdit, Merge, Rename, SplitOff, Undo
+from seg3d_ros.objects.edits import Delete, Lock, Merge, ObjectEdit, Rename, SplitOff, Undo
 from seg3d_ros.objects.elements import Elements
 from seg3d_ros.objects.events import Event, EventKind, Provenance
 from seg3d_ros.objects.ids import UnknownObjectError
@@ -31,7 +31,7 @@ class _Step:
         made: id of the object that it made; 0: none.
     """
 
-    edit: MapEdit
+    edit: ObjectEdit
     before: tuple[MapObject, ...]
     made: int = 0
 
@@ -89,7 +89,7 @@ class Editor:
         self._steps.clear()
 
     def apply(
-        self, tracks: list[Track], edit: MapEdit, grid: MapGrid, new_id: Callable[[], int]
+        self, tracks: list[Track], edit: ObjectEdit, grid: MapGrid, new_id: Callable[[], int]
     ) -> EditReport:
         """Make an edit.
 

@@ -92,9 +92,20 @@ class Lock:
 
 
 @dataclass(frozen=True)
+class ForgetName:
+    """Name that was taught by giving it to several objects; others are no longer called so.
+
+    The examples keep it. Not undone by `Undo`: giving the name to an object teaches it again.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Undo:
     """The newest edit that has not been undone is taken back."""
 
 
-MapEdit = Rename | Delete | Merge | SplitOff | Lock | Undo
+ObjectEdit = Rename | Delete | Merge | SplitOff | Lock | Undo
+MapEdit = ObjectEdit | ForgetName
 Edit = MapEdit | Split

@@ -15,7 +15,7 @@ from seg3d_ros.errors import InputError
 from seg3d_ros.mapping.voxel_map import NEVER
 from seg3d_ros.objects.archive import pack_objects, unpack_objects
 from seg3d_ros.objects.editor import Editor, EditReport
-from seg3d_ros.objects.edits import MapEdit
+from seg3d_ros.objects.edits import ForgetName, MapEdit, Rename
 from seg3d_ros.objects.elements import elements_of_scene
 from seg3d_ros.objects.embedding import Embedding, with_view
 from seg3d_ros.objects.event_log import EventLog, differences, pack_events, unpack_events
@@ -25,8 +25,10 @@ from seg3d_ros.objects.map_object import MapObject, with_candidates, with_elemen
 from seg3d_ros.objects.moves import LostAndFound
 from seg3d_ros.objects.naming import rank_labels
 from seg3d_ros.objects.prompted import find_clicked, prompted_object
+from seg3d_ros.objects.prototypes import Prototype, with_prototypes
 from seg3d_ros.objects.settings import TrackingSettings
 from seg3d_ros.objects.sizes import floor_of
+from seg3d_ros.objects.taught_names import TaughtNames
 from seg3d_ros.objects.tracking import Track, note_measured
 from seg3d_ros.objects.update import Observation, TrackingReport, take_in
 from seg3d_ros.scene import Bool, Instances, Int64, MapGrid, Scene
@@ -57,6 +59,7 @@ class ObjectMap:
         self._vocabulary: Vocabulary | None = None
         self._ids = IdCounter()
         self._editor = Editor()
+        self._taught = TaughtNames()
         self._lost = LostAndFound()
         self._log = EventLog()
         self._by_id: dict[int, MapObject] = {}
@@ -80,6 +83,10 @@ class ObjectMap:
     def events(self) -> tuple[Event, ...]:
         """The newest events, oldest first."""
         return self._log.events
+
+    def prototypes(self) -> tuple[Prototype, ...]:
+        """Kinds of objects that a person has taught, by name."""
+        return self._taught.prototypes
 
     def get(self, object_id: int) -> MapObject:
         """The known object with an id.
@@ -158,6 +165,8 @@ class ObjectMap:
                 view = found[track.known.id]
                 embeddings = with_view(track.known.embeddings, space, view)
                 track.known = replace(track.known, embeddings=embeddings)
+            if any(track.known.pinned_label for track in seen):
+                self._learn_names()
             self._label(seen)
             self._publish()
 
@@ -200,6 +209,9 @@ class ObjectMap:
             self._tracks = [other for other in self._tracks if other is not track]
             self._keep_elements(lambda ids: find_rows(taken, ids) < 0, carved=False)
             self._tracks.append(Track(made, segmented_size=len(made)))
+            if label:
+                self._taught.allow(label)
+                self._learn_names(label)
             self._label(self._tracks[-1:])
             self._enforce_bound()
             self._publish(provenance=Provenance.BY_HAND)
@@ -213,7 +225,15 @@ class ObjectMap:
             InputError: the edit makes no sense here; nothing is changed.
         """
         with self._lock:
+            if isinstance(edit, ForgetName):
+                self._taught.forget(edit.name)
+                self._label_all()
+                self._publish(provenance=Provenance.BY_HAND)
+                return EditReport(f"objects are no longer called {edit.name!r} by likeness", ())
             report = self._editor.apply(self._tracks, edit, self._grid, self._new_id)
+            if isinstance(edit, Rename):
+                self._taught.allow(edit.name)
+            self._learn_names(*self._names_of(report.ids))
             self._label([track for track in self._tracks if track.known.id in report.ids])
             self._publish(report.events(self._stamp_ns, self._tracks), Provenance.BY_HAND)
         return report
@@ -229,7 +249,7 @@ class ObjectMap:
             known = [track.known for track in self._tracks if track.confirmed]
             known.sort(key=lambda found: found.id)
             arrays = pack_objects(known, next_id=self._ids.next_id)
-            return arrays | pack_events(self._log.events)
+            return arrays | pack_events(self._log.events) | self._taught.to_arrays()
 
     def load_arrays(self, arrays: Mapping[str, npt.NDArray[Any]], scene: Scene) -> None:
         """Replace all objects by those of `to_arrays`; the vocabulary in force names them.
@@ -243,6 +263,7 @@ class ObjectMap:
         """
         loaded, events = unpack_objects(arrays, scene), unpack_events(arrays)
         with self._lock:
+            self._taught.load_arrays(arrays)  # raises before anything is changed
             self._reset()
             self._take_scene(scene)
             # Ids go on counting over a load too: two objects of one run never share one.
@@ -296,9 +317,29 @@ class ObjectMap:
         """Give tracks the candidates that the witnesses find among the words in force."""
         known = [track.known for track in tracks]
         ranked = rank_labels(known, self._vocabulary, floor=self._floor, steady=steady)
+        if self._taught.prototypes:
+            population = [track.known for track in self._tracks if track.shown]
+            ranked = with_prototypes(ranked, known, self._taught.prototypes, population)
         for track, candidates in zip(tracks, ranked, strict=True):
             if candidates or track.known.candidates:
                 track.known = with_candidates(track.known, candidates)
+
+    def _label_all(self) -> None:
+        self._label([track for track in self._tracks if track.confirmed])
+
+    def _learn_names(self, *renamed: str) -> None:
+        """Learn the names that a person gave; if prototypes change, objects may be renamed."""
+        before = self._taught.prototypes
+        known = [track.known for track in self._tracks if track.shown]
+        self._taught.relearn(known, renamed=renamed)
+        if before or self._taught.prototypes:
+            self._label_all()
+
+    def _names_of(self, ids: Sequence[int]) -> set[str]:
+        """Names by hand of objects, before and after an edit."""
+        after = {track.known.id: track.known for track in self._tracks}
+        both = [known.get(number) for number in ids for known in (self._by_id, after)]
+        return {known.pinned_label for known in both if known and known.pinned_label}
 
     def _enforce_bound(self) -> None:
         """Drop objects beyond `max_objects`: waiting ones first, those of a person last."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -96,6 +96,18 @@ class Match(NamedTuple):
     reason: str = ""
 
 
+class Matches(list[Match]):
+    """Objects that fit a query, best first.
+
+    Attributes:
+        total: how many fit, those beyond `max_results` too.
+    """
+
+    def __init__(self, found: Iterable[Match], *, total: int | None = None) -> None:
+        super().__init__(found)
+        self.total = len(self) if total is None else total
+
+
 class QueryResult(NamedTuple):
     """Answer to a query.
 
@@ -103,12 +115,10 @@ class QueryResult(NamedTuple):
         matches: the objects that fit, best first.
         remarks: sentences about how a phrase was read, and about words of the query that no
             object can have, or that mean nothing.
-        total: number of objects that fit, those beyond `max_results` too.
     """
 
-    matches: list[Match]
+    matches: Matches
     remarks: list[str]
-    total: int
 
 
 def answer_query(query: Query, world: World) -> QueryResult:
@@ -133,7 +143,8 @@ def answer_query(query: Query, world: World) -> QueryResult:
     if places:
         matches = _placed(matches, places, world)
     remarks += query_remarks(things, plain, world.vocabulary)
-    return QueryResult(matches[: query.max_results or None], remarks, len(matches))
+    best = Matches(matches[: query.max_results or None], total=len(matches))
+    return QueryResult(best, remarks)
 
 
 def _read(query: Query, world: World) -> tuple[Reading | None, list[str]]:

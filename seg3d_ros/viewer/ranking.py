@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from seg3d_ros.objects.map_object import MapObject
-from seg3d_ros.objects.query import Match, NoEmbeddingsError, Query, QueryResult
+from seg3d_ros.objects.query import Match, Matches, NoEmbeddingsError, Query, QueryResult
 from seg3d_ros.text.labels import fold
 
 BY_MATCH = "best match"
@@ -40,16 +40,16 @@ def ranked(
         return _sorted([Match(known, known.score) for known in objects], order)
     named = [known for known in objects if fold(text) in fold(known.label)]
     try:
-        fitting, remarks, total = query(Query(text=text, min_score=-1.0))
+        fitting, remarks = query(Query(text=text, min_score=-1.0))
     except NoEmbeddingsError:
         return _sorted([Match(known, known.score) for known in named], order)
     if order != BY_MATCH:
         return _sorted(fitting, order, remarks)
     first = {known.id for known in named}
     fitting.sort(key=lambda match: match.object.id not in first)  # stable: the best come first
-    return QueryResult(fitting, remarks, total)
+    return QueryResult(fitting, remarks)
 
 
 def _sorted(matches: list[Match], order: str, remarks: Sequence[str] = ()) -> QueryResult:
     ordered = sorted(matches, key=lambda match: ORDERS[order](match.object))
-    return QueryResult(ordered, list(remarks), len(ordered))
+    return QueryResult(Matches(ordered), list(remarks))

@@ -68,3 +68,10 @@ def test_unknown_objects_are_one_line_and_code_2(saved, capsys):
     assert main(["edit", "rename", str(saved), "4000", "cup"]) == 2
     assert "no object has id 4000" in capsys.readouterr().err
     assert saved.read_bytes() == before
+
+
+def test_taught_names_are_listed(saved, capsys):
+    assert main(["edit", "taught", str(saved)]) == 0
+    assert "no name was taught" in capsys.readouterr().out
+    assert main(["edit", "forget", str(saved), "crate"]) == 2
+    assert "no name 'crate' was taught" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from seg3d_ros.objects.storage import load_map, read_meta, save_map
 
 FOLDER = Path(__file__).parent.parent / "data" / "map_files"
 ORIGINS = {"format_1.map": 0.0, "format_2.map": 400_000.25}
+KINDS = ("event_", "prototype_", "kind_", "forgotten_")  # of arrays that they lack
 SPACE = "all-MiniLM-L6-v2"
 
 
@@ -48,7 +49,7 @@ def test_files_of_older_formats_are_read(name: str, tmp_path) -> None:
     again = load_map(written)
     assert again.meta.format_version == 3
     added = again.objects.keys() - found.objects.keys()
-    assert "deleted" in added and all(name.startswith("event_") for name in added - {"deleted"})
+    assert "deleted" in added and all(name.startswith(KINDS) for name in added - {"deleted"})
     for key, array in found.objects.items():
         np.testing.assert_array_equal(array, again.objects[key])
 

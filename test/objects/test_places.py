@@ -54,7 +54,7 @@ def labels(result: QueryResult) -> list[str]:
 def test_phrases_are_filters(world: World, text: str, expected: set[str]) -> None:
     result = ask(world, text)
     assert set(labels(result)) == expected
-    assert result.total == len(expected)
+    assert result.matches.total == len(expected)
     assert result.remarks[0].startswith("read as ")
 
 
@@ -63,7 +63,7 @@ def test_superlatives_rank_and_give_their_distances(world: World) -> None:
     assert labels(nearest) == ["stool", "table", "bin"]
     assert nearest.matches[0].reason.endswith("(door)")
     farthest = ask(world, "the thing farthest from the door", max_results=1)
-    assert labels(farthest) == ["wall"] and farthest.total == len(world.objects) - 1
+    assert labels(farthest) == ["wall"] and farthest.matches.total == len(world.objects) - 1
 
 
 def test_the_nearest_anchor_is_one(world: World) -> None:
@@ -80,8 +80,8 @@ def test_reasons_name_what_was_measured(world: World) -> None:
 
 def test_counts_are_of_all(world: World) -> None:
     result = ask(world, "how many things are on the floor?", max_results=2)
-    assert (len(result.matches), result.total) == (2, 8)
-    assert ask(world, "how many chairs are there").total == 1
+    assert (len(result.matches), result.matches.total) == (2, 8)
+    assert ask(world, "how many chairs are there").matches.total == 1
 
 
 def test_unknown_words_are_left_to_the_encoder(world: World) -> None:

@@ -36,7 +36,7 @@ def by_text(query: Query) -> QueryResult:
     """Ranks the last object first."""
     scores = {1: 0.1, 2: 0.2, 3: 0.3}
     matches = [Match(item, scores[item.id]) for item in reversed(OBJECTS)]
-    return QueryResult(matches, ["a remark"], len(matches))
+    return QueryResult(matches, ["a remark"])
 
 
 def no_words(query: Query) -> QueryResult:
