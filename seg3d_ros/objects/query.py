@@ -103,7 +103,7 @@ class Matches(list[Match]):
         total: how many fit, those beyond `max_results` too.
     """
 
-    def __init__(self, found: Iterable[Match], *, total: int | None = None) -> None:
+    def __init__(self, found: Iterable[Match] = (), *, total: int | None = None) -> None:
         super().__init__(found)
         self.total = len(self) if total is None else total
 

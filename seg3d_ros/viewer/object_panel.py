@@ -11,7 +11,7 @@ from seg3d_ros.engine.job_queue import Priority
 from seg3d_ros.engine.world_state import WorldState
 from seg3d_ros.errors import InputError
 from seg3d_ros.objects.map_object import MapObject
-from seg3d_ros.objects.query import MAX_QUERY_LENGTH, Match
+from seg3d_ros.objects.query import MAX_QUERY_LENGTH, Match, Matches
 from seg3d_ros.pictures.palette import color_of
 from seg3d_ros.viewer.details import details_html, pictures_html
 from seg3d_ros.viewer.overlay import shortened
@@ -91,7 +91,7 @@ class ObjectPanel:
             matches, remarks = ranked(state.objects, text, order, self._engine.query)
             remark = "; ".join(remarks)
         except (ValueError, RuntimeError, OSError, ImportError) as error:
-            matches, remark = [], str(error)
+            matches, remark = Matches(), str(error)
         with self._lock:
             self._matches = matches
             self._show_rows(remark)
