@@ -20,7 +20,7 @@ PICTURE = ROOT / "docs/architecture.svg"
 
 # Lanes from left to right, so that arrows pass beside the boxes of the rows between.
 LANES = {
-    "cli": 2, "demo": 0, "node": 1, "evaluation": 3, "training": 4, "viewer": 2,
+    "cli": 2, "demo": 0, "node": 1, "evaluation": 3, "training": 4, "viewer": 2, "agents": 0,
     "doctor": 0, "engine": 1, "synthesis": 4,
     "recordings": 0, "segmenters": 1, "pictures": 2, "datasets": 3,
     "networks": 1, "objects": 2, "imaging": 0, "text": 1, "mapping": 3, "sensing": 0, "sparse": 2,

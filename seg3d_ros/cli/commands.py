@@ -10,6 +10,7 @@ from seg3d_ros.cli.click_object import click_object
 from seg3d_ros.cli.doctor import doctor
 from seg3d_ros.cli.edit import edit
 from seg3d_ros.cli.evaluate import evaluate
+from seg3d_ros.cli.mcp import mcp
 from seg3d_ros.cli.models import download, models
 from seg3d_ros.cli.preprocess import preprocess
 from seg3d_ros.cli.query import query
@@ -41,6 +42,7 @@ for command in (
     audit,
     edit,
     query,
+    mcp,
     doctor,
     superpoints,
 ):

@@ -22,10 +22,11 @@ from rclpy.executors import SingleThreadedExecutor
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
-from seg3d_ros.msg import Instance
+from seg3d_ros.msg import Event, EventArray, Instance
 from seg3d_ros.node.conversions import point_msg, points_of
 from seg3d_ros.node.edit_requests import request_of_edit
 from seg3d_ros.node.place_requests import place_msg
+from seg3d_ros.node.qos import LATCHED
 from seg3d_ros.objects.areas import Area
 from seg3d_ros.objects.edits import Edit
 from seg3d_ros.objects.places import PlaceCondition
@@ -68,12 +69,14 @@ class Findings(list[Found]):
     Attributes:
         message: how many, how a phrase was read, and remarks on words that mean nothing.
         total: of the objects that fit, those beyond `max_results` too.
+        frame_id: frame that their positions are in.
     """
 
-    def __init__(self, found: Iterable[Found], *, message: str, total: int) -> None:
+    def __init__(self, found: Iterable[Found], *, message: str, total: int, frame_id: str) -> None:
         super().__init__(found)
         self.message = message
         self.total = total
+        self.frame_id = frame_id
 
 
 class Seg3dClient:
@@ -93,6 +96,9 @@ class Seg3dClient:
         self._node = rclpy.create_node(name, context=context)
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
+        self._subscription: Any = None  # to the events, once they are asked for
+        self._events: list[Event] = []
+        self._told = threading.Event()
         self._executor = SingleThreadedExecutor(context=context)
         self._executor.add_node(self._node)
         self._thread = threading.Thread(target=self._executor.spin, name="client", daemon=True)
@@ -142,7 +148,12 @@ class Seg3dClient:
         answer = self._call(QueryObjects, "query_objects", request)
         rows = zip(answer.instances, answer.scores, answer.reasons, strict=True)
         found = [Found(*row) for row in rows]
-        return Findings(found, message=answer.message, total=answer.total)
+        return Findings(
+            found,
+            message=answer.message,
+            total=answer.total,
+            frame_id=answer.header.frame_id,
+        )
 
     def set_area(self, name: str, corners: Any, *, frame_id: str = "") -> tuple[Area, ...]:
         """Name the polygon of (K, 2) or (K, 3) corners, metres; returns all areas there are."""
@@ -225,6 +236,22 @@ class Seg3dClient:
         """Pictures of one object, best first (see GetObjectImage.srv)."""
         request = GetObjectImage.Request(id=object_id, max_images=max_images, whole=whole)
         return self._call(GetObjectImage, "get_object_image", request)
+
+    def events(self) -> list[Event]:
+        """The newest events, oldest first; waits for the first message of the node."""
+        topic = f"{self._server}/events"
+        with self._lock:
+            if self._subscription is None:
+                self._subscription = self._node.create_subscription(
+                    EventArray, topic, self._on_events, LATCHED
+                )
+        if not self._told.wait(self.timeout):
+            raise TimeoutError(f"nobody published {topic} within {self.timeout:g} s")
+        return list(self._events)
+
+    def _on_events(self, message: EventArray) -> None:
+        self._events = list(message.events)
+        self._told.set()
 
     def segment_now(self) -> str:
         """Segment the whole map once; returns what the node says about the result."""

@@ -7,28 +7,14 @@ from pathlib import Path
 
 import pytest
 from support import toy_room
-from support.toy_recording import write_toy_recording
+from support.named_boxes import write_named_boxes
 
 from seg3d_ros.cli import main
-from seg3d_ros.engine.engine import Engine
-from seg3d_ros.engine.perception import PerceptionSettings
-from seg3d_ros.engine.replay import replay
-from seg3d_ros.objects.edits import Rename
-from seg3d_ros.objects.query import Query
-from seg3d_ros.recordings.open import open_recording
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory) -> Path:
-    """The toy room, its boxes called crate, bench and tower."""
-    folder = tmp_path_factory.mktemp("map")
-    engine = Engine(PerceptionSettings.of({"segmentation.model": "geometric"}))
-    replay(open_recording(write_toy_recording(folder / "toy")), engine, segment_period=0.2)
-    for box, name in zip(toy_room.BOXES, ("crate", "bench", "tower"), strict=True):
-        found = engine.query(Query(near=tuple(box.center), radius=0.01)).matches
-        engine.edit(Rename(max((match.object for match in found), key=len).id, name))
-    engine.save(folder / "room.map", fixed_frame="odom")
-    return folder / "room.map"
+    return write_named_boxes(tmp_path_factory.mktemp("map"))
 
 
 def test_phrases_over_a_map_file(saved, capsys):

@@ -1,0 +1,1 @@
+"""Objects of a map for language models, over the Model Context Protocol."""
