@@ -38,7 +38,7 @@ class Reading(NamedTuple):
 
 
 def read_gauge(folder: Path) -> Reading:
-    """What the node uses now."""
+    """Resources that the node uses now."""
     question, answer = folder / "question", folder / "answer"
     question.touch()
     while question.exists():
