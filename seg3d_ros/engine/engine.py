@@ -35,6 +35,7 @@ from seg3d_ros.objects.approach import (
     ApproachRequest,
     find_approaches,
 )
+from seg3d_ros.objects.archive import unpack_objects
 from seg3d_ros.objects.areas import Area, pack_areas, unpack_areas, with_area, without_area
 from seg3d_ros.objects.best_views import BestViews
 from seg3d_ros.objects.editor import EditReport
@@ -42,11 +43,13 @@ from seg3d_ros.objects.edits import Edit, Split, SplitOff
 from seg3d_ros.objects.embedding import Embedding
 from seg3d_ros.objects.load_report import LoadReport, load_remarks
 from seg3d_ros.objects.map_object import MapObject
+from seg3d_ros.objects.moved_map import moved_map
 from seg3d_ros.objects.object_map import ObjectMap
 from seg3d_ros.objects.query import Query, QueryResult, answer_query
 from seg3d_ros.objects.reading import World
 from seg3d_ros.objects.relations import Shapes
-from seg3d_ros.objects.storage import MAX_BYTES, MapFileError, load_map, save_map
+from seg3d_ros.objects.relocalisation import recognise
+from seg3d_ros.objects.storage import MAX_BYTES, MapFile, MapFileError, load_map, save_map
 from seg3d_ros.scene import Bool, Float64, Frame, Instances, Scene
 from seg3d_ros.sensing.estimate_intrinsics import as_image
 from seg3d_ros.text.vocabulary import Vocabulary
@@ -383,23 +386,32 @@ class Engine:
         )
         return count, len(voxels["keys"])
 
-    def load(self, path: str | Path, *, fixed_frame: str = "") -> LoadReport:
+    def load(
+        self, path: str | Path, *, fixed_frame: str = "", relocalise: bool = False
+    ) -> LoadReport:
         """Replace voxels, objects and keyframes by those of a file.
 
         Args:
             path: of the file.
             fixed_frame: frame that the map has to be in; empty: any.
+            relocalise: find out where the file's map lies in the map so far, and move it there.
 
         Returns:
             How much was loaded, and sentences about what does not fit, which are logged.
 
         Raises:
             MapFileError: the file cannot be read or does not fit; the map is left as it was.
+            EmptyMapError: there is no map so far to find the place in.
+            NotRecognisedError: it is not sure to be this place; the map is left as it was.
         """
         most = _largest_file(self.settings)
-        meta, voxels, objects, keyframes = load_map(path, fixed_frame=fixed_frame, max_bytes=most)
+        file = load_map(path, fixed_frame="" if relocalise else fixed_frame, max_bytes=most)
         loaded = VoxelMap(self.settings.map, self.settings.input)
+        map_from_file = None
         try:
+            if relocalise:
+                file, map_from_file = self._moved_here(file)
+            meta, voxels, objects, keyframes = file
             loaded.load_arrays(voxels)
             scene, seen = loaded.snapshot(), unpack_keyframes(keyframes)
             areas = unpack_areas(objects)
@@ -413,7 +425,24 @@ class Engine:
         remarks = load_remarks(meta, state.objects, fixed_frame=fixed_frame, space=space)
         for remark in remarks:
             log.warning("%s: %s", path, remark)
-        return LoadReport(len(state.objects), len(loaded), remarks)
+        return LoadReport(len(state.objects), len(loaded), remarks, map_from_file)
+
+    def _moved_here(self, file: MapFile) -> tuple[MapFile, Float64]:
+        """Map of a file moved to its place in the map so far, and the transform that did it."""
+        if not len(self.map):
+            raise EmptyMapError
+        of_file = VoxelMap(self.settings.map, self.settings.input)
+        of_file.load_arrays(file.voxels)
+        file_scene = of_file.snapshot()
+        file_objects = unpack_objects(file.objects, file_scene).objects
+        with self.timings.measure("relocalise"):
+            found = recognise(file_scene, file_objects, self.map.snapshot(), self.state.objects)
+        log.info(
+            "relocalised by %d objects; %.0f %% of the surfaces here are in the file",
+            found.objects,
+            100 * found.covered,
+        )
+        return moved_map(file, found.map_from_file, self.map.grid), found.map_from_file
 
     def warm_up(self) -> None:
         """Compile the kernels and load the networks, so that the first frame is not late.

@@ -265,9 +265,13 @@ class Seg3dClient:
         """Write the map to a file on the node's machine; the answer counts what was written."""
         return self._call(MapFile, "save_map", MapFile.Request(path=path))
 
-    def load_map(self, path: str) -> MapFile.Response:
-        """Replace the map by a file's; the answer counts what was read."""
-        return self._call(MapFile, "load_map", MapFile.Request(path=path))
+    def load_map(self, path: str, *, relocalise: bool = False) -> MapFile.Response:
+        """Replace the map by a file's; the answer counts what was read.
+
+        With `relocalise` the file's map is moved to where it lies in the map so far.
+        """
+        request = MapFile.Request(path=path, relocalise=relocalise)
+        return self._call(MapFile, "load_map", request)
 
     def _call(self, kind: Any, service: str, request: Any) -> Any:
         name = f"{self._server}/{service}"

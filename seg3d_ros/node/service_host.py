@@ -19,6 +19,7 @@ from seg3d_ros.node.qos import SERVICE
 from seg3d_ros.objects.approach import NoApproachError
 from seg3d_ros.objects.object_map import UnknownObjectError
 from seg3d_ros.objects.query import NoEmbeddingsError
+from seg3d_ros.objects.relocalisation import NotRecognisedError
 from seg3d_ros.objects.storage import MapFileError
 from seg3d_ros.segmenters.segmenter import NothingThereError
 from seg3d_ros.sensing.transform_buffer import TransformError
@@ -37,6 +38,7 @@ _CODES: dict[type[Exception], int] = {
     NothingThereError: ErrorCode.NOTHING_THERE,
     NoEmbeddingsError: ErrorCode.NO_EMBEDDINGS,
     NoApproachError: ErrorCode.NO_APPROACH,
+    NotRecognisedError: ErrorCode.NOT_RECOGNISED,
     MapFileError: ErrorCode.FILE_ERROR,
     FileNotFoundError: ErrorCode.FILE_ERROR,
     TransformError: ErrorCode.UNKNOWN_FRAME,

@@ -23,6 +23,7 @@ from seg3d_ros.node.place_requests import area_msgs, place_condition
 from seg3d_ros.node.publishers import cloud_of_object
 from seg3d_ros.node.request_points import clicks_of_request, in_fixed_frame
 from seg3d_ros.node.request_pose import RequestPose
+from seg3d_ros.node.sensor_messages import transform_msg
 from seg3d_ros.node.service_host import (
     Handle,
     Handler,
@@ -239,7 +240,13 @@ class Services:
         response.message = f"saved {response.objects} objects and {response.voxels} voxels"
 
     def _load_map(self, request: Any, response: Any) -> None:
-        report = self._engine.load(request.path, fixed_frame=self._fixed_frame)
+        report = self._engine.load(
+            request.path, fixed_frame=self._fixed_frame, relocalise=request.relocalise
+        )
+        if report.map_from_file is not None:
+            header = header_msg(self._fixed_frame, 0)
+            stamped = transform_msg(header, "", report.map_from_file)
+            response.map_from_file = stamped.transform
         response.objects, response.voxels = report.objects, report.voxels
         summary = f"loaded {response.objects} objects and {response.voxels} voxels"
         response.message = "; ".join([summary, *report.remarks])

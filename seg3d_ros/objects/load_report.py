@@ -7,14 +7,22 @@ from typing import NamedTuple
 
 from seg3d_ros.objects.map_meta import MapMeta
 from seg3d_ros.objects.map_object import UNLABELLED, MapObject
+from seg3d_ros.scene import Float64
 
 
 class LoadReport(NamedTuple):
-    """Numbers of objects and voxels, and sentences about what does not fit."""
+    """Result of a load.
+
+    Attributes:
+        objects, voxels: their numbers.
+        remarks: sentences about what does not fit.
+        map_from_file: (4, 4) float64 that moved the file's map; None: it was not moved.
+    """
 
     objects: int
     voxels: int
     remarks: tuple[str, ...] = ()
+    map_from_file: Float64 | None = None
 
 
 def load_remarks(

@@ -11,6 +11,15 @@ from seg3d_ros.scene import Float64
 _ROTATION_TOLERANCE = 1e-3  # poses in text files carry four digits
 
 
+def level_pose(turn: float, shift: npt.ArrayLike) -> Float64:
+    """Transform (4, 4) of a turn about z, radians, and a shift (3,), metres."""
+    pose = np.eye(4)
+    cos, sin = np.cos(turn), np.sin(turn)
+    pose[:2, :2] = [[cos, -sin], [sin, cos]]
+    pose[:3, 3] = shift
+    return pose
+
+
 def matrix_from_quaternion(xyzw: npt.ArrayLike) -> Float64:
     """Rotation matrix (3, 3) of a quaternion of any length but zero.
 
