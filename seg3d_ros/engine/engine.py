@@ -22,6 +22,7 @@ from seg3d_ros.engine.job_queue import JobQueue, Priority
 from seg3d_ros.engine.map_segmentation import EmptyMapError, MapSegmentation
 from seg3d_ros.engine.models import Models
 from seg3d_ros.engine.perception import PerceptionSettings
+from seg3d_ros.engine.relocalised import moved_here
 from seg3d_ros.engine.subscription import Listener, Listeners, Subscription
 from seg3d_ros.engine.view_encoding import ViewEncoding
 from seg3d_ros.engine.world_state import WorldState
@@ -35,21 +36,25 @@ from seg3d_ros.objects.approach import (
     ApproachRequest,
     find_approaches,
 )
-from seg3d_ros.objects.archive import unpack_objects
-from seg3d_ros.objects.areas import Area, pack_areas, unpack_areas, with_area, without_area
+from seg3d_ros.objects.areas import (
+    Area,
+    pack_areas,
+    room_area,
+    unpack_areas,
+    with_area,
+    without_area,
+)
 from seg3d_ros.objects.best_views import BestViews
 from seg3d_ros.objects.editor import EditReport
 from seg3d_ros.objects.edits import Edit, Split, SplitOff
 from seg3d_ros.objects.embedding import Embedding
 from seg3d_ros.objects.load_report import LoadReport, load_remarks
 from seg3d_ros.objects.map_object import MapObject
-from seg3d_ros.objects.moved_map import moved_map
 from seg3d_ros.objects.object_map import ObjectMap
 from seg3d_ros.objects.query import Query, QueryResult, answer_query
 from seg3d_ros.objects.reading import World
 from seg3d_ros.objects.relations import Shapes
-from seg3d_ros.objects.relocalisation import recognise
-from seg3d_ros.objects.storage import MAX_BYTES, MapFile, MapFileError, load_map, save_map
+from seg3d_ros.objects.storage import MAX_BYTES, MapFileError, load_map, save_map
 from seg3d_ros.scene import Bool, Float64, Frame, Instances, Scene
 from seg3d_ros.sensing.estimate_intrinsics import as_image
 from seg3d_ros.text.vocabulary import Vocabulary
@@ -260,6 +265,18 @@ class Engine:
         with self._lock:
             return self._advance(areas=with_area(self._state.areas, area))
 
+    def set_room(self, name: str, place: Float64) -> WorldState:
+        """Name the room around a place (2,) or (3,), map frame, metres, as seen so far.
+
+        Raises:
+            EmptyMapError: nothing has been integrated yet.
+            InputError: no floor or no room was seen there.
+        """
+        scene = self.map.snapshot()
+        if not len(scene):
+            raise EmptyMapError
+        return self.set_area(room_area(name, scene, place))
+
     def remove_area(self, name: str) -> WorldState:
         """Forget an area.
 
@@ -410,7 +427,8 @@ class Engine:
         map_from_file = None
         try:
             if relocalise:
-                file, map_from_file = self._moved_here(file)
+                with self.timings.measure("relocalise"):
+                    file, map_from_file = moved_here(file, self.map, self._state)
             meta, voxels, objects, keyframes = file
             loaded.load_arrays(voxels)
             scene, seen = loaded.snapshot(), unpack_keyframes(keyframes)
@@ -426,23 +444,6 @@ class Engine:
         for remark in remarks:
             log.warning("%s: %s", path, remark)
         return LoadReport(len(state.objects), len(loaded), remarks, map_from_file)
-
-    def _moved_here(self, file: MapFile) -> tuple[MapFile, Float64]:
-        """Map of a file moved to its place in the map so far, and the transform that did it."""
-        if not len(self.map):
-            raise EmptyMapError
-        of_file = VoxelMap(self.settings.map, self.settings.input)
-        of_file.load_arrays(file.voxels)
-        file_scene = of_file.snapshot()
-        file_objects = unpack_objects(file.objects, file_scene).objects
-        with self.timings.measure("relocalise"):
-            found = recognise(file_scene, file_objects, self.map.snapshot(), self.state.objects)
-        log.info(
-            "relocalised by %d objects; %.0f %% of the surfaces here are in the file",
-            found.objects,
-            100 * found.covered,
-        )
-        return moved_map(file, found.map_from_file, self.map.grid), found.map_from_file
 
     def warm_up(self) -> None:
         """Compile the kernels and load the networks, so that the first frame is not late.

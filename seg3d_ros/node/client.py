@@ -156,7 +156,10 @@ class Seg3dClient:
         )
 
     def set_area(self, name: str, corners: Any, *, frame_id: str = "") -> tuple[Area, ...]:
-        """Name the polygon of (K, 2) or (K, 3) corners, metres; returns all areas there are."""
+        """Name the polygon of (K, 2) or (K, 3) corners, metres; returns all areas there are.
+
+        One corner stands for the room around it.
+        """
         request = SetArea.Request(header=Header(frame_id=frame_id))
         request.area.name = name
         request.area.corners = [point_msg((*corner, 0.0)) for corner in np.asarray(corners)]

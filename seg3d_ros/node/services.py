@@ -186,8 +186,11 @@ class Services:
         def set_area(request: Any, response: Any) -> None:
             area = request.area
             if area.corners:
-                corners = in_fixed_frame(points_of(area.corners), pose)
-                self._engine.set_area(Area(area.name, corners[:, :2]))
+                corners = in_fixed_frame(points_of(area.corners), pose)[:, :2]
+                if len(corners) == 1:
+                    self._engine.set_room(area.name, corners[0])
+                else:
+                    self._engine.set_area(Area(area.name, corners))
             elif area.name:
                 self._engine.remove_area(area.name)
             response.areas = area_msgs(self._engine.state.areas)

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from seg3d_ros.errors import InputError
-from seg3d_ros.scene import Float64
+from seg3d_ros.mapping.rooms import room_around
+from seg3d_ros.objects.sizes import floor_of
+from seg3d_ros.scene import Float64, Scene
 from seg3d_ros.text.labels import check_text, fold
 
 MAX_AREAS = 1000
@@ -59,6 +61,18 @@ class Area:
         with np.errstate(divide="ignore", invalid="ignore"):
             at = x + (place[1] - y) / (next_y - y) * (next_x - x)
         return bool(np.count_nonzero(crossing & (place[0] < at)) % 2)
+
+
+def room_area(name: str, scene: Scene, place: Float64) -> Area:
+    """Area of the room around a place (2,) or (3,), map frame, metres.
+
+    Raises:
+        InputError: no floor or no room was seen there.
+    """
+    floor = floor_of(scene)
+    if floor is None:
+        raise InputError("no floor was seen, and so no room; give the corners of the area")
+    return Area(name, room_around(scene, floor, place))
 
 
 def find_area(areas: Sequence[Area], name: str) -> Area | None:

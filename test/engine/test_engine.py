@@ -166,7 +166,7 @@ def test_the_map_survives_a_restart(engine: Engine, tmp_path: Path) -> None:
     path = tmp_path / "home.map"
     counts = engine.save(path)
     restarted = Engine(GEOMETRIC)
-    assert restarted.load(path) == (*counts, ())
+    assert restarted.load(path) == (*counts, (), None)
     assert engine.state.scene is not None and restarted.state.scene is not None
     before = {item.id: item.box.center for item in engine.state.objects}
     after = {item.id: item.box.center for item in restarted.state.objects}

@@ -82,6 +82,14 @@ def test_areas_are_set_listed_saved_and_forgotten(client: Seg3dClient, robot, tm
     client.remove_area("corner")
 
 
+def test_one_corner_is_the_room_around_it(client: Seg3dClient) -> None:
+    (room,) = client.set_area("lab", [(0.5, 0.0)])
+    assert all(room.holds(box.center) for box in toy_room.BOXES)
+    assert not room.holds(np.array([2.5, 0.0]))  # behind the wall
+    assert set(NAMES) <= set(labels(client.query_objects("things in the lab")))
+    client.remove_area("lab")
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -103,7 +111,8 @@ def test_places_that_are_refused(robot: Robot, fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("area", "frame", "code"),
     [
-        (Area(name="x", corners=[point_msg((0, 0, 0))]), "", ErrorCode.INVALID_ARGUMENT),
+        (Area(name="x", corners=[point_msg((90, 0, 0))]), "", ErrorCode.INVALID_ARGUMENT),
+        (Area(name="x", corners=[point_msg((0, 0, 0))] * 2), "", ErrorCode.INVALID_ARGUMENT),
         (Area(corners=[point_msg(c) for c in np.eye(3)]), "", ErrorCode.INVALID_ARGUMENT),
         (Area(name="never set"), "", ErrorCode.INVALID_ARGUMENT),
         (
