@@ -8,7 +8,8 @@ LIGHT_IN_SPARSE = ("hash_index", "merge_join", "voxel_keys")  # what the map use
 TORCH_IN_SEGMENTERS = (
     "checkpoint_model", "closed_set", "lassm", "maskformer", "masks.postprocess", "mini",
     "on_device", "prompts.point_sam", "prompts.point_sam_session", "prompts.prompt_network",
-    "spaceformer", "spaceformer_engine",
+    "spaceformer", "spaceformer_engine", "xmask3d.loading", "xmask3d.proposals",
+    "xmask3d.segmenter",
 )  # fmt: skip
 SHELLS = ("seg3d_ros.demo", "seg3d_ros.node")  # the folders that may import ROS
 MADE_OF_TORCH = (

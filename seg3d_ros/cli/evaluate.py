@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +13,12 @@ from seg3d_ros.cli.errors import one_line_errors
 from seg3d_ros.cli.settings_options import SettingsCommand, chosen_settings
 
 if TYPE_CHECKING:
-    from seg3d_ros.datasets.class_splits import ClassSplit
     from seg3d_ros.datasets.scene_dataset import ScanNetDataset
     from seg3d_ros.engine.perception import PerceptionSettings
     from seg3d_ros.evaluation.naming import Labels
     from seg3d_ros.evaluation.predictions import PredictionSource
     from seg3d_ros.evaluation.scenes import Classes
+    from seg3d_ros.text.class_splits import ClassSplit
 
 
 @click.command(cls=SettingsCommand, offered=("model", "text"))
@@ -177,8 +177,12 @@ class _Request:
         load = partial(load_text_encoder, folder=text.folder, device=text.device)
         return Labels(entries, class_names, load=load)
 
-    def sources(self) -> list[PredictionSource]:
-        """Models, loaded, and folders of predictions."""
+    def sources(self, names: tuple[str, ...] = ()) -> list[PredictionSource]:
+        """Models, loaded, and folders of predictions.
+
+        Args:
+            names: of the classes, for models that label points; empty: their own ones.
+        """
         from seg3d_ros.evaluation.predictions import FileSource, SegmenterSource
 
         folders = [FileSource(folder, self.classes.ids) for folder in self.folders]
@@ -189,7 +193,8 @@ class _Request:
         from seg3d_ros.segmenters.registry import load_segmenter
 
         settings = self.settings
-        loaded = [load_segmenter(m, settings.model, text=settings.text) for m in self.models]
+        text = replace(settings.text, vocabulary=names or settings.text.vocabulary)
+        loaded = [load_segmenter(m, settings.model, text=text) for m in self.models]
         return [*map(SegmenterSource, loaded), *folders]
 
 
@@ -202,7 +207,7 @@ def _validation_splits(dataset: Path) -> list[str]:
 
 def _class_split(splits: tuple[str, ...]) -> tuple[ClassSplit | None, tuple[str, ...]]:
     """Partition into base and novel classes that is among the splits, and the folders."""
-    from seg3d_ros.datasets.class_splits import class_splits
+    from seg3d_ros.text.class_splits import class_splits
 
     named = [split for split in splits if split in class_splits()]
     if len(named) > 1:
@@ -243,7 +248,9 @@ def _evaluate_semantic(request: _Request, partition: ClassSplit | None) -> None:
 
     protocol = semantic_protocol(request.classes, partition)
     labels = request.labels(protocol.names)
-    sources = [point_labels(source, labels, protocol) for source in request.sources()]
+    sources = [
+        point_labels(source, labels, protocol) for source in request.sources(protocol.names)
+    ]
     evaluations = [
         [evaluate_labels(split, source, protocol, **request.kept) for source in sources]
         for split in request.splits

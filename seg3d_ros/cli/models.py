@@ -26,6 +26,8 @@ def models() -> None:
 def _weights(info: ModelInfo) -> str:
     if info.trained_by_user:
         return "weights: train them with seg3d train, then give --checkpoint"
+    if info.outside_of_hub:
+        return f"weights: seg3d download {info.name} says where"
     if info.packaged is not None:
         return "in the package"
     if info.weights is None:
@@ -44,11 +46,14 @@ def download(model: str, *, variant: str | None, yes: bool) -> None:
     """Fetch the weights of MODEL from the Hugging Face hub, after you accept their licence.
 
     MODEL is a segmenter, or siglip2: the text encoder that spaceformer's labels need, and the
-    image tower beside it.
+    image tower beside it. What xmask3d needs lies in three places, of which two are the hub's.
     """
     from seg3d_ros.segmenters.registry import MODELS
     from seg3d_ros.segmenters.weights import download as fetch
 
+    if model == "xmask3d":
+        _download_xmask3d(yes=yes)
+        return
     if model == "siglip2":
         _download_siglip2(yes=yes)
         return
@@ -56,7 +61,8 @@ def download(model: str, *, variant: str | None, yes: bool) -> None:
     weights = known.get(model)
     if weights is None:
         raise click.UsageError(
-            f"{model!r} has no weights to fetch; use one of {', '.join([*known, 'siglip2'])}"
+            f"{model!r} has no weights to fetch; use one of "
+            f"{', '.join([*known, 'xmask3d', 'siglip2'])}"
         )
     if variant:
         weights = _variant(MODELS[model], variant)
@@ -95,8 +101,47 @@ def _download_siglip2(*, yes: bool) -> None:
         click.echo(f"fetched: {download_weights()}")
 
 
+def _download_xmask3d(*, yes: bool) -> None:
+    """Say where its own files are, and fetch CLIP and Stable Diffusion."""
+    from seg3d_ros.segmenters.weights import (
+        STABLE_DIFFUSION,
+        XMASK3D_LICENCE,
+        XMASK3D_PAGE,
+        weights_folder,
+    )
+    from seg3d_ros.segmenters.weights import download as fetch
+    from seg3d_ros.text.class_splits import class_splits
+    from seg3d_ros.text.clip import CLIP_REPOSITORY, fetch_weights
+
+    names = ", ".join(f"{partition}.pth.tar" for partition in class_splits())
+    click.echo(
+        f"XMask3D, five files, 330 MB or more each, linked from {XMASK3D_PAGE}\n"
+        f"Licence {XMASK3D_LICENCE}: any use, with the notice kept.\n"
+        f"The hub does not have them: fetch those you need and call them {names}\n"
+        f"in {weights_folder() / 'xmask3d'}, or give --checkpoint.\n"
+    )
+    clip = f"CLIP ViT-L/14, 1710 MB, https://huggingface.co/{CLIP_REPOSITORY}"
+    diffusion = (
+        f"{STABLE_DIFFUSION.file}, {STABLE_DIFFUSION.megabytes} MB, for the full form alone, "
+        f"https://huggingface.co/{STABLE_DIFFUSION.repository}"
+    )
+    licence = f"{STABLE_DIFFUSION.licence}: {STABLE_DIFFUSION.notice}"
+    with one_line_errors():
+        if _agreed(clip, "MIT: any use, with the notice kept", yes=yes):
+            click.echo(f"fetched: {fetch_weights()}")
+        if STABLE_DIFFUSION.path.is_file():
+            click.echo(f"already here: {STABLE_DIFFUSION.path}")
+        elif _agreed(diffusion, licence, yes=yes):
+            click.echo(f"fetched: {fetch(STABLE_DIFFUSION)}")
+
+
+def _agreed(what: str, licence: str, *, yes: bool) -> bool:
+    """Show what is fetched under which licence; whether to do so."""
+    click.echo(f"{what}\nLicence {licence}.")
+    return yes or click.confirm("Do you accept it?")
+
+
 def _ask(what: str, licence: str, *, yes: bool) -> None:
     """Show what is fetched under which licence; a no ends the command."""
-    click.echo(f"{what}\nLicence {licence}.")
-    if not yes:
-        click.confirm("Do you accept it?", abort=True)
+    if not _agreed(what, licence, yes=yes):
+        raise click.Abort

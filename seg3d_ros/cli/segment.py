@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     "mini.",
 )
 @click.option(
+    "--semantic", is_flag=True,
+    help="Label every point as well, by --model xmask3d; write semantic.ply and semantic.json.",
+)  # fmt: skip
+@click.option(
     "--up", type=click.Choice(["x", "-x", "y", "-y", "z", "-z"]),
     help="Axis of the file that points up; if not given: z, and y in glTF.",
 )  # fmt: skip
@@ -42,6 +46,7 @@ def segment(
     labels: tuple[str, ...],
     vocabulary: str | None,
     model: str | None,
+    semantic: bool,
     up: Any,
     scale: float,
     settings: dict[str, Any],
@@ -53,16 +58,16 @@ def segment(
     """
     from seg3d_ros.engine.models import default_model
     from seg3d_ros.engine.perception import PerceptionSettings
-    from seg3d_ros.engine.still_scene import engine_for_scenes, segment_scene
+    from seg3d_ros.engine.still_scene import engine_for_scenes, label_points, segment_scene
     from seg3d_ros.pictures.results import files_list, objects_table, write_results
+    from seg3d_ros.pictures.semantic import write_semantic
     from seg3d_ros.recordings.scene_file import read_scene_file
 
     with one_line_errors():
         words = chosen_words(labels, vocabulary)
         model = model or default_model(settings.get("model.mini.checkpoint", ""))
-        chosen = chosen_settings(
-            PerceptionSettings(), settings | {"segmentation.model": model}, [model]
-        )
+        given = settings | {"segmentation.model": model, "text.vocabulary": tuple(words)}
+        chosen = chosen_settings(PerceptionSettings(), given, [model])
         cloud = read_scene_file(scene, up=up, scale=scale, spacing=chosen.map.voxel_size / 2)
         engine = engine_for_scenes(chosen)
         engine.set_first_vocabulary(words)
@@ -73,6 +78,8 @@ def segment(
         )
         results = segment_scene(engine, cloud, name=scene.name, voxel_size=voxel_size)
         write_results(output, results)
+        if semantic:
+            write_semantic(output, results.scene, label_points(engine, results), results.finer)
     click.echo(objects_table(results.objects))
     click.echo()
     click.echo(files_list(output))

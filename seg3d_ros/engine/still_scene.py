@@ -11,6 +11,7 @@ import numpy as np
 
 from seg3d_ros.engine.engine import Engine
 from seg3d_ros.engine.perception import PerceptionSettings
+from seg3d_ros.errors import InputError
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.pictures.export import FinerPoints
 from seg3d_ros.pictures.results import Results
@@ -21,6 +22,7 @@ from seg3d_ros.recordings.scene_file import (
     voxelize_cloud,
 )
 from seg3d_ros.scene import Bool, Float64, Frame, Int64, Scene
+from seg3d_ros.segmenters.segmenter import SemanticLabels, SemanticSegmenter
 from seg3d_ros.sensing.frame_filter import FrameFilter
 
 _FARTHEST_M = 1000.0  # from the middle of a scene
@@ -89,6 +91,23 @@ def segment_scene(engine: Engine, cloud: PointCloud, *, name: str, voxel_size: f
     segmenter = engine.models.segmenter
     report = {"scene": name, "device": segmenter.device}
     return _results(engine, cloud, (scene, rows), state.objects, segmenter.name, report)
+
+
+def label_points(engine: Engine, results: Results) -> SemanticLabels:
+    """Class of each voxel of a scene that was segmented.
+
+    Args:
+        engine: that segmented it.
+        results: of `segment_scene`.
+
+    Raises:
+        InputError: its segmenter labels objects alone.
+    """
+    segmenter = engine.models.segmenter
+    if not isinstance(segmenter, SemanticSegmenter):
+        raise InputError(f"{segmenter.name} labels objects, not points; use xmask3d for that")
+    with engine.timings.measure("label"):
+        return segmenter.label(results.scene)
 
 
 def click_scene(

@@ -8,25 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seg3d_ros.evaluation.prompt_run import labels_of_voxels
+from seg3d_ros.evaluation.recorded_frames import recorded_keyframes
 from seg3d_ros.evaluation.report import aligned, number
 from seg3d_ros.evaluation.scenes import Classes, LabelledScene, labelled_scenes
 from seg3d_ros.imaging.encoder import ImageEncoder
 from seg3d_ros.imaging.object_views import encode_views
 from seg3d_ros.mapping.keyframes.best_views import best_views
-from seg3d_ros.mapping.keyframes.keyframe import Keyframe, pack_view, view_of
+from seg3d_ros.mapping.keyframes.keyframe import Keyframe
 from seg3d_ros.objects.box import voxel_box
 from seg3d_ros.objects.embedding import Embedding, with_view
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.naming import label_logits, model_logits, picture_logits
 from seg3d_ros.objects.sizes import floor_of
-from seg3d_ros.recordings.open import open_recording
-from seg3d_ros.recordings.recording import to_frame
 from seg3d_ros.scene import Bool, Instances
 from seg3d_ros.segmenters.segmenter import Segmenter
 from seg3d_ros.text.vocabulary import Vocabulary
@@ -83,7 +81,7 @@ def evaluate_names(
     found: dict[str, list[int]] = {name: [] for name in WITNESSES}
     true: dict[str, list[int]] = {name: [] for name in WITNESSES}
     for scene in labelled_scenes(dataset, segmenter.name, limit=limit):
-        keyframes = _keyframes(folder.parent, folder.name, scene.name)
+        keyframes = recorded_keyframes(folder.parent, folder.name, scene.name)
         instances = segmenter.segment(scene.voxels)
         namer = _Namer(scene, instances, keyframes, encoder, vocabulary)
         for name, mask, segment, iou in _objects(scene, instances, classes, min_points):
@@ -107,24 +105,6 @@ def name_table(scores: Sequence[NameScores]) -> str:
                 rows.append((f"name top {most}, {title} ({len(ranks['all'])})", shares))
         tables.append(aligned(f"{item.split}: names by witness", WITNESSES, rows))
     return "\n\n".join(tables)
-
-
-def _keyframes(root: Path, split: str, scene: str) -> list[Keyframe]:
-    """All frames of a scene.
-
-    Raises:
-        FileNotFoundError: there are none.
-    """
-    places = [root / "recordings" / scene, root / "recordings" / split / scene]
-    folder = next((place for place in places if place.is_dir()), None)
-    if folder is None:
-        raise FileNotFoundError(f"no frames of {scene}: {places[0]} is missing")
-    views = (view_of(to_frame(recorded)) for recorded in open_recording(folder).frames())
-    return [
-        pack_view(view, place, source="", sharpness=1.0)
-        for place, view in enumerate(views, 1)
-        if view is not None
-    ]
 
 
 def _objects(

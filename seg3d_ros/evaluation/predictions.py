@@ -64,12 +64,12 @@ class SegmenterSource:
     """Runs a segmenter on the voxels of each scene."""
 
     def __init__(self, segmenter: Segmenter) -> None:
-        self._segmenter = segmenter
+        self.segmenter = segmenter
         self.name = segmenter.name
 
     def predict(self, scene: LabelledScene) -> Predictions:
         """Segment the scene; a point has the masks of its voxel."""
-        found = self._segmenter.segment(scene.voxels)
+        found = self.segmenter.segment(scene.voxels)
         masks = found.masks if found.masks.shape[1] else np.zeros((0, len(scene.voxels)), np.bool_)
         return Predictions(replace(found, masks=masks[:, scene.voxel_of_point]))
 

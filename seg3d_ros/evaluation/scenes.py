@@ -31,11 +31,13 @@ class LabelledScene:
         sample: the points of the file with classes and instances.
         voxels: what a segmenter sees.
         voxel_of_point: (N,) row in `voxels` of each point.
+        folder: of its files.
     """
 
     sample: SceneSample
     voxels: Scene
     voxel_of_point: Int64
+    folder: Path
 
     @property
     def name(self) -> str:
@@ -122,7 +124,7 @@ def load_scene(dataset: ScanNetDataset, index: int, *, density: float = 1.0) -> 
         sample = sample.take(np.random.default_rng(0).random(len(sample)) < density)
     colors = np.rint(sample.colors * 255).astype(np.uint8)
     voxels, rows = voxelize_cloud(PointCloud(sample.points, colors), VOXEL_SIZE)
-    return LabelledScene(sample, voxels, rows)
+    return LabelledScene(sample, voxels, rows, dataset.scenes[index])
 
 
 def labelled_scenes(

@@ -1,6 +1,7 @@
 """Point labels of one model through the scenes of a split.
 
-Labels come from instances, the best-scored first, or from files called after their scene:
+Labels come from instances, the best-scored first, from a segmenter that labels points, or from
+files called after their scene:
 
     scene0011_00.npy     (N,) class of each point, -1 for none
     scene0011_00.txt     as handed in to the ScanNet benchmark: the label id of each point, a line
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,7 +22,8 @@ from seg3d_ros.errors import InputError
 from seg3d_ros.evaluation.evaluator import paint
 from seg3d_ros.evaluation.naming import Labels
 from seg3d_ros.evaluation.overlaps import NO_CLASS
-from seg3d_ros.evaluation.predictions import FileSource, PredictionSource
+from seg3d_ros.evaluation.predictions import FileSource, PredictionSource, SegmenterSource
+from seg3d_ros.evaluation.recorded_frames import recorded_keyframes
 from seg3d_ros.evaluation.report import Row, aligned, number, without_nan
 from seg3d_ros.evaluation.scenes import LabelledScene, labelled_scenes
 from seg3d_ros.evaluation.semantic import Confusion
@@ -31,7 +33,9 @@ from seg3d_ros.evaluation.semantic_scores import (
     semantic_scores,
 )
 from seg3d_ros.files import replacing
-from seg3d_ros.scene import Int64
+from seg3d_ros.mapping.keyframes.keyframe import KeyframeViews
+from seg3d_ros.scene import Int64, View
+from seg3d_ros.segmenters.segmenter import SemanticSegmenter
 
 if TYPE_CHECKING:  # it imports torch
     from seg3d_ros.datasets.scene_dataset import ScanNetDataset
@@ -87,6 +91,40 @@ class PaintedInstances:
         else:
             classes = np.empty(0, np.int64)
         return paint(whole.masks, whole.scores, classes)
+
+
+class LabelledPoints:
+    """Point labels of a segmenter of points, which sees the frames of a scene if it has some."""
+
+    def __init__(
+        self, segmenter: SemanticSegmenter, protocol: SemanticProtocol, *, name: str
+    ) -> None:
+        """Look at nothing yet.
+
+        Args:
+            segmenter: whose words are those of the classes.
+            protocol: classes that count.
+            name: in tables.
+        """
+        self.name = name
+        self._segmenter = segmenter
+        self._class_of = {name: row for row, name in enumerate(protocol.names)}
+
+    def label(self, scene: LabelledScene) -> Int64:
+        """Label the points of a scene; words that are no class stand for none."""
+        found = self._segmenter.label(replace(scene.voxels, views=_views(scene)))
+        classes = np.array([self._class_of.get(n, NO_CLASS) for n in found.names] + [NO_CLASS])
+        labels: Int64 = classes[found.labels][scene.voxel_of_point]
+        return labels
+
+
+def _views(scene: LabelledScene) -> Sequence[View]:
+    folder = scene.folder
+    try:
+        frames = recorded_keyframes(folder.parent.parent, folder.parent.name, folder.name)
+    except FileNotFoundError:
+        return ()
+    return KeyframeViews(frames)
 
 
 class LabelFiles:
@@ -146,6 +184,8 @@ def point_labels(
     """Point labels of a model or of a folder of files; see `LabelFiles` for the arguments."""
     if isinstance(source, FileSource):
         return LabelFiles(source, labels, protocol)
+    if isinstance(source, SegmenterSource) and isinstance(source.segmenter, SemanticSegmenter):
+        return LabelledPoints(source.segmenter, protocol, name=source.name)
     return PaintedInstances(source, labels, protocol)
 
 

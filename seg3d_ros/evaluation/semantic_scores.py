@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from seg3d_ros.datasets.class_splits import ClassSplit
 from seg3d_ros.evaluation.scenes import Classes
 from seg3d_ros.evaluation.semantic import Confusion, harmonic_mean
 from seg3d_ros.scene import Int64
+from seg3d_ros.text.class_splits import ClassSplit
 
 ALL = "all"
 _PAIRS = (("base", "novel"), ("seen", "unseen"))  # groups that have a harmonic mean

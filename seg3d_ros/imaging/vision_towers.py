@@ -16,6 +16,8 @@ import numpy as np
 from seg3d_ros.errors import InputError
 from seg3d_ros.packages import require_packages
 from seg3d_ros.scene import Float32, UInt8
+from seg3d_ros.text.clip import CLIP_REPOSITORY, CLIP_SPACE
+from seg3d_ros.text.hub import cached_folder
 from seg3d_ros.text.known_words import OF_PICTURES
 
 
@@ -59,8 +61,8 @@ SIGLIP2 = Tower(
 )
 CLIP = Tower(
     "clip",
-    "clip-vit-large-patch14",
-    "openai/clip-vit-large-patch14",
+    CLIP_SPACE,
+    CLIP_REPOSITORY,
     "CLIPVisionModelWithProjection",
     "image_embeds",
     crop_size=224,
@@ -126,7 +128,7 @@ class VisionTower:
         from seg3d_ros.compute import pick_device
         from seg3d_ros.text.siglip2 import quiet_transformers
 
-        folder = self._folder or self._cached()
+        folder = self._folder or cached_folder(self.name, self._tower.repository)
         try:
             with quiet_transformers():
                 model, report = getattr(transformers, self._tower.model).from_pretrained(
@@ -149,16 +151,3 @@ class VisionTower:
             )
         device = pick_device(self._device)
         return model.eval().to(device, torch.float16 if device.type == "cuda" else torch.float32)
-
-    def _cached(self) -> Path:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import LocalEntryNotFoundError
-
-        try:
-            return Path(snapshot_download(self._tower.repository, local_files_only=True))
-        except LocalEntryNotFoundError:
-            raise FileNotFoundError(
-                f"the weights of {self.name} are not here: with a network, run "
-                f"`hf download {self._tower.repository}`; without one, copy that folder from a "
-                "machine that has it"
-            ) from None

@@ -15,7 +15,10 @@ from seg3d_ros.networks.checkpoint import (
 from seg3d_ros.networks.spaceformer.network import CHECKPOINT_PREFIX
 from seg3d_ros.networks.trained import parse_recipe
 
-_LASSM_PREFIX = "decoder.sp_seg_head."
+_RELEASED = {  # beginning of a name that only this model has
+    "decoder.sp_seg_head.": "lassm",
+    "pc_decoder.": "xmask3d",
+}
 _OF_TARGET = {
     "seg3d_ros.networks.mini.Mini": "mini",
     "seg3d_ros.networks.maskformer.MaskFormer": "maskformer",
@@ -41,11 +44,12 @@ def segmenter_of_checkpoint(path: str | Path) -> str:
     names = list(map(str, state)) if isinstance(state, Mapping) else []
     if any(name.startswith(CHECKPOINT_PREFIX) for name in names):
         return "spaceformer"
-    if any(name.removeprefix(PARALLEL_PREFIX).startswith(_LASSM_PREFIX) for name in names):
-        return "lassm"
+    for beginning, model in _RELEASED.items():
+        if any(name.removeprefix(PARALLEL_PREFIX).startswith(beginning) for name in names):
+            return model
     raise CheckpointError(
-        f"{path} holds the weights of none of mini, maskformer, spaceformer and lassm; if it is "
-        "one of them, say which with --model"
+        f"{path} holds the weights of none of mini, maskformer, spaceformer, lassm and xmask3d; "
+        "if it is one of them, say which with --model"
     )
 
 

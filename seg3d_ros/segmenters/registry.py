@@ -18,6 +18,7 @@ from seg3d_ros.segmenters.settings import (
     ModelSettings,
     PointSamSettings,
     SpaceformerSettings,
+    XMask3DSettings,
 )
 from seg3d_ros.segmenters.weights import (
     LASSM,
@@ -25,7 +26,9 @@ from seg3d_ros.segmenters.weights import (
     POINT_SAM,
     POINT_SAM_MINI,
     SPACEFORMER,
+    XMASK3D_LICENCE,
     Weights,
+    find_xmask3d,
 )
 from seg3d_ros.text.settings import TextSettings
 
@@ -45,6 +48,7 @@ class ModelInfo:
         weights: the file that must be fetched or given first; None where there is none.
         variants: the files of all its variants by name; `weights` is the first.
         packaged: the file with the weights that comes with the package; None where there is none.
+        outside_of_hub: whether the weights are no download away; `seg3d download` says where.
         trained_by_user: whether the weights are the user's own, who has to say where they are.
         segmenter: builds the `Segmenter`, None where the system answers clicks only.
         prompt_segmenter: builds the `PromptSegmenter`, None where it answers none.
@@ -56,6 +60,7 @@ class ModelInfo:
     weights: Weights | None = None
     variants: Mapping[str, Weights] = field(default_factory=dict)
     packaged: Path | None = None
+    outside_of_hub: bool = False
     trained_by_user: bool = False
     segmenter: BuildSegmenter | None = None
     prompt_segmenter: BuildPromptSegmenter | None = None
@@ -97,6 +102,14 @@ def _lassm(settings: LassmSettings, text: TextSettings) -> Segmenter:
     from seg3d_ros.segmenters.lassm import load_lassm_segmenter
 
     return load_lassm_segmenter(settings, text)
+
+
+def _xmask3d(settings: XMask3DSettings, text: TextSettings) -> Segmenter:
+    find_xmask3d(settings.partition, settings.checkpoint)  # before torch is even asked for
+    require_packages("xmask3d", ("torch", "transformers"))
+    from seg3d_ros.segmenters.xmask3d.loading import load_xmask3d_segmenter
+
+    return load_xmask3d_segmenter(settings, text)
 
 
 def _geometric_prompt(settings: GeometricSettings) -> PromptSegmenter:
@@ -157,6 +170,13 @@ MODELS = {
             weights=LASSM["scannet"],
             variants=LASSM,
             segmenter=_lassm,
+        ),
+        ModelInfo(
+            "xmask3d",
+            "XMask3D, labels of points from keyframes, open vocabulary through CLIP",
+            XMASK3D_LICENCE,
+            outside_of_hub=True,
+            segmenter=_xmask3d,
         ),
         ModelInfo(
             "point_sam",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from seg3d_ros.errors import InputError
-from seg3d_ros.scene import Bool, Float32, Instances, Scene
+from seg3d_ros.scene import Bool, Float32, Instances, Int64, Scene
 
 
 class Segmenter(Protocol):
@@ -29,6 +29,28 @@ class Segmenter(Protocol):
 
     def segment(self, scene: Scene) -> Instances:
         """Masks over the points of `scene`, in its order, with scores and perhaps embeddings."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class SemanticLabels:
+    """Class of each of N points.
+
+    Attributes:
+        labels: (N,) int64 rows of `names`, -1 where nothing is known.
+        names: of the classes.
+    """
+
+    labels: Int64
+    names: tuple[str, ...]
+
+
+@runtime_checkable
+class SemanticSegmenter(Protocol):
+    """Labels every point by itself, with words that it was given at the start."""
+
+    def label(self, scene: Scene) -> SemanticLabels:
+        """Classes of the points of `scene`, in its order."""
         ...
 
 

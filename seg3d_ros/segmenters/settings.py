@@ -115,6 +115,57 @@ class LassmSettings(MaskSettings):
 
 
 @dataclass(frozen=True)
+class XMask3DSettings(NetworkSettings):
+    """Settings of xmask3d."""
+
+    form: str = setting(
+        "3d",
+        "What is computed of a keyframe; 3d: its points alone, for CPUs; full: its picture as "
+        "well, through Stable Diffusion and CLIP.",
+        choices=("3d", "full"),
+    )
+    partition: str = setting(
+        "b15n4",
+        "Released model, by its numbers of base and of novel classes.",
+        choices=("b15n4", "b12n7", "b10n9", "b170n30", "b150n50"),
+    )
+    base_labels: tuple[str, ...] = setting(
+        (),
+        "Labels that count as seen in training, all others as novel; empty: the base classes of "
+        "the partition.",
+        items=str,
+    )
+    proposals: str = setting(
+        "mini",
+        "Masks that become instances; mini, geometric, or superpoints.",
+        choices=("mini", "geometric", "superpoints"),
+    )
+    diffusion: str = setting(
+        "",
+        "Stable Diffusion 1.3: sd-v1-3.ckpt or a folder of diffusers; empty: where seg3d "
+        "download puts it.",
+    )
+    clip: str = setting(
+        "",
+        "CLIP ViT-L/14 of the full form: a folder as the hub has it, or OpenAI's ViT-L-14.pt; "
+        "empty: the hub's cache.",
+    )
+    keyframes_at_once: int = setting(
+        0,
+        "Keyframes computed in one segmentation at most, the others in the next ones; 0: all.",
+        low=0,
+        high=10_000,
+    )
+    turn_seed: int = setting(
+        -1,
+        "Seed of the random turn and scale that each keyframe is seen in, as the authors "
+        "evaluated; -1: none.",
+        low=-1,
+        high=2**31 - 1,
+    )
+
+
+@dataclass(frozen=True)
 class MaskFormerSettings(MaskSettings):
     """Settings of maskformer."""
 
@@ -134,6 +185,7 @@ class ModelSettings:
     geometric: GeometricSettings = field(default_factory=GeometricSettings)
     spaceformer: SpaceformerSettings = field(default_factory=SpaceformerSettings)
     lassm: LassmSettings = field(default_factory=LassmSettings)
+    xmask3d: XMask3DSettings = field(default_factory=XMask3DSettings)
     maskformer: MaskFormerSettings = field(default_factory=MaskFormerSettings)
     point_sam: PointSamSettings = field(default_factory=PointSamSettings)
     point_sam_mini: PointSamSettings = field(default_factory=PointSamSettings)

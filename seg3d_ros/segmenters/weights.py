@@ -95,6 +95,17 @@ LASSM = {
         ("scannetpp", "scannetpp-lassm-spunet-v2-3", 221),
     )
 }
+XMASK3D_PAGE = "https://github.com/wangzy22/XMask3D"  # links to the five files
+XMASK3D_LICENCE = "MIT"
+STABLE_DIFFUSION = Weights(
+    model="xmask3d",
+    repository="CompVis/stable-diffusion-v-1-3-original",
+    file="sd-v1-3.ckpt",
+    megabytes=4270,
+    licence="CreativeML-OpenRAIL-M",
+    notice="any use but those that its appendix forbids, which binds your users too",
+    variant="diffusion",
+)
 POINT_SAM = Weights(
     model="point_sam",
     repository="yuchen0187/Point-SAM",
@@ -107,6 +118,23 @@ POINT_SAM = Weights(
 _PACKAGED = Path(__file__).parents[1] / "weights"
 MINI = _PACKAGED / "mini.pt"
 POINT_SAM_MINI = _PACKAGED / "point_sam_mini.safetensors"
+
+
+def find_xmask3d(partition: str, given: str = "") -> Path:
+    """The given checkpoint of XMask3D, else that of a partition where the download says.
+
+    Raises:
+        FileNotFoundError: it is not there; the message says how to get it.
+    """
+    usual = weights_folder() / "xmask3d" / f"{partition}.pth.tar"
+    path = Path(given).expanduser() if given else usual
+    if path.is_file():
+        return path
+    raise FileNotFoundError(
+        f"the weights of xmask3d are not here: {path} is missing. Its authors keep them outside "
+        f"of the hub, see `seg3d download xmask3d` (licence {XMASK3D_LICENCE}); put the file "
+        "there, or set `model.xmask3d.checkpoint` to it"
+    )
 
 
 def weights_folder() -> Path:

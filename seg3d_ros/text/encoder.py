@@ -44,9 +44,16 @@ def _siglip2(folder: Path | None, device: str) -> TextEncoder:
     return SigLIP2(folder, device=device)
 
 
+def _clip(folder: Path | None, device: str) -> TextEncoder:
+    from seg3d_ros.text.clip import ClipText
+
+    return ClipText(folder, device=device)
+
+
 ENCODERS: dict[str, Callable[[Path | None, str], TextEncoder]] = {
     "all-MiniLM-L6-v2": _minilm,
     "siglip2-so400m-patch14-224": _siglip2,
+    "clip-vit-large-patch14": _clip,
 }
 
 

@@ -118,7 +118,7 @@ def test_models_tells_whether_the_weights_are_here(place, capsys):
 
 def test_what_has_no_weights_cannot_be_fetched(capsys):
     assert main(["download", "geometric"]) == 2
-    assert "use one of spaceformer, lassm, point_sam, siglip2" in capsys.readouterr().err
+    assert "use one of spaceformer, lassm, point_sam, xmask3d, siglip2" in capsys.readouterr().err
 
 
 def test_variants(place, capsys):

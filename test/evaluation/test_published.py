@@ -58,7 +58,7 @@ def test_instances_of_all_points_are_those_of_the_reference(case, monkeypatch):
     release, names = _release(recording, monkeypatch, config)
     sample, order = _sample(recording, name)
     source = PublishedLassm(network_of(recording), release, names[::-1], CPU)
-    found = source.predict(LabelledScene(sample, None, None))
+    found = source.predict(LabelledScene(sample, None, None, None))
 
     expected = recording.below(f"{name}/pred.")
     assert_agrees(torch.from_numpy(found.instances.scores), expected["scores"], "scores")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from support.parity import recordings
 
-from seg3d_ros.datasets.class_splits import class_splits
 from seg3d_ros.evaluation.scenes import load_classes
 from seg3d_ros.evaluation.semantic import Confusion
 from seg3d_ros.evaluation.semantic_scores import semantic_protocol, semantic_scores
+from seg3d_ros.text.class_splits import class_splits
 
 RECORDED = recordings("xmask3d", having="expected")
 

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import torch
 
+from seg3d_ros.networks.minkunet34c import MinkUNet34C
+from seg3d_ros.networks.xmask3d.captioner import Captioner
+from seg3d_ros.networks.xmask3d.classes import OpenClasses
+from seg3d_ros.networks.xmask3d.clip_weights import clip_vision
+from seg3d_ros.networks.xmask3d.diffusion import STRIDES, DiffusionFeatures
 from seg3d_ros.networks.xmask3d.diffusion_weights import build_diffusion
+from seg3d_ros.networks.xmask3d.image_pyramid import ImagePyramid
+from seg3d_ros.networks.xmask3d.network import FrozenNetworks, XMask3D
+from seg3d_ros.networks.xmask3d.pixel_decoder import PixelDecoder
+from seg3d_ros.networks.xmask3d.point_branch import BaseClassHead, PointBranch, PointDecoder
+from seg3d_ros.networks.xmask3d.query_decoder import QueryDecoder
+from seg3d_ros.scene import Camera, Scene, View
 
 EXTRACTOR = "backbone.feature_extractor."
 NATIVE = EXTRACTOR + "ldm_extractor.ldm.ldm."
@@ -79,3 +91,123 @@ def assert_near(ours, theirs, what="", *, tolerance=1e-3, share=1.0):
     allowed = tolerance * (theirs.abs() + theirs.abs().max())
     near = ((ours.detach() - theirs).abs() <= allowed).float().mean()
     assert near >= share, f"{what}: only {float(near):.4f} within the tolerance"
+
+
+def small_diffusion():
+    """Stable Diffusion's layout with a few channels, as diffusers and transformers build it."""
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    torch.manual_seed(0)
+    unet = UNet2DConditionModel(
+        block_out_channels=[32, 64, 64, 64], attention_head_dim=4, cross_attention_dim=32
+    )
+    vae = AutoencoderKL(
+        block_out_channels=[32, 32, 64, 64],
+        down_block_types=["DownEncoderBlock2D"] * 4,
+        up_block_types=["UpDecoderBlock2D"] * 4,
+        layers_per_block=2,
+    )
+    text = CLIPTextModel(
+        CLIPTextConfig(
+            hidden_size=32, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4
+        )
+    )
+    return {"unet": unet, "vae": vae, "text_encoder": text}
+
+
+def small_clip():
+    """A CLIP of two layers, as OpenAI names its parts."""
+    width = 64
+    block = {
+        "ln_1.weight": (width,), "ln_1.bias": (width,),
+        "attn.in_proj_weight": (3 * width, width), "attn.in_proj_bias": (3 * width,),
+        "attn.out_proj.weight": (width, width), "attn.out_proj.bias": (width,),
+        "ln_2.weight": (width,), "ln_2.bias": (width,),
+        "mlp.c_fc.weight": (4 * width, width), "mlp.c_fc.bias": (4 * width,),
+        "mlp.c_proj.weight": (width, 4 * width), "mlp.c_proj.bias": (width,),
+    }  # fmt: skip
+    shapes = {
+        "class_embedding": (width,), "positional_embedding": (5, width), "proj": (width, 768),
+        "conv1.weight": (width, 3, 14, 14), "ln_pre.weight": (width,), "ln_pre.bias": (width,),
+        "ln_post.weight": (width,), "ln_post.bias": (width,),
+        **{f"transformer.resblocks.{i}.{k}": v for i in range(2) for k, v in block.items()},
+    }  # fmt: skip
+    return {f"visual.{name}": recipe(name, shape) for name, shape in shapes.items()}
+
+
+def small_branch():
+    """A point branch of few channels with random weights."""
+    torch.manual_seed(0)
+    sizes = {"planes": (8,) * 8, "layers": (1,) * 8, "init_dim": 8, "final_bias": False}
+    decoder, head = (MinkUNet34C(3, 256, **sizes) for _ in range(2))
+    return PointBranch(PointDecoder(decoder), BaseClassHead(head)).eval()
+
+
+def small_network():
+    """XMask3D of few channels, and the frozen networks that go with it."""
+    parts = small_diffusion()
+    with torch.no_grad():
+        frozen = DiffusionFeatures(parts["unet"], parts["vae"], torch.randn(77, 32))
+    network = XMask3D(
+        small_branch(),
+        Captioner(context_width=32, time_width=128),
+        ImagePyramid(frozen.channels, STRIDES),
+        PixelDecoder(width=32, heads=2, hidden=32, layers=1),
+        QueryDecoder(width=32, queries=8, heads=2, hidden=32, layers=2),
+    ).eval()
+    clip = clip_vision(small_clip(), source="a test").eval()
+    return network, FrozenNetworks(frozen, clip)
+
+
+def wall_scene(*, views=3, seed=0):
+    """A wall of 3 x 2.4 m, 2 cm points, and views of it from 2 m in front of it."""
+    across, up = np.meshgrid(np.arange(-1.5, 1.5, 0.02), np.arange(0, 2.4, 0.02))
+    points = np.stack([across, np.full_like(across, 2), up], 2).reshape(-1, 3)
+    random = np.random.default_rng(seed)
+    patches = random.random((2, 3, 3))
+    place = ((points[:, 2] > 1.2).astype(int), np.clip(points[:, 0] + 1.5, 0, 2.9).astype(int))
+    ids = random.permutation(10**6)[: len(points)]
+    scene = Scene(points.astype(np.float32), patches[place].astype(np.float32), ids, 0.02)
+    return replace(scene, views=[view_of_wall(number, random) for number in range(1, views + 1)])
+
+
+def view_of_wall(number, random):
+    """View from one of several places; its picture is noise."""
+    pose = np.eye(4)
+    pose[:3, :3] = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]])
+    pose[:3, 3] = 0.4 * number - 1.2, 0, 1.2
+    color = random.integers(0, 255, (60, 80, 3)).astype(np.uint8)
+    depth = np.full((60, 80), 2, np.float32)
+    camera = Camera(80, 60, 80.0, 80.0, 39.5, 29.5)
+    return View(number, number * 10**9, color, depth, camera, pose)
+
+
+def open_classes(count=6):
+    """Classes of random words, every other of which is novel."""
+    vectors = torch.randn(count + 1, 768, generator=torch.Generator().manual_seed(3))
+    return OpenClasses(vectors[1:], vectors[0], torch.arange(count) % 2 == 0)
+
+
+def save_letters(folder):
+    """The tokenizer.json of a CLIP whose words are single letters."""
+    import tokenizers
+
+    letters = {letter: number for number, letter in enumerate("abcdefghijklmnopqrstuvwxyz")}
+    vocab = letters | {"<unk>": 26, "<|startoftext|>": 49406, "<|endoftext|>": 49407}
+    model = tokenizers.models.BPE(vocab=vocab, merges=[], unk_token="<unk>")
+    tokenizers.Tokenizer(model).save(str(folder / "tokenizer.json"))
+
+
+def save_clip(folder):
+    """A small CLIP as the hub has it: both towers and the tokenizer."""
+    from transformers import CLIPConfig, CLIPModel
+
+    layers = {"hidden_size": 64, "intermediate_size": 256, "num_hidden_layers": 2}
+    layers |= {"num_attention_heads": 1, "projection_dim": 768}
+    vision = layers | {"image_size": 28, "patch_size": 14}
+    torch.manual_seed(0)
+    CLIPModel(
+        CLIPConfig(text_config=layers, vision_config=vision, projection_dim=768)
+    ).save_pretrained(folder)
+    save_letters(folder)

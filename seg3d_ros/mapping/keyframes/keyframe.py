@@ -18,6 +18,7 @@ from seg3d_ros.sensing.image_decoder import decode_compressed
 from seg3d_ros.sensing.lens import ideal_view
 
 Pixels = npt.NDArray[Any]
+ViewKey = tuple[int, int, bytes]  # id, stamp and pose
 
 DEPTH_UNIT = 0.001  # metres
 COARSE = 4  # pixels each way to one of the coarse depth
@@ -92,6 +93,13 @@ class KeyframeViews(Sequence[View]):
         if isinstance(place, slice):
             return KeyframeViews(self.keyframes[place])
         return self.keyframes[place].view()
+
+
+def view_keys(views: Sequence[View]) -> list[ViewKey]:
+    """Keys of views, different for those of another map; keyframes are not unpacked."""
+    if isinstance(views, KeyframeViews):
+        return [(k.id, k.stamp_ns, k.map_from_camera.tobytes()) for k in views.keyframes]
+    return [(v.keyframe_id, v.stamp_ns, v.map_from_camera.tobytes()) for v in views]
 
 
 def view_of(frame: Frame) -> View | None:

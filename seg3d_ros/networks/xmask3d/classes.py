@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -28,6 +28,11 @@ class OpenClasses:
     base: Tensor
     base_ratio: float = 0.65
     novel_ratio: float = 0.35
+
+    def to(self, device: torch.device) -> OpenClasses:
+        """Copy on another device."""
+        moved = {name: getattr(self, name).to(device) for name in ("text", "null", "base")}
+        return replace(self, **moved)
 
     @property
     def ratios(self) -> Tensor:

@@ -126,7 +126,7 @@ def _from_hub(folder: Path) -> Any:
             model, report = CLIPVisionModelWithProjection.from_pretrained(
                 folder, local_files_only=True, output_loading_info=True
             )
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"{folder} cannot be read as CLIP: {reason}") from error
     if lacking := sorted(report["missing_keys"]):

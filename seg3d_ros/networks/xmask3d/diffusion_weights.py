@@ -164,7 +164,7 @@ def _from_folder(folder: Path) -> DiffusionFeatures:
                     (CLIPTextModel, "text_encoder", {}),
                 )
             )
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"{folder} cannot be read as Stable Diffusion: {reason}") from error
     return DiffusionFeatures(unet.float(), vae.float(), _embed_nothing(text.float()))

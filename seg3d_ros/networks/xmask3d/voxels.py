@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from seg3d_ros.scene import Float32, Float64
@@ -13,6 +14,8 @@ from seg3d_ros.sparse.grid import VoxelGrid
 from seg3d_ros.sparse.tensor import SparseTensor
 
 VOXEL_SIZE = 0.02  # metres
+_TILT = np.pi / 64  # at most
+_SCALES = (0.9, 1.1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +35,14 @@ class PointVoxels:
         grid = VoxelGrid(self.voxels.grid.coordinates.to(device))
         voxels = SparseTensor(grid, self.voxels.features.to(device))
         return PointVoxels(voxels, self.voxel_of.to(device))
+
+
+def random_turn(generator: np.random.Generator) -> Float64:
+    """(3, 3) turn about z, slight tilts and a scale, as the reference draws them."""
+    yaw, across, along = generator.uniform(-1, 1, 3) * (np.pi, _TILT, _TILT)
+    scale = generator.uniform(*_SCALES)
+    turn: Float64 = Rotation.from_euler("zyx", (yaw, across, along)).as_matrix() * scale
+    return turn
 
 
 def voxelize_points(points: Float32, colors: Float32, turn: Float64 | None = None) -> PointVoxels:

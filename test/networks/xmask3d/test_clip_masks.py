@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from support.parity import recordings
-from support.xmask3d import assert_near, native_clip, recipe
+from support.xmask3d import assert_near, native_clip, small_clip
 from torch import nn
 from torch.nn.functional import interpolate
 
@@ -30,26 +30,6 @@ def test_embeddings_of_masks(recording, device):
     assert embed_masks(vision, image.to(device), logits[:0].to(device)).shape == (0, 768)
 
 
-def small_weights():
-    """A CLIP of two layers, as OpenAI names its parts."""
-    width = 64
-    block = {
-        "ln_1.weight": (width,), "ln_1.bias": (width,),
-        "attn.in_proj_weight": (3 * width, width), "attn.in_proj_bias": (3 * width,),
-        "attn.out_proj.weight": (width, width), "attn.out_proj.bias": (width,),
-        "ln_2.weight": (width,), "ln_2.bias": (width,),
-        "mlp.c_fc.weight": (4 * width, width), "mlp.c_fc.bias": (4 * width,),
-        "mlp.c_proj.weight": (width, 4 * width), "mlp.c_proj.bias": (width,),
-    }  # fmt: skip
-    shapes = {
-        "class_embedding": (width,), "positional_embedding": (5, width), "proj": (width, 768),
-        "conv1.weight": (width, 3, 14, 14), "ln_pre.weight": (width,), "ln_pre.bias": (width,),
-        "ln_post.weight": (width,), "ln_post.bias": (width,),
-        **{f"transformer.resblocks.{i}.{k}": v for i in range(2) for k, v in block.items()},
-    }  # fmt: skip
-    return {f"visual.{name}": recipe(name, shape) for name, shape in shapes.items()}
-
-
 def archive(state, path):
     """A TorchScript archive that holds these tensors, in half precision like OpenAI's."""
     root = nn.Module()
@@ -65,7 +45,7 @@ def archive(state, path):
 
 
 def test_an_archive_of_openai_and_a_folder_of_the_hub(tmp_path):
-    archive(small_weights(), tmp_path / "ViT-L-14.pt")
+    archive(small_clip(), tmp_path / "ViT-L-14.pt")
     opened = load_clip_vision(tmp_path / "ViT-L-14.pt")
     assert opened.dtype == torch.float32
     assert not any(parameter.requires_grad for parameter in opened.parameters())
@@ -86,7 +66,7 @@ def test_other_files_are_refused(tmp_path):
         load_clip_vision(tmp_path / "empty")
     with pytest.raises(CheckpointError, match=r"no image tower of CLIP; it has a\.weight"):
         clip_vision({"a.weight": torch.zeros(1)}, source="a file")
-    narrow = small_weights()
+    narrow = small_clip()
     narrow["visual.proj"] = torch.zeros(64, 512)
     archive(narrow, tmp_path / "narrow.pt")
     with pytest.raises(CheckpointError, match="embeddings have 512 numbers; ViT-L/14"):

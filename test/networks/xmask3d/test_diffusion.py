@@ -13,6 +13,7 @@ from support.xmask3d import (
     assert_near,
     diffusion_of,
     native_diffusion,
+    small_diffusion,
     with_recipe,
 )
 from torch.nn.functional import interpolate
@@ -59,31 +60,8 @@ def test_features_of_an_image(recording, device):
         assert_near(ours.mean((2, 3)), arrays[f"featmean/{name}"], name)
 
 
-def small_networks():
-    """Stable Diffusion's layout with a few channels, as diffusers and transformers build it."""
-    from diffusers import AutoencoderKL, UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel
-
-    torch.manual_seed(0)
-    unet = UNet2DConditionModel(
-        block_out_channels=[32, 64, 64, 64], attention_head_dim=4, cross_attention_dim=32
-    )
-    vae = AutoencoderKL(
-        block_out_channels=[32, 32, 64, 64],
-        down_block_types=["DownEncoderBlock2D"] * 4,
-        up_block_types=["UpDecoderBlock2D"] * 4,
-        layers_per_block=2,
-    )
-    text = CLIPTextModel(
-        CLIPTextConfig(
-            hidden_size=32, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4
-        )
-    )
-    return {"unet": unet, "vae": vae, "text_encoder": text}
-
-
 def test_a_folder_of_diffusers(tmp_path):
-    for name, network in small_networks().items():
+    for name, network in small_diffusion().items():
         network.save_pretrained(tmp_path / name)
     frozen = load_diffusion(tmp_path)
     assert (frozen.context_width, frozen.time_width) == (32, 128)

@@ -38,7 +38,7 @@ class ClassSplit:
 @cache
 def class_splits() -> Mapping[str, ClassSplit]:
     """Partitions by name."""
-    table = resources.files("seg3d_ros.datasets") / "base_novel.tsv"
+    table = resources.files("seg3d_ros.text") / "base_novel.tsv"
     with table.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     return {row["split"]: _split(row["split"], row["label_set"], row["novel"]) for row in rows}

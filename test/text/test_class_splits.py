@@ -2,7 +2,7 @@
 
 import pytest
 
-from seg3d_ros.datasets.class_splits import class_splits
+from seg3d_ros.text.class_splits import class_splits
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 
 
