@@ -29,7 +29,7 @@ _SIZE_WEIGHT = 0.7
 _COMMON_WEIGHT = 0.5
 _LEAST_SHARE = 1e-3  # of a label in a picture that shows something else
 _STRUCTURE_BONUS = 20.0  # what geometry says of floors and walls stands against all others
-_HYSTERESIS = 0.5  # log-probability by which another name must be better than the one in force
+_HYSTERESIS = 0.25  # log-probability by which another name must be better than the one in force
 
 
 def rank_labels(

@@ -62,22 +62,31 @@ class KnownWords:
         self._encoder = encoder
         self._memory = memory
 
-    def about(self, labels: Float32) -> LabelKnowledge:
-        """Knowledge about labels of (L, D) unit vectors."""
+    def about(self, labels: Sequence[Sequence[str]]) -> LabelKnowledge:
+        """Knowledge about labels, each of which is a list of synonyms.
+
+        A word is compared with each synonym: the mean of all of them is like none of them.
+        """
         temperature = self._encoder.temperature
         classes = imagenet_words()
-        counts = [len(words) for words in classes.values()]
-        starts = np.cumsum([0, *counts[:-1]])
-        near = np.maximum.reduceat(self._class_words @ labels.T, starts, axis=0)
-        like = np.concatenate(
-            [self._size_words @ labels.T, np.full((1, len(labels)), _UNLIKE_ALL)]
+        synonyms = self._embed([word for words in labels for word in words])
+        of_label = _starts(labels)
+
+        def likeness(words: Float32) -> Float32:
+            """Cosines (N, L) of N words and the nearest synonym of each label."""
+            cosines: Float32 = np.maximum.reduceat(words @ synonyms.T, of_label, axis=1)
+            return cosines
+
+        near = np.maximum.reduceat(
+            likeness(self._class_words), _starts(tuple(classes.values())), axis=0
         )
+        like = np.concatenate([likeness(self._size_words), np.full((1, len(labels)), _UNLIKE_ALL)])
         return LabelKnowledge(
             np.array(list(classes), np.int64),
             _softmax(near / temperature, axis=1),
             _softmax(like / temperature, axis=0),
-            _commonness(self._common_words @ labels.T),
-            tuple(_same(row) for row in self._structure_words @ labels.T),
+            _commonness(likeness(self._common_words)),
+            tuple(_same(row) for row in likeness(self._structure_words)),
         )
 
     @cached_property
@@ -148,6 +157,11 @@ def imagenet_words() -> dict[int, tuple[str, ...]]:
         for number in range(int(first), int(last or first) + 1):
             found[number] = tuple(words.split("|"))
     return found
+
+
+def _starts(groups: Sequence[Sequence[str]]) -> Int64:
+    """Place of the first word of each group when all lie end to end."""
+    return np.cumsum([0, *(len(words) for words in groups[:-1])])
 
 
 def _lines(file: str) -> Iterator[str]:

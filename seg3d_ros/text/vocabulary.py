@@ -117,9 +117,7 @@ class Vocabulary:
             self._embed_labels(things + background, cache, between) if encoder else None
         )
         self.knowledge = (
-            known_words.about(self._embeddings)
-            if known_words and self._embeddings is not None
-            else None
+            known_words.about(things + background) if known_words and encoder else None
         )
         self._queries: OrderedDict[str, Float32] = OrderedDict()
         self._queries_lock = threading.Lock()

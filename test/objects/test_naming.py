@@ -56,8 +56,9 @@ def test_the_model_alone_counts_where_nothing_else_is_known(encoder) -> None:
 
 
 def test_pictures_name_what_the_model_does_not(encoder, vocabulary) -> None:
-    assert name_of(thing(encoder, classes={CUP: 0.9, SOFA: 0.1}), vocabulary) == "cup"
-    assert name_of(thing(encoder, classes={CUP: 0.1, SOFA: 0.9}), vocabulary) == "sofa"
+    size = (0.4, 0.3, 0.3)  # neither a cup nor a sofa
+    assert name_of(thing(encoder, classes={CUP: 0.9, SOFA: 0.1}, size=size), vocabulary) == "cup"
+    assert name_of(thing(encoder, classes={CUP: 0.1, SOFA: 0.9}, size=size), vocabulary) == "sofa"
     assert name_of(thing(encoder), vocabulary) == ""
 
 

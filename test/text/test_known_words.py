@@ -41,6 +41,13 @@ def test_a_class_speaks_for_the_label_of_its_word(knowledge) -> None:
     assert knowledge.class_shares[row[738]].argmax() == 0  # potted plant
 
 
+def test_a_class_speaks_for_a_label_by_any_of_its_synonyms(encoder) -> None:
+    labels = ["plant|indoor plant|green thing", "flower pot|planter"]
+    found = Vocabulary(labels, encoder=encoder, known_words=KnownWords(encoder)).knowledge
+    flower_pot = found.class_shares[found.classes.tolist().index(738)]
+    np.testing.assert_allclose(flower_pot, 0.5, atol=1e-6)  # both words are the class's own
+
+
 def test_a_label_has_the_size_of_its_word_and_an_unknown_one_of_none(knowledge) -> None:
     np.testing.assert_allclose(knowledge.size_shares.sum(axis=0), 1, rtol=1e-5)
     names = [row.name for row in typical_sizes()]
@@ -56,7 +63,7 @@ def test_common_things_are_more_likely_and_structure_is_found(knowledge) -> None
 
 
 def test_embeddings_of_the_words_are_remembered(encoder, tmp_path) -> None:
-    labels = encoder.encode(["sofa"])
+    labels = [["sofa"]]
     KnownWords(encoder, EmbeddingCache(tmp_path)).about(labels)
     encoder.encoded.clear()
     KnownWords(encoder, EmbeddingCache(tmp_path)).about(labels)
