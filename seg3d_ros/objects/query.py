@@ -11,7 +11,7 @@ import numpy as np
 
 from seg3d_ros.errors import InputError
 from seg3d_ros.objects.areas import find_area
-from seg3d_ros.objects.embedding import vector_for
+from seg3d_ros.objects.free_text import text_likeness
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.negation import refuse_negation
 from seg3d_ros.objects.places import Place, PlaceCondition, in_places
@@ -252,7 +252,7 @@ def _fits(found: MapObject, query: Query, labels: set[str]) -> bool:
 def _by_text(
     objects: Sequence[MapObject], text: str, vocabulary: Vocabulary | None
 ) -> list[Match]:
-    """The objects that have embeddings of the vocabulary's encoder, with their cosine."""
+    """The objects that can be compared with a text, with their likeness."""
     if vocabulary is None or vocabulary.encoder is None:
         raise NoEmbeddingsError(
             "free text needs a model whose objects have embeddings, and a vocabulary with its "
@@ -260,16 +260,13 @@ def _by_text(
         )
     if not objects:
         return []
-    vectors = [(found, vector_for(found.embeddings, vocabulary)) for found in objects]
-    fitting = [(found, vector) for found, vector in vectors if vector is not None]
-    if not fitting:
+    text = check_text(text, "text", max_length=MAX_QUERY_LENGTH)
+    found = zip(objects, text_likeness(objects, text, vocabulary), strict=True)
+    matches = [Match(known, likeness) for known, likeness in found if likeness is not None]
+    if not matches:
         raise NoEmbeddingsError(
-            f"none of the {len(objects)} objects has an embedding of the text encoder "
+            f"none of the {len(objects)} objects has a name or an embedding of the text encoder "
             f"{vocabulary.encoder.name}; ask for a label, an id or a region, or segment with a "
             "model that gives embeddings"
         )
-    text = check_text(text, "text", max_length=MAX_QUERY_LENGTH)
-    cosines = np.stack([vector for _, vector in fitting]) @ vocabulary.embed_text(text)
-    return [
-        Match(found, cosine) for (found, _), cosine in zip(fitting, cosines.tolist(), strict=True)
-    ]
+    return matches
