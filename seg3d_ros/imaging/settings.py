@@ -16,7 +16,7 @@ class ImagingSettings:
         "auto",
         "Encoder of the pictures of objects; auto: efficientnet_lite2 where its packages are "
         "installed.",
-        choices=("auto", "none", "efficientnet_lite2", "siglip2"),
+        choices=("auto", "none", "efficientnet_lite2", "siglip2", "clip"),
     )
     weights: str = setting(
         "", "Folder with its weights; empty: its package, or where a download puts them."
