@@ -129,6 +129,24 @@ def s3dis(raw: Path, output: Path, workers: int, held_out: int, axis_align: bool
     _prepare(S3DIS(raw, held_out, axis_align), output, workers)
 
 
+@preprocess.command()
+@_common
+@click.option(
+    "--names", "count", type=click.IntRange(min=1), default=20, show_default=True,
+    help="Most frequent names of the split train, which stay.",
+)  # fmt: skip
+def rooms(raw: Path, output: Path, workers: int, count: int) -> None:
+    """Rooms of seg3d synthesize as a closed set, with superpoints.
+
+    Things of other names get no label: seg3d train and seg3d evaluate look past them.
+    """
+    from seg3d_ros.datasets.made_rooms import MadeRooms
+
+    with one_line_errors():
+        found = MadeRooms.most_frequent(raw, count)
+    _prepare(found, output, workers)
+
+
 def _prepare(
     raw: RawDataset, output: Path, workers: int, chunks: ChunkSettings | None = None
 ) -> None:

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from support.toy_dataset import write_dataset, write_scene
 from support.toy_scannet import write_scannet
 
 from seg3d_ros.cli import main
@@ -61,10 +62,27 @@ def test_scenes_made_with_other_options_are_not_mixed(raw, tmp_path, capsys):
     assert "made with another axis_align" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["scannet", "scannetpp", "replica", "s3dis"])
+@pytest.mark.parametrize("name", ["scannet", "scannetpp", "replica", "s3dis", "rooms"])
 def test_an_empty_folder_is_no_data_set(name, tmp_path, capsys):
     (tmp_path / "raw").mkdir()
     assert main(["preprocess", name, str(tmp_path / "raw"), "-o", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
     assert said.startswith("seg3d: ") and len(said.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_made_rooms_become_a_closed_set(tmp_path, capsys):
+    raw, output = write_dataset(tmp_path / "raw", rooms=2), tmp_path / "out"
+    write_scene(raw / "val_rooms" / "room_7", seed=7)
+    command = ["preprocess", "rooms", str(raw), "-o", str(output), "--names", "1"]
+    assert main(command) == 0
+    assert (output / "names.txt").read_text() == "crate\n"  # two a room; a ball, wall, floor
+    made = ScanNetDataset(raw, "val_rooms")[0]
+    room = ScanNetDataset(output, "val_rooms", superpoints=True)[0]
+    crates = made.segment == 2
+    assert np.array_equal(room.segment, np.where(crates, 0, -1))
+    assert np.array_equal(room.instance, np.where(crates, made.instance, -1))
+    assert np.array_equal(room.points, made.points) and np.array_equal(room.colors, made.colors)
+    assert np.array_equal(room.superpoint, np.load(output / "val_rooms/room_7/superpoint.npy"))
+    assert main([*command[:-1], "2"]) == 2
+    assert "made with another classes" in capsys.readouterr().err

@@ -11,8 +11,9 @@ from support.word_vectors import WordVectors
 from seg3d_ros.datasets.scene_dataset import ScanNetDataset, collate, instance_classes
 from seg3d_ros.errors import InputError
 from seg3d_ros.networks.checkpoint import CheckpointError
-from seg3d_ros.networks.lassm.decoder import LassmDecoder
+from seg3d_ros.networks.lassm.decoder import LassmDecoder, Superpoints
 from seg3d_ros.networks.lassm.inputs import InputConfig
+from seg3d_ros.networks.lassm.instances import find_instances
 from seg3d_ros.networks.lassm.network import LaSSM
 from seg3d_ros.networks.lassm.spunet import SpUNet
 from seg3d_ros.networks.minkunet34c import MinkUNet34C
@@ -24,6 +25,7 @@ from seg3d_ros.segmenters.settings import LassmSettings, ModelSettings
 from seg3d_ros.segmenters.superpoints import segment_cloud
 from seg3d_ros.training.first_weights import load_first_weights
 from seg3d_ros.training.lassm_objective import LassmObjective
+from seg3d_ros.training.lassm_targets import build_lassm_targets
 from seg3d_ros.training.schedule import PolynomialDecay
 
 SMALL = ["model.backbone.num_planes=[8,12]", "model.decoder.width=64", "data.label_set=names"]
@@ -89,6 +91,29 @@ def test_it_learns_a_room_by_heart(root):
     assert losses[-1]["total"] < 0.5 * losses[0]["total"]
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+
+
+def test_the_decoder_finds_every_object_that_it_has_seen():
+    torch.manual_seed(0)
+    decoder = LassmDecoder(16, 2, width=64, num_blocks=(1, 1), attention_layers=1, num_queries=20)
+    superpoints = Superpoints(torch.randn(40, 16), torch.rand(40, 3) * 4)
+    owner = torch.arange(40) // 5  # eight objects of five superpoints
+    targets = build_lassm_targets(
+        superpoints.centers, owner % 2, owner, torch.arange(40), num_classes=2
+    )
+    objective = LassmObjective(classes=[0, 1])
+    optimizer = torch.optim.AdamW(decoder.parameters(), 2e-3)
+    for _ in range(100):
+        optimizer.zero_grad()
+        decoded = decoder(superpoints)
+        losses = objective.scene_losses(decoded, targets, superpoints.centers)
+        sum(loss.sum() for loss in losses.values()).backward()
+        optimizer.step()
+    found = find_instances(decoded.stages[-1], torch.ones(40), top_k=8, min_points=1)
+    rows = [torch.nonzero((found.masks == mask).all(1)).flatten() for mask in targets.masks.bool()]
+    assert [len(row) for row in rows] == [1] * 8
+    assert torch.equal(found.classes[torch.cat(rows)], targets.labels)
+    assert found.scores.min() > 0.9
 
 
 def test_the_masks_of_every_stage_are_learned(root):
