@@ -56,6 +56,12 @@ def recordings(model, *, having):
     return [r for r in map(Recording, paths) if having in r.description]
 
 
+def recorded_file(name):
+    """Recorded file that is not an array file, beside the repository or in $SEG3D_PARITY_DIR."""
+    roots = [Path(os.environ.get("SEG3D_PARITY_DIR", SHARED)), SHARED]
+    return next((root / name for root in roots if (root / name).is_file()), None)
+
+
 def assert_agrees(ours, theirs, what="", *, relative=RELATIVE_TOLERANCE):
     """The tolerance that the recordings were made for, of their deviation and value."""
     assert ours.shape == theirs.shape, what

@@ -9,13 +9,26 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from support.lassm import input_config_of, network_of, scene_of, tiny_release
-from support.parity import OWN, Recording, recordings
+from support.lassm import (
+    backbone_of,
+    decoder_of,
+    input_config_of,
+    network_of,
+    scene_of,
+    tiny_release,
+)
+from support.parity import OWN, Recording, recorded_file, recordings
 
 from seg3d_ros.networks.checkpoint import CheckpointError
-from seg3d_ros.networks.lassm.inputs import centered, prepare_input, voxel_cells, voxel_features
+from seg3d_ros.networks.lassm.inputs import (
+    InputConfig,
+    centered,
+    prepare_input,
+    voxel_cells,
+    voxel_features,
+)
 from seg3d_ros.networks.lassm.instances import find_instances
-from seg3d_ros.networks.lassm.network import pool_superpoints
+from seg3d_ros.networks.lassm.network import LaSSM, pool_superpoints
 from seg3d_ros.networks.lassm.releases import RELEASES, load_released, read_released
 from seg3d_ros.networks.lassm.spunet import SpUNet
 from seg3d_ros.sparse.grid import VoxelGrid, pack
@@ -209,6 +222,18 @@ def test_checkpoints_of_the_reference_load(tmp_path, monkeypatch, prefix):
     assert release is RELEASES["scannet"] and not loaded.training
     for name, tensor in network.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], tensor), name
+
+
+def test_a_file_of_the_references_trainer_loads():
+    path = recorded_file("lassm/checkpoint_format.pth")
+    if path is None:
+        pytest.skip("not in the repository; it is in $SEG3D_PARITY_DIR")
+    description = json.loads(path.with_suffix(".json").read_text())
+    state = read_released(path)
+    sums = {name: [float(t.double().sum()), list(t.shape)] for name, t in state.items()}
+    assert sums == description["sums"]
+    network = LaSSM(backbone_of(description), decoder_of(description), InputConfig())
+    network.load_state_dict(state)
 
 
 def test_other_checkpoints_are_refused(tmp_path, monkeypatch):
