@@ -57,6 +57,8 @@ class SceneSample:
             None: not made.
         superpoint: (N,) int64 superpoint of each point in the mesh of the scene; None: not read,
             or not there.
+        bent: (N, 3) float32 where the grid of voxels sees the points, metres; None: where they
+            are.
     """
 
     name: str
@@ -68,6 +70,7 @@ class SceneSample:
     share: Float32 | None = None
     segments: Int64 | None = None
     superpoint: Int64 | None = None
+    bent: Float32 | None = None
 
     def __len__(self) -> int:
         return len(self.points)
@@ -84,6 +87,7 @@ class SceneSample:
             share=None if self.share is None else self.share[rows],
             segments=None if self.segments is None else self.segments[rows],
             superpoint=None if self.superpoint is None else self.superpoint[rows],
+            bent=None if self.bent is None else self.bent[rows],
         )
 
 
@@ -260,6 +264,8 @@ def collate(samples: list[SceneSample]) -> SceneBatch:
     def joined(name: str) -> torch.Tensor:
         return torch.from_numpy(np.concatenate([getattr(sample, name) for sample in samples]))
 
+    bent = any(sample.bent is not None for sample in samples)
+    seen = [sample.points if sample.bent is None else sample.bent for sample in samples]
     return SceneBatch(
         points=joined("points"),
         colors=joined("colors"),
@@ -269,6 +275,7 @@ def collate(samples: list[SceneSample]) -> SceneBatch:
         share=None if samples[0].share is None else joined("share"),
         segments=None if samples[0].segments is None else joined("segments"),
         superpoint=None if samples[0].superpoint is None else joined("superpoint"),
+        bent=torch.from_numpy(np.concatenate(seen)) if bent else None,
         sizes=tuple(len(sample) for sample in samples),
         names=tuple(sample.name for sample in samples),
     )

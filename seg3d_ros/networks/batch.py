@@ -26,6 +26,8 @@ class SceneBatch:
         segments: (P, K) int64 segment of each point in K decompositions by geometry, -1 for none;
             None: not made.
         superpoint: (P,) int64 superpoint of each point, anew in each scene; None: not read.
+        bent: (P, 3) float32 where the grid of voxels sees the points, metres; None: where they
+            are.
         share: (P,) float32 how much of each point's instance its crop holds; None: all of it.
     """
 
@@ -39,6 +41,7 @@ class SceneBatch:
     share: Tensor | None = None
     segments: Tensor | None = None
     superpoint: Tensor | None = None
+    bent: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.sizes)

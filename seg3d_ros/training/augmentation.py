@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
@@ -63,6 +64,17 @@ class Sometimes:
 
 
 @dataclass(frozen=True)
+class BentVoxels:
+    """Moves the points for the grid of voxels alone: what is told of them stays as it is."""
+
+    transform: Transform
+
+    def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
+        """Fill `bent`."""
+        return dataclasses.replace(sample, bent=self.transform(sample, rng).points)
+
+
+@dataclass(frozen=True)
 class GeometricSegments:
     """Adds what shape and colour propose at voxels of this edge, metres; comes last."""
 
@@ -110,18 +122,26 @@ def lassm_augmentations(
     share: float = 1.0,
     tilt: float = np.pi / 64,
     elastic: float = 0.95,
+    bend: Literal["voxels", "points"] = "voxels",
 ) -> Transform:
     """The augmentations of LaSSM; the defaults are those for ScanNet.
 
-    Elastic distortion moves the points themselves, as in the recipe for ScanNet200.
+    Its random shift is left out: the network counts positions from their mean.
 
     Args:
         max_points: of a scene; of larger ones the points around a random one are kept.
         share: of the points of any scene that are kept in this way.
         tilt: largest, about x and about y, radians.
         elastic: probability of elastic distortion.
+        bend: what it moves: the points, or strongly the grid of voxels, while features and
+            positions stay those of the points.
     """
-    bent = Chain((ElasticDistortion(0.2, 0.4), ElasticDistortion(0.8, 1.6)))
+    if bend == "voxels":
+        bent: Transform = BentVoxels(
+            Chain((ElasticDistortion(0.2, 1.2), ElasticDistortion(0.6, 3.6)))
+        )
+    else:
+        bent = Chain((ElasticDistortion(0.2, 0.4), ElasticDistortion(0.8, 1.6)))
     return Chain(
         (
             Sometimes(0.5, PointDropout()),

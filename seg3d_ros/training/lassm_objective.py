@@ -45,6 +45,8 @@ class LassmObjective(nn.Module):
         superpoint_weight: of the cross entropy of the superpoints' classes.
         final_dice_by_batch: multiply the dice loss of the last stage by the number of scenes, as
             the published weights were trained: a sum was taken for a mean.
+        mixed_as_first: superpoints of which no class holds more than half count as class 0, as
+            the published weights were trained; else as "no object".
     """
 
     class_weights: Tensor
@@ -56,6 +58,7 @@ class LassmObjective(nn.Module):
         no_object_weight: float = 0.1,
         superpoint_weight: float = 0.2,
         final_dice_by_batch: bool = True,
+        mixed_as_first: bool = True,
     ) -> None:
         super().__init__()
         self.classes = tuple(classes)
@@ -63,6 +66,7 @@ class LassmObjective(nn.Module):
         self.weights = LassmWeights()
         self.superpoint_weight = superpoint_weight
         self.final_dice_by_batch = final_dice_by_batch
+        self.mixed_class = 0 if mixed_as_first else self.num_classes
         class_weights = torch.ones(self.num_classes + 1)
         class_weights[-1] = no_object_weight
         self.register_buffer("class_weights", class_weights, persistent=False)
@@ -96,7 +100,12 @@ class LassmObjective(nn.Module):
         )
         return [
             build_lassm_targets(
-                points, segment, instance, scene.superpoint_of, num_classes=self.num_classes
+                points,
+                segment,
+                instance,
+                scene.superpoint_of,
+                num_classes=self.num_classes,
+                mixed_class=self.mixed_class,
             )
             for scene, points, segment, instance in zip(output, *labels, strict=True)
         ]

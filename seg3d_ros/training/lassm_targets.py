@@ -19,7 +19,7 @@ class LassmTargets:
         masks: (M, S) float32, 1 for superpoints of which an instance holds more than half.
         centers: (M, 3) float32 middle of the box of each, in [0, 1] over the range of the points.
         superpoint_labels: (S,) int64 class that more than half of a superpoint's points have,
-            `num_classes` for none.
+            `num_classes` where they have none.
     """
 
     labels: Tensor
@@ -32,12 +32,15 @@ class LassmTargets:
 
 
 def build_lassm_targets(
-    points: Tensor, segment: Tensor, instance: Tensor, superpoint_of: Tensor, *, num_classes: int
+    points: Tensor,
+    segment: Tensor,
+    instance: Tensor,
+    superpoint_of: Tensor,
+    *,
+    num_classes: int,
+    mixed_class: int = 0,
 ) -> LassmTargets:
     """Every labelled instance, by ascending id; its class is that of its first point.
-
-    Superpoints of ignored points are "no object"; those without a majority count as class 0, as
-    in the reference, whose weights depend on it.
 
     Args:
         points: (P, 3) metres.
@@ -45,12 +48,14 @@ def build_lassm_targets(
         instance: (P,) int64 instance of each point, `IGNORED` for none.
         superpoint_of: (P,) int64 superpoint of each point, every number up to the largest used.
         num_classes: instances of a higher class are left out.
+        mixed_class: of superpoints without a majority.
     """
     sizes = torch.bincount(superpoint_of)
     known = (segment >= 0) & (segment < num_classes)
     classes = torch.where(known, segment, num_classes)
     votes = _counts(classes, superpoint_of, num_classes + 1, len(sizes))
-    superpoint_labels = (2 * votes > sizes).int().argmax(0)
+    most = 2 * votes > sizes
+    superpoint_labels = torch.where(most.any(0), most.int().argmax(0), mixed_class)
     ids, owners = torch.unique(instance, return_inverse=True)
     first = torch.full_like(ids, len(owners))
     places = torch.arange(len(owners), device=owners.device)

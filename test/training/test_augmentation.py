@@ -120,6 +120,25 @@ def test_elastic_distortion_bends_neighbours_alike(rng):
     assert smooth_noise((4, 4, 4), rng).std() < 0.3  # averaged: less than that of the noise
 
 
+def test_the_grid_is_bent_and_the_points_stay(rng):
+    sample = room()
+    ours = a.BentVoxels(a.ElasticDistortion(0.8, 1.6))(sample, rng)
+    np.testing.assert_array_equal(ours.points, sample.points)
+    assert np.abs(ours.bent - sample.points).max() > 0.05
+    np.testing.assert_array_equal(ours.take([3, 1]).bent, ours.bent[[3, 1]])
+
+
+def test_lassm_bends_the_grid_or_the_points(rng):
+    def grids(**choice):
+        made = a.lassm_augmentations(elastic=1.0, **choice)(room(), np.random.default_rng(5))
+        return made, pdist(made.points[:40]) / pdist(room().points[made.instance[:40]])
+
+    bent, still = grids(bend="voxels")
+    moved, changed = grids(bend="points")
+    assert bent.bent.shape == bent.points.shape and np.ptp(still) < 1e-4  # turned and scaled alone
+    assert moved.bent is None and np.ptp(changed) > 0.01
+
+
 def test_dropout_loses_a_fifth_and_keeps_rows_together(rng):
     sample = room(count=5000)
     ours = a.PointDropout()(sample, rng)

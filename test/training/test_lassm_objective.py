@@ -66,6 +66,23 @@ def test_a_superpoint_without_majority_counts_as_class_0():
     assert halves.masks.tolist() == [[0], [0]]
 
 
+def test_a_superpoint_without_majority_may_be_no_object():
+    mended, published = (
+        LassmObjective(classes=[0, 1, 2], mixed_as_first=o) for o in (False, True)
+    )
+    assert (mended.mixed_class, published.mixed_class) == (3, 0)
+    points, instance = torch.rand(5, 3), torch.arange(5)
+    labels = build_lassm_targets(
+        points,
+        torch.tensor([1, 2, 2, 0, 0]),
+        instance,
+        torch.tensor([0, 0, 1, 1, 1]),
+        num_classes=3,
+        mixed_class=mended.mixed_class,
+    ).superpoint_labels
+    assert labels.tolist() == [3, 0]
+
+
 def test_labels_become_classes_in_their_order():
     objective = LassmObjective(classes=[5, 1])
     labels = torch.tensor([-1, 0, 1, 5, 6, 200])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -225,6 +227,27 @@ def test_superpoints_are_read_or_made(root, tmp_path):
     other = write_dataset(tmp_path / "data", rooms=1)
     np.save(other / "train/room_0/superpoint.npy", np.arange(len(sample)))
     assert ScanNetDataset(other, "train", superpoints=True)[0].superpoint[5] == 5
+
+
+def test_voxels_are_made_where_the_grid_sees_the_points(root):
+    sample = ScanNetDataset(root, "train", superpoints=True)[0]
+    network = small_network(2)
+    squeezed = dataclasses.replace(sample, bent=sample.points * np.float32([1, 1, 0]))
+    batch = collate([squeezed, sample])
+    parts = [slice(0, len(sample)), slice(len(sample), 2 * len(sample))]
+    flat, plain = (network._prepare(batch, part, network.input_config) for part in parts)
+    assert flat.voxels.grid.coordinates[:, 3].max() == 0
+    assert torch.equal(plain.voxels.grid.coordinates, batch_cells(network, sample))
+    rows = flat.voxel_of
+    heights = torch.from_numpy(sample.points[:, 2] - sample.points[:, 2].mean())
+    first = [int(torch.nonzero(rows == voxel)[0]) for voxel in range(5)]
+    torch.testing.assert_close(flat.positions[:5, 2], heights[first])
+
+
+def batch_cells(network, sample):
+    alone = collate([sample])
+    prepared = network._prepare(alone, slice(0, len(sample)), network.input_config)
+    return prepared.voxels.grid.coordinates
 
 
 def test_without_superpoints_it_says_so(root):

@@ -96,7 +96,12 @@ def voxel_cells(points: Float32, config: InputConfig) -> Int64:
 
 
 def prepare_input(
-    points: Float32, colors: Float32, superpoint_of: Int64, config: InputConfig
+    points: Float32,
+    colors: Float32,
+    superpoint_of: Int64,
+    config: InputConfig,
+    *,
+    bent: Float32 | None = None,
 ) -> LassmInput:
     """Voxels of a scene; the first point in each stands for it.
 
@@ -105,12 +110,13 @@ def prepare_input(
         colors: (P, 3) RGB in [0, 1].
         superpoint_of: (P,) any integers.
         config: of the model.
+        bent: (P, 3) where the grid sees the points, metres; None: where they are.
 
     Raises:
         InputError: a point is not finite, or the scene is too long.
     """
     frame = centered(points, config.turn)
-    cells = voxel_cells(frame, config)
+    cells = voxel_cells(frame if bent is None else centered(bent, config.turn), config)
     keys = (cells[:, 0] << 42) | (cells[:, 1] << 21) | cells[:, 2]
     _, first, voxel_of = np.unique(keys, return_index=True, return_inverse=True)
     coordinates = np.concatenate([np.zeros((len(first), 1), np.int64), cells[first]], axis=1)

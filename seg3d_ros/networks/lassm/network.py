@@ -89,8 +89,13 @@ class LaSSM(nn.Module):
         points, colors = batch.points[part], batch.colors[part]
         if batch.superpoint is None:
             raise InputError("LaSSM needs superpoints; load them with data.superpoints=true")
-        superpoints = batch.superpoint[part].cpu().numpy()
-        prepared = prepare_input(points.cpu().numpy(), colors.cpu().numpy(), superpoints, config)
+        prepared = prepare_input(
+            points.cpu().numpy(),
+            colors.cpu().numpy(),
+            batch.superpoint[part].cpu().numpy(),
+            config,
+            bent=None if batch.bent is None else batch.bent[part].cpu().numpy(),
+        )
         return prepared.to(points.device)
 
     def predict(self, scene: LassmInput) -> Decoded:
