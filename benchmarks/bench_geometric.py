@@ -90,13 +90,17 @@ def _open3d_yardsticks(scene: Scene) -> dict[str, tuple[str, float | None]]:
     }
 
 
-def furnished_room() -> Scene:
-    """Floor, two walls, three tables and twelve boxes on them, with noise."""
+def furnished_room(side: float = 3.6) -> Scene:
+    """Floor, two walls, three tables and twelve boxes on them, with noise.
+
+    Args:
+        side: of the floor, metres.
+    """
     rng = np.random.default_rng(0)
     surfaces = [
-        _rectangle(rng, (0, 0, 0), (3.6, 0, 0), (0, 3.6, 0)),
-        _rectangle(rng, (0, 0, 0), (3.6, 0, 0), (0, 0, 2.4)),
-        _rectangle(rng, (0, 0, 0), (0, 3.6, 0), (0, 0, 2.4)),
+        _rectangle(rng, (0, 0, 0), (side, 0, 0), (0, side, 0)),
+        _rectangle(rng, (0, 0, 0), (side, 0, 0), (0, 0, 2.4)),
+        _rectangle(rng, (0, 0, 0), (0, side, 0), (0, 0, 2.4)),
     ]
     for table in range(3):
         x, y = 0.8 + 1.0 * table, 1.0 + 0.8 * table

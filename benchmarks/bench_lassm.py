@@ -17,6 +17,7 @@ from seg3d_ros.sparse.grid import VoxelGrid
 from seg3d_ros.sparse.tensor import SparseTensor
 
 REPEATS = 3
+_SIDE_M = 3.9  # 100,000 voxels
 _CELL_M = 0.2
 _EDGE = 548  # vertices of the mesh, which is a square
 _VARIANTS = ("scannet", "scannet200")
@@ -24,7 +25,7 @@ _VARIANTS = ("scannet", "scannet200")
 
 def run() -> list[Row]:
     """Time superpoints, then each stage of the network."""
-    scene = furnished_room()
+    scene = furnished_room(_SIDE_M)
     cloud = measure(lambda: segment_cloud(scene.points), repeats=REPEATS)
     rows = [_mesh_row(), Row(f"superpoints of a cloud of {len(scene)}", cloud)]
     # As many as in a scan of a real room, of which this one is too tidy to have them.

@@ -27,23 +27,27 @@ class MaskedAttention(nn.Module):
         self.attn = nn.MultiheadAttention(width, heads, batch_first=True)
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, queries: Tensor, features: Tensor, hidden: Tensor) -> Tensor:
+    def forward(self, queries: Tensor, features: Tensor, masks: Tensor) -> Tensor:
         """Attend.
 
         Args:
             queries: (Q, C).
             features: (S, C) of the superpoints.
-            hidden: (Q, S) bool, True for superpoints outside of a mask; a query with nothing
-                inside sees everything.
+            masks: (Q, S) logits, negative for superpoints outside; a query with nothing inside
+                sees everything.
 
         Returns:
             (Q, C).
         """
-        hidden = hidden & ~hidden.all(1, keepdim=True)
-        # Added to the logits; the module would turn the booleans into the same in more steps.
-        away = torch.where(hidden, -torch.inf, 0.0).to(queries.dtype)
+        best = masks.amax(1, keepdim=True)
+        inside = masks >= torch.where(best < 0, -torch.inf, 0.0)
+        # Logarithms, 0 and -inf, are added to the logits: faster than a choice between the two.
         seen, _ = self.attn(
-            queries[None], features[None], features[None], attn_mask=away, need_weights=False
+            queries[None],
+            features[None],
+            features[None],
+            attn_mask=inside.float().log().to(queries.dtype),
+            need_weights=False,
         )
         out: Tensor = self.norm(queries + seen[0])
         return out
@@ -175,7 +179,7 @@ class DecoderLayer(nn.Module):
             (Q, C).
         """
         if self.attention:
-            queries = self.cross_attn(queries, features, last.masks < 0)
+            queries = self.cross_attn(queries, features, last.masks.detach())
         else:
             queries = self.aggregation(queries, last.positions, features, centers)
         out: Tensor = self.ffn(self.ssm(queries, last.positions))

@@ -113,7 +113,7 @@ class Attention(torch.nn.Module):
         self.hidden[2] = True
 
     def forward(self, queries, features):
-        return self.layer(queries, features, self.hidden)
+        return self.layer(queries, features, torch.where(self.hidden, -2.0, 3.0))
 
 
 def attention_by_heads(module, queries, features):

@@ -190,15 +190,16 @@ def test_state_space_blocks_share_their_norms(arrays):
 
 def test_masked_attention(arrays):
     layer = loaded(MaskedAttention(64), "xattn/w.")
-    out = layer(arrays["xattn/query"], arrays["xattn/source"], arrays["xattn/mask"])
+    logits = torch.where(arrays["xattn/mask"], -1.0, 0.0)  # the recorded ones are hidden
+    out = layer(arrays["xattn/query"], arrays["xattn/source"], logits)
     assert_close(out, arrays["xattn/out"])
 
 
 def test_a_query_that_would_see_nothing_sees_everything(arrays):
     layer = loaded(MaskedAttention(64), "xattn/w.")
     query, source = arrays["xattn/query"], arrays["xattn/source"]
-    hidden = torch.ones(len(query), len(source), dtype=torch.bool)
-    assert_close(layer(query, source, hidden), layer(query, source, ~hidden))
+    logits = torch.rand(len(query), len(source))
+    assert_close(layer(query, source, -1 - logits), layer(query, source, logits))
 
 
 def test_matrix_nms(arrays):
