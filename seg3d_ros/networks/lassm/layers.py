@@ -166,6 +166,14 @@ class DecoderLayer(nn.Module):
         self.ssm = StateSpace(width, blocks=blocks, orders=orders)
         self.ffn = FeedForward(width)
 
+    @torch.no_grad()
+    def quieten(self, factor: float) -> None:
+        """Scale the weights of what is added to the queries."""
+        mixed = self.cross_attn.attn.out_proj.weight if self.attention else self.aggregation.w_o
+        added = [mixed, self.ffn.ffn[-1].weight]
+        for weight in [*added, *(block.out_proj.weight for block in self.ssm.layers)]:
+            weight.mul_(factor)
+
     def forward(self, queries: Tensor, last: Heads, features: Tensor, centers: Tensor) -> Tensor:
         """Update the queries.
 

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from seg3d_ros.networks.lassm.decoder import LassmDecoder
+from seg3d_ros.networks.lassm.decoder import LassmDecoder, Superpoints
 from seg3d_ros.networks.lassm.inputs import InputConfig, prepare_input
-from seg3d_ros.networks.lassm.mini_backbone import MiniBackbone
+from seg3d_ros.networks.lassm.mini_backbone import (
+    MiniBackbone,
+    VotingDecoder,
+    vote_waves,
+)
 from seg3d_ros.networks.lassm.network import LaSSM
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.segmenters.weights import MINI
@@ -60,3 +64,18 @@ def test_training_leaves_it_alone(network, scene):
     assert network.decoder.x_mask[0].weight.grad is not None
     after = network.backbone.state_dict()
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
+def test_the_first_masks_are_what_votes_for_the_same_place():
+    torch.manual_seed(0)
+    places = torch.tensor([[0, 0, 0.4], [1.5, 0.4, 0.4], [1.5, 2.0, 0.8], [-1.2, 0.6, 1.0]])
+    owner = torch.arange(40) % 4
+    votes = places[owner] + 0.05 * torch.randn(40, 3)
+    features = torch.cat([0.3 * torch.randn(40, 69), vote_waves(votes)], 1)
+    decoder = VotingDecoder(99, 2, width=128, num_blocks=(1, 1), attention_layers=1).eval()
+    with torch.inference_mode():
+        stages = decoder(Superpoints(features, votes)).stages
+    for heads in stages:
+        assert torch.equal(heads.masks > 0, owner[:, None] == owner)
+    with pytest.raises(ValueError, match="width is 60; votes need more than 60 channels"):
+        VotingDecoder(99, 2, width=60)
