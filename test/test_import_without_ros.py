@@ -14,7 +14,8 @@ TORCH_IN_SEGMENTERS = (
 SHELLS = ("seg3d_ros.demo", "seg3d_ros.node")  # the folders that may import ROS
 MADE_OF_TORCH = (
     "seg3d_ros.imaging.efficientnet",
-    "seg3d_ros.compute", "seg3d_ros.datasets.click_simulation", "seg3d_ros.datasets.scene_dataset",
+    "seg3d_ros.compute", "seg3d_ros.datasets.click_simulation", "seg3d_ros.datasets.made_rooms",
+    "seg3d_ros.datasets.scene_dataset",
     "seg3d_ros.evaluation.published",
     "seg3d_ros.networks.", "seg3d_ros.training.",
 )  # fmt: skip
