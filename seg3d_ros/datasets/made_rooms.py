@@ -40,7 +40,8 @@ class MadeRooms:
         """
         names = instance_classes("names", root)
         found: Counter[int] = Counter()
-        for sample in ScanNetDataset(root, "train"):
+        rooms = ScanNetDataset(root, "train")
+        for sample in map(rooms.__getitem__, range(len(rooms))):
             found.update(sample.segment[np.unique(sample.instance, return_index=True)[1]].tolist())
         labels = sorted(found.keys() & names.keys(), key=lambda label: (-found[label], label))
         return cls(root, tuple(names[label] for label in labels[:count]))

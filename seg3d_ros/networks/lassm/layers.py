@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -113,6 +114,10 @@ class StateSpace(nn.Module):
         self.pre_norm = nn.LayerNorm(width)
         self.final_norm = nn.LayerNorm(width)
 
+    def outputs(self) -> list[Tensor]:
+        """Weights of the blocks' last products."""
+        return [cast(Mamba2, block).out_proj.weight for block in self.layers]
+
     def forward(self, queries: Tensor, positions: Tensor) -> Tensor:
         """(Q, C) queries at (Q, 3) positions, metres -> (Q, C)."""
         rows, places = curve_orders(positions, self.orders)
@@ -170,9 +175,8 @@ class DecoderLayer(nn.Module):
     def quieten(self, factor: float) -> None:
         """Scale the weights of what is added to the queries."""
         mixed = self.cross_attn.attn.out_proj.weight if self.attention else self.aggregation.w_o
-        added = [mixed, self.ffn.ffn[-1].weight]
-        for weight in [*added, *(block.out_proj.weight for block in self.ssm.layers)]:
-            weight.mul_(factor)
+        for weight in (mixed, self.ffn.ffn[3].weight, *self.ssm.outputs()):
+            cast(Tensor, weight).mul_(factor)
 
     def forward(self, queries: Tensor, last: Heads, features: Tensor, centers: Tensor) -> Tensor:
         """Update the queries.

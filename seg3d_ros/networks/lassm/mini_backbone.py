@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from seg3d_ros.compute import full_precision
 from seg3d_ros.networks.lassm.decoder import LassmDecoder
+from seg3d_ros.networks.lassm.layers import DecoderLayer
 from seg3d_ros.networks.mini.decoder import SceneFeatures
 from seg3d_ros.networks.mini.network import Mini
 from seg3d_ros.sparse.tensor import SparseTensor
@@ -95,7 +96,7 @@ class VotingDecoder(LassmDecoder):
         super().__init__(in_channels, num_classes, width=width, **options)
         with torch.no_grad():
             for layer in self.layers:
-                layer.quieten(_QUIET)
+                cast(DecoderLayer, layer).quieten(_QUIET)
             inner, outer = cast(nn.Linear, self.x_mask[0]), cast(nn.Linear, self.x_mask[2])
             _copy_waves(cast(nn.Linear, self.query_proj[0]))
             _copy_waves(inner)
