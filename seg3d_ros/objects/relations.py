@@ -64,18 +64,27 @@ class Shape:
         return self.object.centroid - self.middle
 
     @cached_property
-    def cells(self) -> Int64:
-        """(K,) cell of each point."""
-        return _cells_of(self.points[:, :2])
+    def by_cell(self) -> tuple[Int64, Float32]:
+        """Cells (K,) of the points, ascending, and their heights (K,)."""
+        cells = _cells_of(self.points[:, :2])
+        order = np.argsort(cells, kind="stable")
+        return cells[order], self.points[order, 2]
 
     @cached_property
     def columns(self) -> tuple[Int64, Float32, Float32]:
         """Cells (C,) of the footprint, ascending, with their lowest and highest points (C,)."""
-        order = np.argsort(self.cells, kind="stable")
-        cells, starts = np.unique(self.cells[order], return_index=True)
-        heights = self.points[order, 2]
+        of_points, heights = self.by_cell
+        cells, starts = np.unique(of_points, return_index=True)
         lowest: Float32 = np.minimum.reduceat(heights, starts)
         return cells, lowest, np.maximum.reduceat(heights, starts)
+
+    def within(self, cells: Int64) -> tuple[Int64, Float32]:
+        """Cells (P,) and heights (P,) of the points in some cells."""
+        of_points, heights = self.by_cell
+        starts = np.searchsorted(of_points, cells, side="left")
+        counts = np.searchsorted(of_points, cells, side="right") - starts
+        rows = np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+        return of_points[rows], heights[rows]
 
     @cached_property
     def is_sheet(self) -> bool:
@@ -181,10 +190,9 @@ def _on(thing: Shape, anchor: Shape) -> Evidence | None:
 
 def _height_under(thing: Shape, anchor: Shape) -> float:
     """Mean height of what an anchor has at the lower side of a thing; infinite: too little."""
-    heights = anchor.points[:, 2]
+    cells, heights = anchor.within(_grown(thing.columns[0]))
     level = np.abs(heights - thing.low) <= _TOUCH_M
-    level &= np.isin(anchor.cells, _grown(thing.columns[0]))
-    touched = len(np.unique(anchor.cells[level]))
+    touched = len(np.unique(cells[level]))
     if touched < _SUPPORTED * len(thing.columns[0]):
         return float("inf")
     return float(heights[level].mean())
