@@ -23,7 +23,7 @@ _LEAST_COVERED = 0.6  # share of the surfaces of now that the file's map has, to
 _CLEARLY = 0.85  # of the best share that any other pose stays below
 _ON_SURFACE_M = 1.5 * SPACING_M
 _FLOOR_M = 0.15  # voxels up to this height above the floor fit anywhere
-_LEAST_POINTS = 200
+_LEAST_POINTS, _MOST_POINTS = 200, 5000  # that are compared
 
 
 class NotRecognisedError(RuntimeError):
@@ -93,12 +93,13 @@ def recognise(
 
 
 def _upright_points(scene: Scene) -> Float64:
-    """Thinned points (N, 3) of a map without its floor, map frame."""
+    """Thinned points (N, 3) of a map without its floor, map frame; at most _MOST_POINTS."""
     points = scene.grid.map_from_local(scene.points)
     floor = floor_of(scene)
     if floor is not None:
         points = points[points[:, 2] > floor + _FLOOR_M]
-    return thinned(points) if len(points) else points
+    points = thinned(points) if len(points) else points
+    return points[:: max(1, -(-len(points) // _MOST_POINTS))]
 
 
 def _covered(points: Float64, target: cKDTree, target_from_points: Float64) -> float:
