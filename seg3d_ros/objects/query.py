@@ -127,8 +127,9 @@ def answer_query(query: Query, world: World) -> QueryResult:
     They come by the distance that a place asks for, else as in `run_query`, which see for errors.
 
     Raises:
-        InputError: the text holds a negation that is no part of a place, or a condition names
-            unknown objects or areas.
+        InputError: the text holds a negation that is no part of a place, or counts what has no
+            name here; or a condition names unknown objects or areas.
+        UnknownObjectError: the text names an object by an id that none has.
     """
     reading, remarks = _read(query, world)
     places = [place_of(condition, world) for condition in query.places]
@@ -150,16 +151,19 @@ def answer_query(query: Query, world: World) -> QueryResult:
 def _read(query: Query, world: World) -> tuple[Reading | None, list[str]]:
     """Reading of a query's text, and remarks; None: it is left to the text encoder."""
     phrase = parse_phrase(query.text)
-    remarks: list[str] = []
-    if phrase is not None:
-        try:
-            reading = read_phrase(phrase, world)
-            refuse_negation(reading.text)
-            return reading, remarks
-        except UnknownWordsError as unknown:
-            refuse_negation(query.text)
-            remarks = [f"{str(unknown)!r} is no known name: the text is taken as a whole"]
-    return None, remarks
+    if phrase is None or world.label_of(query.text) is not None:
+        return None, []
+    try:
+        reading = read_phrase(phrase, world)
+        refuse_negation(reading.text)
+        return reading, []
+    except UnknownWordsError as unknown:
+        if phrase.counted:
+            raise InputError(
+                f"{str(unknown)!r} is no label, area or object here, so that nothing is counted"
+            ) from unknown
+        refuse_negation(query.text)
+        return None, [f"{str(unknown)!r} is no known name: the text is taken as a whole"]
 
 
 def _in_area(name: str, world: World) -> Place:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from seg3d_ros.errors import InputError
 from seg3d_ros.objects.areas import Area, find_area
 from seg3d_ros.objects.embedding import vector_for
+from seg3d_ros.objects.ids import UnknownObjectError
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.places import Place, PlaceCondition, in_places, nearest_only
 from seg3d_ros.objects.relations import Shapes
@@ -95,6 +96,7 @@ def read_phrase(phrase: Phrase, world: World) -> Reading:
 
     Raises:
         UnknownWordsError: it has words that are no label, object or area.
+        UnknownObjectError: it names an id that no object has.
     """
     places = tuple(_place(place, world) for place in phrase.thing.places)
     absent = (place for place in places if not any(place.anchors) and not place.areas)
@@ -153,12 +155,13 @@ def _anchors(thing: Thing, world: World) -> tuple[MapObject, ...]:
 
     Raises:
         UnknownWordsError: its words mean nothing here.
+        UnknownObjectError: they name an id that no object has.
     """
     number, label = object_number(thing.words), world.label_of(thing.words)
     if number is not None:
         found = tuple(known for known in world.objects if known.id == number)
         if not found:
-            raise UnknownWordsError(thing.words)
+            raise UnknownObjectError.of(number, len(world.objects))
     elif label is not None:
         found = world.named(label)
     else:

@@ -9,6 +9,7 @@ from support.word_vectors import WordVectors
 
 from seg3d_ros.errors import InputError
 from seg3d_ros.objects.areas import Area, pack_areas, unpack_areas, with_area
+from seg3d_ros.objects.ids import UnknownObjectError
 from seg3d_ros.objects.places import PlaceCondition
 from seg3d_ros.objects.query import NoEmbeddingsError, Query, QueryResult, answer_query
 from seg3d_ros.objects.reading import World
@@ -91,8 +92,18 @@ def test_unknown_words_are_left_to_the_encoder(world: World) -> None:
         ask(world, "cups not on the moon")
     with pytest.raises(NoEmbeddingsError):  # the place is known, but not what is sought
         ask(world, "something to drink from on the table")
-    with pytest.raises(NoEmbeddingsError):
-        ask(world, "how many unicorns are there")
+    for counted in ("how many unicorns are there", "how many cups are on the moon"):
+        with pytest.raises(InputError, match="nothing is counted"):
+            ask(world, counted)
+    with pytest.raises(UnknownObjectError, match="4000"):
+        ask(world, "the cup near object 4000")
+
+
+def test_a_label_with_a_relation_in_it_is_a_label(world_with_vectors: World) -> None:
+    words = Vocabulary(["table", "mug on the table"], encoder=WordVectors())
+    named = World(world_with_vectors.objects, words, (), Shapes())
+    result = ask(named, "mug on the table", min_score=-1)
+    assert len(result.matches) == 2 and not result.remarks
 
 
 def test_words_that_nothing_has_are_told(world: World) -> None:

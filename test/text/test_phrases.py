@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seg3d_ros.text.phrases import (
     Phrase,
@@ -98,6 +100,23 @@ def test_a_count_in_a_place() -> None:
 )
 def test_other_texts_are_no_phrases(text: str) -> None:
     assert parse_phrase(text) is None
+
+
+WORDS = (
+    "the", "cup", "cups", "on", "in", "next", "to", "not", "and", "but", "between", "nearest",
+    "farthest", "from", "within", "2", "m", "of", "is", "that", "object", "how", "many", ",", "'",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=12), st.text(max_size=20))
+def test_any_words_are_a_phrase_or_none(words: list[str], rest: str) -> None:
+    """A phrase has an anchor for each place, and two at most."""
+    phrase = parse_phrase(" ".join([*words, rest]))
+    waiting = [phrase.thing] if phrase else []
+    while waiting:
+        for found in waiting.pop().places:
+            assert 1 <= len(found.anchors) <= 2 and all(thing.words for thing in found.anchors)
+            waiting += found.anchors
 
 
 def test_numbers_of_objects() -> None:
