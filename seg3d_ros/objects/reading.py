@@ -28,6 +28,9 @@ def names_of(label: str, vocabulary: Vocabulary | None) -> set[str]:
     return names
 
 
+_LIKELY, _MOST_LIKELY = 0.1, 3  # probability and number of objects that may be meant
+
+
 class UnknownWordsError(Exception):
     """Words of a phrase that stand for no label, object or area."""
 
@@ -59,6 +62,19 @@ class World:
         """Objects with a label or one of its synonyms."""
         names = names_of(label, self.vocabulary)
         return tuple(known for known in self.objects if fold(known.label) in names)
+
+    def likely(self, label: str) -> tuple[MapObject, ...]:
+        """Objects that may have a label by their candidates, the likeliest first; a few."""
+        names = names_of(label, self.vocabulary)
+        found = [
+            (candidate.probability, known)
+            for known in self.objects
+            if known.pinned_label is None
+            for candidate in known.candidates
+            if fold(candidate.label) in names and candidate.probability >= _LIKELY
+        ]
+        found.sort(key=lambda entry: -entry[0])
+        return tuple(known for _, known in found[:_MOST_LIKELY])
 
     def label_of(self, words: str) -> str | None:
         """Label that words mean, in the singular or plural; None: they mean none."""
@@ -98,9 +114,9 @@ def read_phrase(phrase: Phrase, world: World) -> Reading:
         UnknownWordsError: it has words that are no label, object or area.
         UnknownObjectError: it names an id that no object has.
     """
-    places = tuple(_place(place, world) for place in phrase.thing.places)
-    absent = (place for place in places if not any(place.anchors) and not place.areas)
-    remarks = tuple(f"there is no {place.words}" for place in absent)
+    told: list[str] = []
+    places = tuple(_place(place, world, told) for place in phrase.thing.places)
+    remarks = tuple(dict.fromkeys(told))
     words, things, text = phrase.thing.words, tuple(world.objects), ""
     label = world.label_of(words) if words else None
     if label is not None:
@@ -142,15 +158,16 @@ def place_of(condition: PlaceCondition, world: World) -> Place:
     return Place(condition.relation, anchors, words, condition.negated, condition.distance)
 
 
-def _place(place: PlaceWords, world: World) -> Place:
+def _place(place: PlaceWords, world: World, told: list[str]) -> Place:
+    """Condition of a phrase; remarks on its words are added to `told`."""
     areas = [find_area(world.areas, anchor.words) for anchor in place.anchors]
     inside = tuple(area for area in areas if area is not None and place.relation is Relation.IN)
-    anchors = tuple(_anchors(anchor, world) for anchor in place.anchors) if not inside else ()
+    anchors = () if inside else tuple(_anchors(anchor, world, told) for anchor in place.anchors)
     words = " and ".join(anchor.words for anchor in place.anchors)
     return Place(place.relation, anchors, words, place.negated, place.distance, inside)
 
 
-def _anchors(thing: Thing, world: World) -> tuple[MapObject, ...]:
+def _anchors(thing: Thing, world: World, told: list[str]) -> tuple[MapObject, ...]:
     """Objects that a thing of a phrase may be.
 
     Raises:
@@ -163,10 +180,15 @@ def _anchors(thing: Thing, world: World) -> tuple[MapObject, ...]:
         if not found:
             raise UnknownObjectError.of(number, len(world.objects))
     elif label is not None:
-        found = world.named(label)
+        found = world.named(label) or world.likely(label)
+        if not found:
+            told.append(f"there is no {label}")
+        elif not world.named(label):
+            taken = ", ".join(f"object {known.id} ({known.label})" for known in found)
+            told.append(f"no object is called {label!r}, but {taken} may be one")
     else:
         raise UnknownWordsError(thing.words)
-    places = tuple(_place(place, world) for place in thing.places)
+    places = tuple(_place(place, world, told) for place in thing.places)
     if not places:
         return found
     return tuple(

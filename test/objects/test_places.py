@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from support.furnished_blocks import ORIGIN, ROOM, furnished
@@ -9,14 +11,16 @@ from support.word_vectors import WordVectors
 
 from seg3d_ros.errors import InputError
 from seg3d_ros.objects.areas import Area, pack_areas, unpack_areas, with_area
+from seg3d_ros.objects.embedding import Embedding
 from seg3d_ros.objects.ids import UnknownObjectError
 from seg3d_ros.objects.places import PlaceCondition
 from seg3d_ros.objects.query import NoEmbeddingsError, Query, QueryResult, answer_query
 from seg3d_ros.objects.reading import World
 from seg3d_ros.objects.relations import Shapes
 from seg3d_ros.text.phrases import Relation
-from seg3d_ros.text.vocabulary import Vocabulary
+from seg3d_ros.text.vocabulary import Candidate, Vocabulary
 
+DESK = (Candidate("table", 0.5), Candidate("desk", 0.3))
 WEST = Area("West wing", np.array([(0, 0), (2.5, 0), (2.5, 4), (0, 4)]) + ORIGIN[:2])
 
 
@@ -116,6 +120,22 @@ def test_words_that_nothing_has_are_told(world: World) -> None:
     assert any("is called 'sofa'" in remark for remark in sofas.remarks)
 
 
+def test_what_may_be_meant_is_told(world: World) -> None:
+    """A table that may be a desk stands for it where nothing is called so."""
+    table = _ids(world, "table")[0]
+    maybe = tuple(
+        dataclasses.replace(known, pinned_label=None, candidates=DESK)
+        if known.id == table
+        else known
+        for known in world.objects
+    )
+    words = World(maybe, Vocabulary(["table", "desk", "sofa"]), (), Shapes())
+    result = ask(words, "the cup on the desk")
+    assert labels(result) == ["cup"]
+    assert f"no object is called 'desk', but object {table} (table) may be one" in result.remarks
+    assert "there is no sofa" in ask(words, "the cup on the sofa").remarks
+
+
 def test_what_is_sought_may_be_free_text(world_with_vectors: World) -> None:
     result = ask(world_with_vectors, "mug on the table", min_score=-1)
     assert labels(result)[0] == "cup"
@@ -127,10 +147,6 @@ def test_what_is_sought_may_be_free_text(world_with_vectors: World) -> None:
 
 @pytest.fixture
 def world_with_vectors() -> World:
-    import dataclasses
-
-    from seg3d_ros.objects.embedding import Embedding
-
     encoder = WordVectors()
     found = furnished(**{name: ROOM[name] for name in ("table", "cup")}).confirmed()
     words = {"table": "table", "cup": "mug"}
