@@ -161,7 +161,10 @@ class Engine:
         """Whether the map has changed since it was segmented, at least a period ago by stamps.
 
         A stamp that has gone back, since a wrong one was refuted, is no reason to wait for it.
+        Keyframes that the segmenter has not looked at yet are due at any time.
         """
+        if self.models.views_waiting:
+            return True
         frames, stamp_ns = self._segmented
         elapsed_ns = self.map.newest_stamp_ns - stamp_ns
         return self.frames != frames and not 0 <= elapsed_ns < period_s * 1e9
@@ -179,19 +182,20 @@ class Engine:
                 epoch = self._state.epoch
                 self._segmented = (self.frames, self.map.newest_stamp_ns)
                 found = self._instances(scene)
+                labels = self.models.label(found[0])
                 with self._lock, self.timings.measure("track"):
                     if epoch == self._state.epoch:
                         self._objects.update(*found)
                         if scene is None:
                             self._objects.follow_map(self.map.last_seen)
-                        return self._advance(scene=found[0])
+                        return self._advance(scene=found[0], semantic=labels)
                 # The map was replaced meanwhile: these instances are of another one.
 
     def publish_map(self) -> WorldState:
         """Publish the map as it is now, with the objects known so far."""
         scene = self.map.snapshot()
         with self._lock:
-            return self._advance(scene=scene)
+            return self._advance(scene=scene, semantic=None)
 
     def settle(self) -> WorldState:
         """Segment a map that stands still until every object has been seen often enough."""
@@ -490,8 +494,9 @@ class Engine:
         self.map = voxel_map
         self._clicks.forget()
         self._map_segmentation.forget()
+        self.models.views_waiting = 0
         self._best_views.clear()
-        return self._advance(epoch=self._state.epoch + 1, scene=scene, areas=areas)
+        return self._advance(epoch=self._state.epoch + 1, scene=scene, areas=areas, semantic=None)
 
     def _instances(self, scene: Scene | None) -> tuple[Scene, Instances]:
         """Instances of a scene; None: of the map around the sensor."""

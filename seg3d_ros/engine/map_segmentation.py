@@ -53,7 +53,8 @@ class MapSegmentation:
         Raises:
             EmptyMapError: nothing has been integrated yet.
         """
-        if self._result is None or self._version != version:
+        is_new = self._version != version or self._models.views_waiting > 0
+        if self._result is None or is_new:
             with self._timings.measure("snapshot"):
                 center, radius = ball or (None, None)
                 scene = voxel_map.snapshot(center=center, radius=radius)

@@ -27,6 +27,8 @@ from seg3d_ros.segmenters.segmenter import (
     PromptResult,
     PromptSegmenter,
     Segmenter,
+    SemanticLabels,
+    SemanticSegmenter,
 )
 from seg3d_ros.segmenters.weights import SPACEFORMER
 from seg3d_ros.sensing.frame_filter import FrameFilter
@@ -44,10 +46,12 @@ class Models:
 
     Attributes:
         device_lost: whether no network can run any more; only a new process can go on.
+        views_waiting: keyframes that the segmenter has not looked at yet.
     """
 
     def __init__(self, settings: PerceptionSettings) -> None:
         self.device_lost = False
+        self.views_waiting = 0
         self._settings = settings
 
     def load(self) -> None:
@@ -103,6 +107,15 @@ class Models:
         """Cut a scene into instances; see `Segmenter`."""
         with self.watched_device():
             return self.segmenter.segment(scene)
+
+    def label(self, scene: Scene) -> SemanticLabels | None:
+        """Classes of the points of a scene; None where the segmenter labels objects alone."""
+        if not isinstance(self.segmenter, SemanticSegmenter):
+            return None
+        with self.watched_device():
+            found = self.segmenter.label(scene)
+        self.views_waiting = self.segmenter.waiting(scene)
+        return found
 
     def segment_at(self, scene: Scene, points: Float32, foreground: Bool) -> PromptResult:
         """Segment the clicked object; see `PromptSegmenter`."""

@@ -13,6 +13,7 @@ from seg3d_ros.objects.events import Event
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.prototypes import Prototype
 from seg3d_ros.scene import Scene
+from seg3d_ros.segmenters.segmenter import SemanticLabels
 from seg3d_ros.text.vocabulary import Vocabulary
 
 
@@ -32,6 +33,7 @@ class WorldState:
         events: the newest, oldest first.
         areas: named parts of the map, by name.
         prototypes: kinds of objects that a person has taught, by name.
+        semantic: classes of the points of the scene; None where nothing labels points.
     """
 
     version: int = 0
@@ -47,6 +49,7 @@ class WorldState:
     events: tuple[Event, ...] = ()
     areas: tuple[Area, ...] = ()
     prototypes: tuple[Prototype, ...] = ()
+    semantic: SemanticLabels | None = None
 
     @property
     def vocabulary_version(self) -> int:

@@ -16,7 +16,7 @@ from seg3d_ros.msg import Instance
 from seg3d_ros.objects.box import Box
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.pictures.painted_points import PAINTED_POINT
-from seg3d_ros.scene import Float32, Float64
+from seg3d_ros.scene import Float32, Float64, Int64
 from seg3d_ros.sensing.cloud_decoder import Cloud, decode_cloud_message
 from seg3d_ros.sensing.transforms import matrix_from_pose
 
@@ -144,6 +144,26 @@ def map_cloud_msg(header: Header, points: Float64, colors: Float32) -> PointClou
     rows["xyz"] = points
     rows["rgb"] = packed_rgb(colors)
     return cloud_msg(header, _CLOUD_FIELDS[:4], rows)
+
+
+def semantic_cloud_msg(
+    header: Header, points: Float64, colors: Float32, classes: Int64
+) -> PointCloud2:
+    """Cloud with the fields x, y, z, rgb, class_id.
+
+    Args:
+        header: frame and stamp.
+        points: (N, 3) float64, metres; float32 in the message.
+        colors: (N, 3) float32 RGB in [0, 1].
+        classes: (N,) from 0 upwards.
+    """
+    kinds = [("xyz", "<f4", 3), ("rgb", "<u4"), ("class_id", "<u4")]
+    rows = np.empty(len(points), np.dtype(kinds))
+    rows["xyz"] = points
+    rows["rgb"] = packed_rgb(colors)
+    rows["class_id"] = classes
+    field = PointField(name="class_id", offset=16, datatype=PointField.UINT32, count=1)
+    return cloud_msg(header, [*_CLOUD_FIELDS[:4], field], rows)
 
 
 def cloud_msg(header: Header, fields: list[PointField], rows: Any) -> PointCloud2:

@@ -23,6 +23,7 @@ from seg3d_ros.node.conversions import (
     instance_msg,
     map_cloud_msg,
     painted_cloud_msg,
+    semantic_cloud_msg,
 )
 from seg3d_ros.node.event_messages import events_msg
 from seg3d_ros.node.markers import MarkerBook
@@ -30,8 +31,11 @@ from seg3d_ros.node.qos import LATCHED, STREAM
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.point_owners import object_rows
 from seg3d_ros.objects.prototypes import Prototype
+from seg3d_ros.pictures.id_colors import colors_of_ids
 from seg3d_ros.pictures.painted_points import painted_points
+from seg3d_ros.pictures.semantic import UNKNOWN_COLOR
 from seg3d_ros.scene import Scene
+from seg3d_ros.segmenters.segmenter import SemanticLabels
 from seg3d_ros.text.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -65,13 +69,14 @@ class Publishers:
         self._vocabulary = make(VocabularyMsg, "~/vocabulary", LATCHED)
         self._instance_cloud = make(PointCloud2, "~/instance_cloud", STREAM)
         self._map_cloud = make(PointCloud2, "~/map_cloud", STREAM)
+        self._semantic_cloud = make(PointCloud2, "~/semantic_cloud", STREAM)
         self._detections = None
         if importlib.util.find_spec("vision_msgs"):
             from vision_msgs.msg import Detection3DArray
 
             self._detections = make(Detection3DArray, "~/detections", LATCHED)
         self._sent: WorldState | None = None
-        self._clouds_sent_of: dict[str, WorldState | Scene] = {}
+        self._clouds_sent_of: dict[str, object] = {}
         self._said_coarse = False
         self._lock = threading.Lock()  # close against publish
 
@@ -104,10 +109,12 @@ class Publishers:
         """Whether somebody subscribes to a cloud that was not sent of this state yet."""
         if state.scene is None:
             return False
-        contents = {
+        contents: dict[str, tuple[Any, object]] = {
             "instances": (self._instance_cloud, state),
             "map": (self._map_cloud, state.scene),
         }
+        if state.semantic is not None:
+            contents["semantic"] = (self._semantic_cloud, state.semantic)
         return any(
             self._clouds_sent_of.get(name) is not content and publisher.get_subscription_count()
             for name, (publisher, content) in contents.items()
@@ -153,6 +160,11 @@ class Publishers:
             self._warn_of_coarse_clouds(scene)
             points = scene.grid.map_from_local(scene.points)
             self._map_cloud.publish(map_cloud_msg(header, points, scene.colors))
+        if state.semantic is not None and self._is_due(
+            "semantic", self._semantic_cloud, state.semantic
+        ):
+            self._warn_of_coarse_clouds(scene)
+            self._semantic_cloud.publish(colored_by_class(header, scene, state.semantic))
 
     def _warn_of_coarse_clouds(self, scene: Scene) -> None:
         """Say once that float32, all that RViz and PCL read in a cloud, is too coarse here."""
@@ -167,7 +179,7 @@ class Publishers:
                 step,
             )
 
-    def _is_due(self, name: str, publisher: Any, content: WorldState | Scene) -> bool:
+    def _is_due(self, name: str, publisher: Any, content: object) -> bool:
         """Clouds are large: build one only for a subscriber, and once for the same content."""
         if not publisher.get_subscription_count():
             self._clouds_sent_of.pop(name, None)
@@ -183,6 +195,14 @@ def colored_by_instance(
     """The scene with each object in its own colour and the rest dimmed."""
     painted = painted_points(scene, objects, dimming=BACKGROUND_DIMMING)
     return painted_cloud_msg(header, painted)
+
+
+def colored_by_class(header: Header, scene: Scene, found: SemanticLabels) -> PointCloud2:
+    """The scene with each class in its own colour; class_id is 0 where nothing is known."""
+    ids = found.labels + 1
+    colors = np.where((ids == 0)[:, None], UNKNOWN_COLOR, colors_of_ids(ids)) / 255
+    points = scene.grid.map_from_local(scene.points)
+    return semantic_cloud_msg(header, points, colors.astype(np.float32), ids)
 
 
 def cloud_of_object(header: Header, scene: Scene, item: MapObject) -> PointCloud2:

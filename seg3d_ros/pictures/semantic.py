@@ -13,7 +13,7 @@ from seg3d_ros.pictures.id_colors import colors_of_ids
 from seg3d_ros.scene import Scene
 from seg3d_ros.segmenters.segmenter import SemanticLabels
 
-_UNKNOWN = (128, 128, 128)
+UNKNOWN_COLOR = (128, 128, 128)  # RGB of points of no class
 
 
 def write_semantic(
@@ -31,7 +31,7 @@ def write_semantic(
     points, ids = scene.points, found.labels + 1
     if finer is not None:
         points, ids = finer.points, ids[finer.rows]
-    colors = np.where((ids == 0)[:, None], _UNKNOWN, colors_of_ids(ids))
+    colors = np.where((ids == 0)[:, None], UNKNOWN_COLOR, colors_of_ids(ids))
     path = folder / "semantic.ply"
     write_points_ply(path, points, colors, ids, id_name="class_id", origin=scene.origin)
     counts = np.bincount(ids, minlength=len(found.names) + 1)

@@ -53,6 +53,10 @@ class SemanticSegmenter(Protocol):
         """Classes of the points of `scene`, in its order."""
         ...
 
+    def waiting(self, scene: Scene) -> int:
+        """Number of the scene's views that are still to be looked at."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class PromptResult:

@@ -72,7 +72,7 @@ def prepare_view(scene: Scene, view: View, turn: Float64 | None = None) -> ViewI
 
 def square_image(color: UInt8) -> Tensor:
     """(3, 512, 512) RGB in [0, 1] of a picture (H, W, 3), squeezed; rounded to 8 bits as there."""
-    pixels = torch.from_numpy(np.ascontiguousarray(color)).permute(2, 0, 1)[None].float()
+    pixels = torch.from_numpy(color.astype(np.float32)).permute(2, 0, 1)[None]
     edges = (IMAGE_EDGE, IMAGE_EDGE)
     resized = interpolate(pixels, edges, mode="bilinear", align_corners=False)
     return resized[0].round() / 255

@@ -102,7 +102,7 @@ class XMask3DSegmenter:
         self._settings = settings
         self._votes = ElementVotes(len(classes.names), CLIP_WIDTH)
         self._done: set[ViewKey] = set()
-        self._still: tuple[Scene, ElementVotes] | None = None
+        self._last: tuple[Scene, ElementVotes, SeenElements] | None = None
 
     @property
     def device(self) -> str:
@@ -139,28 +139,29 @@ class XMask3DSegmenter:
         return sum(key not in self._done for key in view_keys(scene.views))
 
     def _look(self, scene: Scene) -> tuple[ElementVotes, SeenElements]:
-        """Votes, those of the new views included."""
-        if len(scene.views):
-            new = self._new_views(scene)
-            votes = self._votes
-            for place, key in new:
-                vote = self._vote_of_view(scene, scene.views[place], key)
-                if vote is not None:
-                    votes.add(scene.element_ids[vote.rows], vote.labels, vote.features)
-                self._done.add(key)
-            self._forget_elsewhere(scene)
-        else:
-            votes = self._still_votes(scene)
-        return votes, votes.look_up(scene)
+        """Votes, those of new views included; asked again about the same scene, the same."""
+        if self._last is None or self._last[0] is not scene:
+            votes = self._votes_of_views(scene) if len(scene.views) else self._still_votes(scene)
+            self._last = scene, votes, votes.look_up(scene)
+        return self._last[1:]
+
+    def _votes_of_views(self, scene: Scene) -> ElementVotes:
+        """Votes of all views that were computed, those of this call included."""
+        for place, key in self._new_views(scene):
+            vote = self._vote_of_view(scene, scene.views[place], key)
+            if vote is not None:
+                self._votes.add(scene.element_ids[vote.rows], vote.labels, vote.features)
+            self._done.add(key)
+        if len(self._votes) > 2 * len(scene) + _SPARE_ELEMENTS:
+            self._votes.keep(scene.element_ids)
+        return self._votes
 
     def _still_votes(self, scene: Scene) -> ElementVotes:
-        """Votes for a scene without views; asked again about the same one, the same."""
-        if self._still is None or self._still[0] is not scene:
-            votes = ElementVotes(len(self._names), CLIP_WIDTH)
-            for vote in self._votes_of_blocks(scene):
-                votes.add(scene.element_ids[vote.rows], vote.labels, vote.features)
-            self._still = scene, votes
-        return self._still[1]
+        """Votes for a scene without views."""
+        votes = ElementVotes(len(self._names), CLIP_WIDTH)
+        for vote in self._votes_of_blocks(scene):
+            votes.add(scene.element_ids[vote.rows], vote.labels, vote.features)
+        return votes
 
     def _new_views(self, scene: Scene) -> list[tuple[int, ViewKey]]:
         """Places and keys of views to be computed now, oldest first."""
@@ -170,10 +171,6 @@ class XMask3DSegmenter:
             self._votes = ElementVotes(len(self._names), CLIP_WIDTH)
         new = [(place, key) for place, key in enumerate(keys) if key not in self._done]
         return new[: self._settings.keyframes_at_once or None]
-
-    def _forget_elsewhere(self, scene: Scene) -> None:
-        if len(self._votes) > 2 * len(scene) + _SPARE_ELEMENTS:
-            self._votes.keep(scene.element_ids)
 
     def _vote_of_view(self, scene: Scene, view: View, key: ViewKey) -> _Vote | None:
         turn = None

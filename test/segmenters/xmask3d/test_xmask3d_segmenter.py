@@ -72,7 +72,7 @@ def test_a_keyframe_is_computed_once(scene, looks):
 def test_views_wait_for_the_next_segmentation(scene, looks):
     found, at_once = segmenter(keyframes_at_once=1), segmenter()
     for waiting in (2, 1, 0):
-        labels = found.label(scene).labels
+        labels = found.label(replace(scene)).labels  # as of the next segmentation
         assert found.waiting(scene) == waiting
     assert (labels == at_once.label(scene).labels).all()
     assert len(looks) == 6

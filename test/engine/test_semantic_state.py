@@ -1,0 +1,61 @@
+"""World states of a segmenter that labels points, one keyframe after the other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from support import toy_room
+from support.xmask3d import open_classes, small_branch
+
+from seg3d_ros.compute import Compute
+from seg3d_ros.engine.engine import Engine
+from seg3d_ros.engine.perception import PerceptionSettings
+from seg3d_ros.recordings.recording import RecordedFrame, to_frame
+from seg3d_ros.segmenters.geometric.segmenter import GeometricSegmenter
+from seg3d_ros.segmenters.settings import XMask3DSettings
+from seg3d_ros.segmenters.xmask3d.proposals import mask_proposals
+from seg3d_ros.segmenters.xmask3d.segmenter import NamedClasses, XMask3DSegmenter
+from seg3d_ros.sensing.depth_image import DepthImage
+
+
+@pytest.fixture
+def engine():
+    """Engine that has seen a room from three places."""
+    built = Engine(PerceptionSettings())
+    for number, y in enumerate((-0.8, 0.0, 0.6), 1):
+        pose = toy_room.looking_at((-0.4, y, 1.0), (1.0, 0.2, 0.2))
+        depth, color = toy_room.cast(pose)
+        packed = np.nan_to_num(depth * 1000).astype(np.uint16)
+        image = DepthImage(color, packed, 0.001, toy_room.CAMERA)
+        built.integrate(to_frame(RecordedFrame(number * 10**9, pose, image)))
+        built.keyframes.wait()
+    return built
+
+
+def test_keyframes_are_looked_at_one_by_one(engine):
+    engine.models.segmenter = XMask3DSegmenter(
+        small_branch(),
+        None,
+        NamedClasses(("wall", "box"), open_classes(2)),
+        mask_proposals("superpoints"),
+        compute=Compute(torch.device("cpu")),
+        settings=XMask3DSettings(keyframes_at_once=1),
+    )
+    views = len(engine.keyframes.all())
+    assert views > 1
+    for waiting in reversed(range(views)):
+        assert engine.is_due()
+        state = engine.segment()
+        assert engine.models.views_waiting == waiting
+        assert state.semantic.names == ("wall", "box")
+        assert len(state.semantic.labels) == len(state.scene)
+        assert (state.semantic.labels >= 0).all()
+    assert not engine.is_due()
+    engine.clear()
+    assert engine.state.semantic is None
+
+
+def test_others_label_no_points(engine):
+    engine.models.segmenter = GeometricSegmenter()
+    assert engine.segment().semantic is None
