@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,8 +74,8 @@ def audit(
             if truth is None:
                 repeated.append(audit_repeatability(recording, new_engine, period=segment_period))
             else:
-                engine = new_engine(truth.words)
-                audits.append(_audited(recording, truth, engine, period=segment_period))
+                with closing(new_engine(truth.words)) as engine:
+                    audits.append(_audited(recording, truth, engine, period=segment_period))
         write_json(output / "audit.json", audits, repeated)
         if audits:
             write_audit_page(output, audits)
@@ -94,5 +95,5 @@ def _audited(recording: Recording, truth: Truth, engine: Engine, *, period: floa
 
     with tqdm(total=len(recording), desc=recording.name, unit="frame", disable=None) as bar:
         return audit_recording(
-            recording, truth, engine, period=period, on_frame=lambda _: bar.update()
+            recording, truth, engine, period=period, on_frame=lambda *_: bar.update()
         )

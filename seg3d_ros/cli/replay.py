@@ -14,6 +14,7 @@ from seg3d_ros.recordings.bag_options import bag_options
 
 if TYPE_CHECKING:
     from seg3d_ros.engine.engine import Engine
+    from seg3d_ros.scene import Frame
 
 
 _SETTINGS = (
@@ -71,7 +72,7 @@ def replay(
         tqdm(total=frames, desc=source.name, unit="frame", disable=None) as bar,
     ):
 
-        def on_frame(engine: Engine) -> None:
+        def on_frame(engine: Engine, _: Frame) -> None:
             bar.set_postfix_str(f"{len(engine.map):,} voxels", refresh=False)
             bar.update()
 

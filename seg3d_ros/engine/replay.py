@@ -10,8 +10,9 @@ from seg3d_ros.engine.engine import Engine
 from seg3d_ros.pictures.object_picture import pictures_of
 from seg3d_ros.pictures.results import Results
 from seg3d_ros.recordings.recording import Recording, RecordingError, to_frame
+from seg3d_ros.scene import Frame
 
-OnFrame = Callable[[Engine], None]
+OnFrame = Callable[[Engine, Frame], None]
 
 
 def replay(
@@ -20,7 +21,7 @@ def replay(
     *,
     segment_period: float,
     max_frames: int | None = None,
-    on_frame: OnFrame = lambda _: None,
+    on_frame: OnFrame = lambda engine, frame: None,
 ) -> Results:
     """Fuse the frames of a recording and segment the map as a running node would.
 
@@ -31,7 +32,7 @@ def replay(
         engine: an empty one; holds map and objects afterwards.
         segment_period: seconds of the recording between two segmentations.
         max_frames: stop after so many frames; None: play all.
-        on_frame: called after each frame.
+        on_frame: called after each frame with it.
 
     Raises:
         RecordingError: a frame cannot be read, or none has a point within the limits.
@@ -46,7 +47,7 @@ def replay(
         frames += 1
         if engine.is_due(segment_period):
             engine.segment()
-        on_frame(engine)
+        on_frame(engine, frame)
     if not len(engine.map):
         raise RecordingError(
             f"{recording.name}: none of its {frames} frames has a point within the limits"

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from seg3d_ros.objects.box import Box, voxel_box
 from seg3d_ros.objects.elements import Elements
 from seg3d_ros.objects.embedding import Embedding
@@ -88,3 +90,12 @@ def with_candidates(known: MapObject, candidates: tuple[Candidate, ...]) -> MapO
     """Copy with other labels."""
     # dataclasses.replace takes three times as long, and a new vocabulary renames everything.
     return MapObject(**(vars(known) | {"candidates": candidates}))
+
+
+def voxel_iou(one: MapObject, other: MapObject) -> float:
+    """Intersection over union of the voxels of two objects of maps with one grid."""
+    reach = np.linalg.norm(one.box.size) + np.linalg.norm(other.box.size)
+    if 2 * np.linalg.norm(one.box.center - other.box.center) > reach:
+        return 0.0
+    shared = len(np.intersect1d(one.element_ids, other.element_ids, assume_unique=True))
+    return shared / (len(one) + len(other) - shared)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from seg3d_ros.errors import InputError
 from seg3d_ros.mapping.voxel_map import NEVER
 from seg3d_ros.objects.archive import pack_objects, unpack_objects
+from seg3d_ros.objects.dormant import Dormant
 from seg3d_ros.objects.editor import Editor, EditReport
 from seg3d_ros.objects.edits import ForgetName, MapEdit, Rename
 from seg3d_ros.objects.elements import elements_of_scene
@@ -24,13 +25,14 @@ from seg3d_ros.objects.ids import IdCounter, UnknownObjectError
 from seg3d_ros.objects.map_object import MapObject, with_candidates, with_elements
 from seg3d_ros.objects.moves import LostAndFound
 from seg3d_ros.objects.naming import rank_labels
+from seg3d_ros.objects.observation import Observation
 from seg3d_ros.objects.prompted import find_clicked, prompted_object
 from seg3d_ros.objects.prototypes import Prototype, with_prototypes
 from seg3d_ros.objects.settings import TrackingSettings
 from seg3d_ros.objects.sizes import floor_of
 from seg3d_ros.objects.taught_names import TaughtNames
 from seg3d_ros.objects.tracking import Track, note_measured
-from seg3d_ros.objects.update import Observation, TrackingReport, take_in
+from seg3d_ros.objects.update import TrackingReport, take_in
 from seg3d_ros.scene import Bool, Instances, Int64, MapGrid, Scene
 from seg3d_ros.sparse.hash_index import build_index, find_rows
 from seg3d_ros.text.labels import check_text
@@ -61,6 +63,7 @@ class ObjectMap:
         self._editor = Editor()
         self._taught = TaughtNames()
         self._lost = LostAndFound()
+        self._dormant = Dormant()
         self._log = EventLog()
         self._by_id: dict[int, MapObject] = {}
         self._reset()
@@ -73,6 +76,7 @@ class ObjectMap:
         self._floor: float | None = None  # height in the map frame, metres
         self._editor.forget()
         self._lost.forget()
+        self._dormant.forget()
         self._by_id = {}  # their end is no event: the map is another one
         self._publish()
 
@@ -114,7 +118,8 @@ class ObjectMap:
             elapsed_ns = max(0, scene.stamp_ns - self._stamp_ns)
             index = build_index(scene.element_ids)
             new = Observation(scene, instances, index, self._last_index, elapsed_ns)
-            self._tracks, report = take_in(self._tracks, new, self.settings, self._new_id)
+            self._tracks, report = take_in(self._tracks, new, self.settings, self._identify)
+            self._dormant.remember(report.ended)
             self._last_index, self._stamp_ns = index, scene.stamp_ns
             self._take_scene(scene)
             self._label([t for t in self._tracks if t.known.last_seen_ns == scene.stamp_ns])
@@ -283,6 +288,11 @@ class ObjectMap:
         self._grid = scene.grid
         height = floor_of(scene)
         self._floor = self._floor if height is None else height
+
+    def _identify(self, found: MapObject) -> MapObject:
+        """Object with the id of one that ended in its place, or a new one."""
+        old = self._dormant.recognise(found, min_iou=self.settings.match_iou)
+        return old or replace(found, id=self._new_id())
 
     def _new_id(self) -> int:
         return self._ids.take({track.known.id for track in self._tracks})

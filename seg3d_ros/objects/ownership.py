@@ -28,12 +28,14 @@ class Roles:
         prompted: made by a person; it neither gives nor takes.
         protected: a known object whose segment is missing and whose place another object's
             segment covers. It keeps its voxels until this was seen `merge_views` times.
+        known_better: its segment shows it worse than an earlier one did.
     """
 
     matched: Bool
     confirmed: Bool
     prompted: Bool
     protected: Bool
+    known_better: Bool
 
 
 def find_covered(overlap: Int64, in_scene: Int64, track_of_segment: Int64, takes: Bool) -> Bool:
@@ -53,8 +55,8 @@ def hand_over(
     """New owner and new claimant of each point.
 
     A known object takes the points of its segment, except from prompted and protected ones. It
-    gives up points that are in no segment, and keeps those in the segment of a track that is not
-    confirmed: such a track only claims them.
+    gives up points that are in no segment, unless it is known better, and keeps those in the
+    segment of a track that is not confirmed: such a track only claims them.
 
     Args:
         owners: before this segmentation.
@@ -71,7 +73,8 @@ def hand_over(
     track_of_segment = np.append(track_of_segment, NOBODY)
     takes = roles.confirmed & ~roles.prompted
     gives = ~roles.prompted & ~roles.protected
-    fixed = roles.prompted | ~roles.matched  # keeps points that are in no segment
+    # These keep points that are in no segment.
+    fixed = roles.prompted | ~roles.matched | roles.known_better
     claims = ~roles.confirmed
     claims[NOBODY] = False
     _move(owner, segment, track_of_segment, takes, gives, fixed, changed)

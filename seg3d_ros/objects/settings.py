@@ -14,6 +14,20 @@ class TrackingSettings:
     confirm_views: int = setting(
         2, "Segmentations that must show an object before it is known.", low=1, high=100, live=True
     )
+    confirm_score: float = setting(
+        0.5,
+        "Mean score that segments must have to become an object; less what few voxels leave open.",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    sure_score: float = setting(
+        0.7,
+        "Score, counted the same way, from which on one segmentation is enough.",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
     merge_views: int = setting(
         3,
         "Successive segmentations that must show two known objects as one before they merge.",

@@ -19,8 +19,8 @@ from seg3d_ros.kernels import numba
 from seg3d_ros.objects.elements import Elements
 from seg3d_ros.objects.look import Look
 from seg3d_ros.objects.map_object import MapObject
-from seg3d_ros.objects.segments import NOBODY, Int32, Segments
-from seg3d_ros.scene import Float32, Float64, Instances, Int64, Scene
+from seg3d_ros.objects.segments import NOBODY, Int32
+from seg3d_ros.scene import Bool, Float32, Float64, Instances, Int64, Scene
 from seg3d_ros.sparse.hash_index import HashIndex, find_rows
 
 _NO_ELEMENTS = Elements(np.empty(0, np.int64), np.empty((0, 3), np.float32))
@@ -40,6 +40,8 @@ class Track:
         look: when most of it was seen; None: never segmented here.
         observed_ns: stamp of the newest measurement of its voxels.
         fresh: its voxels were new to the map when it was first segmented.
+        best: evidence of the segment that showed it best; later ones let it fade. What shows it
+            worse than that takes nothing from it but what others get.
         carved: voxels that have left the map, less those that came instead: what is carved away
             bit by bit is segmented ever smaller, and is gone in the end all the same.
     """
@@ -51,6 +53,7 @@ class Track:
     look: Look | None = None
     observed_ns: int = 0
     fresh: bool = False
+    best: float = 0.0
     carved: int = 0
 
     @property
@@ -135,13 +138,12 @@ def count_overlap(owner, claimant, segment, track_count, segment_count):  # type
     return overlap
 
 
-def count_seen_before(scene: Scene, segments: Segments, owners: Owners, last: HashIndex) -> Int64:
-    """(S,) points of each segment that have an owner or were in the last segmented scene."""
-    held = (owners.owner >= 0) | (owners.claimant >= 0)
-    asked = np.flatnonzero((segments.of_point >= 0) & ~held)
-    held[asked] = find_rows(last, scene.element_ids[asked]) >= 0
-    known = segments.of_point[held & (segments.of_point >= 0)]
-    return np.bincount(known, minlength=len(segments.masks))
+def find_seen_before(scene: Scene, owners: Owners, last: HashIndex) -> Bool:
+    """(N,) whether each point has an owner or was in the last segmented scene."""
+    seen: Bool = (owners.owner >= 0) | (owners.claimant >= 0)
+    asked = np.flatnonzero(~seen)
+    seen[asked] = find_rows(last, scene.element_ids[asked]) >= 0
+    return seen
 
 
 def cosines(tracks: list[Track], instances: Instances, masks: Int64) -> Float32:

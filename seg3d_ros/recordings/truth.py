@@ -145,7 +145,7 @@ class TrueBoxes:
         boxes = document["objects"]
         names = [str(box["name"]) for box in boxes]
         self.names = (*names, STRUCTURE[0])  # the rest of a furnished room
-        self.words = tuple(dict.fromkeys(self.names))
+        self.words = tuple(dict.fromkeys((*self.names, *STRUCTURE)))
         self.moves: tuple[Move, ...] = ()
         self._centers = np.array([box["center"] for box in boxes], float).reshape(-1, 3)
         self._halves = np.array([box["size"] for box in boxes], float).reshape(-1, 3) / 2

@@ -52,7 +52,7 @@ def test_every_frame_is_reported(recording) -> None:
         recording,
         Engine(PerceptionSettings.of({"segmentation.model": "geometric"})),
         segment_period=1.0,
-        on_frame=lambda engine: sizes.append(len(engine.map)),
+        on_frame=lambda engine, _: sizes.append(len(engine.map)),
     )
     assert len(sizes) == len(recording)
     assert (np.diff(sizes) >= 0).all() and sizes[0] > 0

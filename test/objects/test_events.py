@@ -145,7 +145,7 @@ def test_two_carried_things_are_told_apart_by_size(room, world, mug, table):
     room.look(new_box, new_mug, table)
     found = {known.id: known.element_ids for known in room.objects.confirmed()}
     np.testing.assert_array_equal(found[1], new_mug)
-    np.testing.assert_array_equal(found[3], new_box)
+    np.testing.assert_array_equal(found[2], new_box)
 
 
 def test_merges_say_into_what(room, world, mug, union):

@@ -43,7 +43,7 @@ def show(objects, world, parts, masks=None, *, times=1, stamp_s=1.0, **options):
 
 
 def test_an_object_is_known_after_confirm_views_segmentations(world) -> None:
-    objects = ObjectMap(TrackingSettings(confirm_views=3))
+    objects = ObjectMap(TrackingSettings(confirm_views=3, sure_score=1.0))
     mug, box = world.block(0), world.block(20)
     assert show(objects, world, [mug, box]).confirmed == 0
     show(objects, world, [mug, box])
@@ -58,7 +58,7 @@ def test_an_object_is_known_after_confirm_views_segmentations(world) -> None:
 
 
 def test_an_object_seen_once_never_gets_an_id(world) -> None:
-    objects = ObjectMap(TrackingSettings(confirm_views=2, forget_after=3))
+    objects = ObjectMap(TrackingSettings(confirm_views=2, sure_score=1.0, forget_after=3))
     ghost, box = world.block(0), world.block(20)
     show(objects, world, [ghost, box], times=1)
     show(objects, world, [ghost, box], [box], times=9, stamp_s=2)
@@ -166,7 +166,7 @@ def test_two_known_objects_merge_only_when_it_repeats(world, union) -> None:
 def test_one_bad_split_takes_nothing_and_a_lasting_one_leaves_the_id_with_the_largest(
     world, union
 ) -> None:
-    objects = ObjectMap(TrackingSettings(confirm_views=2))
+    objects = ObjectMap(TrackingSettings(confirm_views=2, sure_score=1.0))
     large, small = world.block(0, size=(10, 10, 5)), world.block(10, size=(5, 10, 5))
     whole = union(large, small)
     show(objects, world, [whole], times=2)
@@ -178,7 +178,7 @@ def test_one_bad_split_takes_nothing_and_a_lasting_one_leaves_the_id_with_the_la
 
 
 def test_a_waiting_object_bears_a_miss_but_not_its_place_out_of_sight(world) -> None:
-    objects = ObjectMap(TrackingSettings(confirm_views=2, forget_after=5))
+    objects = ObjectMap(TrackingSettings(confirm_views=2, sure_score=1.0, forget_after=5))
     mug, far = world.block(0), world.block(500)
     show(objects, world, [mug], stamp_s=0)
     show(objects, world, [mug], [], stamp_s=1)
@@ -191,7 +191,7 @@ def test_a_waiting_object_bears_a_miss_but_not_its_place_out_of_sight(world) -> 
 
 
 def test_a_waiting_object_claims_nothing_beyond_the_scene_that_confirms_it(world) -> None:
-    objects = ObjectMap(TrackingSettings(confirm_views=2))
+    objects = ObjectMap(TrackingSettings(confirm_views=2, sure_score=1.0))
     show(objects, world, [world.block(0, size=(10, 5, 5))])
     part = world.block(0, size=(5, 5, 5))
     show(objects, world, [part])
@@ -344,7 +344,7 @@ def test_only_what_is_in_the_scene_says_whether_a_click_means_an_object(world) -
 
 
 def test_a_click_on_what_waits_for_its_id_takes_its_embedding_over(world, encoder) -> None:
-    objects = ObjectMap(TrackingSettings(confirm_views=2))
+    objects = ObjectMap(TrackingSettings(confirm_views=2, sure_score=1.0))
     objects.relabel(Vocabulary(["chair", "lamp"], encoder=encoder))
     chair = world.block(0)
     show(objects, world, [chair], embeddings=encoder.encode(["chair"]))
@@ -364,7 +364,7 @@ def test_opposite_embeddings_leave_a_unit_vector(world) -> None:
 
 
 def test_a_segment_that_gets_no_voxel_makes_no_object(world) -> None:
-    objects = ObjectMap(TrackingSettings(confirm_views=2))
+    objects = ObjectMap(TrackingSettings(confirm_views=2, sure_score=1.0))
     bench, end = world.block(0, size=(50, 5, 5)), world.block(0, size=(5, 5, 5))
     scene = world.scene(bench)
     made = objects.add_prompted(scene, np.ones(len(scene), bool), name="bench")

@@ -13,7 +13,7 @@ WORDS = ["mug", "lamp", "chair"]
 @pytest.fixture
 def objects(world, encoder) -> tuple:
     """A mug, a lamp and a chair, 1 m apart along x, scores 0.9, 0.7, 0.5."""
-    made = ObjectMap(TrackingSettings(confirm_views=1))
+    made = ObjectMap(TrackingSettings(confirm_views=1, confirm_score=0.4))
     parts = [world.block(20 * i) for i in range(3)]
     scene = world.scene(*parts)
     embeddings = encoder.encode(WORDS)

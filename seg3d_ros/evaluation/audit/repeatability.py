@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 
@@ -12,9 +13,8 @@ from scipy.optimize import linear_sum_assignment
 from seg3d_ros.engine.engine import Engine
 from seg3d_ros.engine.replay import replay
 from seg3d_ros.evaluation.audit.moment import MATCH_IOU
-from seg3d_ros.objects.map_object import MapObject
+from seg3d_ros.objects.map_object import MapObject, voxel_iou
 from seg3d_ros.recordings.recording import RecordedFrame, Recording
-from seg3d_ros.sparse.hash_index import build_index, find_rows
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,9 @@ def audit_repeatability(
         RecordingError: a frame cannot be read, or a pass has no point within the limits.
     """
     first, second = (
-        replay(_EverySecond(recording, start), make_engine(), segment_period=period).objects
-        for start in (0, 1)
+        _objects(_EverySecond(recording, start), make_engine, period=period) for start in (0, 1)
     )
-    ious = np.array([[_iou(one, other) for other in second] for one in first])
+    ious = np.array([[voxel_iou(one, other) for other in second] for one in first])
     ious = ious.reshape(len(first), len(second))
     rows, columns = linear_sum_assignment(ious, maximize=True)
     found = ious[rows, columns] >= MATCH_IOU
@@ -87,11 +86,9 @@ def audit_repeatability(
     return Repeatability(recording.name, len(first), len(second), int(found.sum()), agreement)
 
 
-def _iou(one: MapObject, other: MapObject) -> float:
-    """Intersection over union of the voxels of two objects of maps with one grid."""
-    low = np.maximum(one.box.center - one.box.size, other.box.center - other.box.size)
-    high = np.minimum(one.box.center + one.box.size, other.box.center + other.box.size)
-    if (low > high).any():
-        return 0.0
-    shared = int((find_rows(build_index(one.element_ids), other.element_ids) >= 0).sum())
-    return shared / (len(one) + len(other) - shared)
+def _objects(
+    recording: Recording, make_engine: Callable[[], Engine], *, period: float
+) -> Sequence[MapObject]:
+    """Objects that an engine of its own knows at the end of a recording."""
+    with closing(make_engine()) as engine:
+        return replay(recording, engine, segment_period=period).objects

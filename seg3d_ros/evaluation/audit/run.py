@@ -4,54 +4,38 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from seg3d_ros.engine.engine import Engine
-from seg3d_ros.engine.replay import replay
+from seg3d_ros.engine.replay import OnFrame, replay
 from seg3d_ros.evaluation.audit.memory import memory_since, start_peak
 from seg3d_ros.evaluation.audit.moment import Moment, compare
 from seg3d_ros.evaluation.audit.scores import AuditScores, Usage, score
 from seg3d_ros.evaluation.audit.truth_map import TruthMap
-from seg3d_ros.recordings.recording import RecordedFrame, Recording, to_frame
+from seg3d_ros.recordings.recording import Recording
 from seg3d_ros.recordings.truth import NONE, Truth
+from seg3d_ros.scene import Frame
 
 _CELL_M = 0.1  # edge of the squares of floor that are counted
 
 
-class _Labelled:
-    """Recording that votes its newest frame into a truth map; see `Recording`.
+class _Labels:
+    """True objects of a map's voxels, voted for frame by frame.
 
     Attributes:
         voxels: true objects of the map so far.
     """
 
-    def __init__(self, recording: Recording, truth: Truth) -> None:
-        self.name = recording.name
-        self.rate_hz = recording.rate_hz
+    def __init__(self, truth: Truth) -> None:
         self.voxels = TruthMap()
-        self._recording = recording
         self._truth = truth
-        self._newest: RecordedFrame | None = None
         self._moves = list(truth.moves)
 
-    def __len__(self) -> int:
-        return len(self._recording)
-
-    def frames(self) -> Iterator[RecordedFrame]:
-        """Read frame after frame."""
-        for recorded in self._recording.frames():
-            self._newest = recorded
-            yield recorded
-
-    def vote(self, engine: Engine) -> None:
-        """Label the voxels of the newest frame, which the engine has fused."""
-        if self._newest is None:
-            return
-        frame = to_frame(self._newest)
+    def vote(self, engine: Engine, frame: Frame) -> None:
+        """Label the voxels of a frame that the engine has fused."""
         while self._moves and self._moves[0].stamp_ns <= frame.stamp_ns:
             self.voxels.forget(self._moves.pop(0).number)
         labels = self._truth.labels(frame)
@@ -59,7 +43,6 @@ class _Labelled:
         pose = frame.map_from_sensor
         points = frame.points[measured] @ pose[:3, :3].T + pose[:3, 3]
         self.voxels.vote(engine.map.element_ids_at(points), labels[measured])
-        self._newest = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +66,7 @@ def audit_recording(
     engine: Engine,
     *,
     period: float,
-    on_frame: Callable[[Engine], None] = lambda _: None,
+    on_frame: OnFrame = lambda engine, frame: None,
 ) -> Audit:
     """Replay a recording and compare the known objects with its truth after each segmentation.
 
@@ -92,32 +75,36 @@ def audit_recording(
         truth: of the recording.
         engine: an empty one, with its words.
         period: seconds of the recording between two segmentations.
-        on_frame: called after each frame.
+        on_frame: called after each frame with it.
 
     Raises:
         RecordingError: a frame or its truth cannot be read, or no point is within the limits.
     """
-    labelled = _Labelled(recording, truth)
+    labels = _Labels(truth)
     moments: list[Moment] = []
     seconds: list[float] = []
     seen = engine.state
     start = start_peak()
     started = time.perf_counter()
 
-    def look(engine: Engine) -> None:
-        nonlocal seen, started
-        elapsed = time.perf_counter() - started
-        labelled.vote(engine)
+    def look(elapsed: float) -> None:
+        nonlocal seen
         if engine.state is not seen and engine.state.scene is not None:
             seen, scene = engine.state, engine.state.scene
-            voxels = labelled.voxels.labels(scene.element_ids)
+            voxels = labels.voxels.labels(scene.element_ids)
             moments.append(compare(scene, seen.objects, voxels, truth.names))
             seconds.append(elapsed)
-        on_frame(engine)
+
+    def after(engine: Engine, frame: Frame) -> None:
+        nonlocal started
+        elapsed = time.perf_counter() - started
+        labels.vote(engine, frame)
+        look(elapsed)
+        on_frame(engine, frame)
         started = time.perf_counter()
 
-    replay(labelled, engine, segment_period=period, on_frame=look)
-    look(engine)  # the passes that settle the map at the end
+    replay(recording, engine, segment_period=period, on_frame=after)
+    look(time.perf_counter() - started)  # the passes that settle the map at the end
     final = engine.state
     assert final.scene is not None
     usage = Usage(
@@ -126,7 +113,7 @@ def audit_recording(
         file_bytes=_saved_size(engine),
         floor_m2=_floor_area(final.scene.points),
     )
-    voxels = labelled.voxels.labels(final.scene.element_ids)
+    voxels = labels.voxels.labels(final.scene.element_ids)
     return Audit(recording.name, tuple(moments), score(moments, final, voxels, truth, usage))
 
 

@@ -27,9 +27,9 @@ def audit(request) -> Audit:
 def test_objects_of_the_demo_room_are_found_once_and_keep_their_ids(audit):
     scores = audit.scores
     assert scores.objects >= 25
-    assert scores.identity.idf1 > 0.6 and scores.hota.hota > 0.5
-    assert scores.identity.switches <= 1
-    assert scores.duplicates < 0.4 and scores.ghosts < 0.25
+    assert scores.identity.idf1 > 0.85 and scores.hota.hota > 0.7
+    assert scores.identity.switches == 0
+    assert scores.duplicates < 0.15 and scores.ghosts < 0.1
     assert scores.never_found < 0.2 and scores.ap50 > 0.75
 
 
