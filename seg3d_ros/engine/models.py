@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -159,7 +160,8 @@ class Models:
             keyframes.offer(frame)
             keyframes.wait()
         scene = trial.snapshot()
-        objects = ObjectMap(self._settings.tracking)
+        anything = replace(self._settings.tracking, confirm_score=0.0, sure_score=0.0)
+        objects = ObjectMap(anything)
         instances = self.segmenter.segment(scene)
         for _ in range(2):  # the second time there are objects to match
             objects.update(scene, instances)

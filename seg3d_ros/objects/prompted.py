@@ -46,7 +46,8 @@ def prompted_object(
 
     Args:
         known: object that the mask shows; its elements outside the scene, id, embeddings and name
-            stay. None: a new one, with id 0.
+            stay. What waits for an id keeps none outside, where it may only claim what others own.
+            None: a new one, with id 0.
         body: elements of the mask, in the scene.
         scene: what the person saw.
         name: given by the person, or None.
@@ -57,6 +58,7 @@ def prompted_object(
         known = MapObject(0, *body, box, centroid, score, scene.stamp_ns, scene.stamp_ns)
     else:
         outside = find_rows(build_index(scene.element_ids), known.element_ids) < 0
+        outside &= known.id > 0
         known = with_elements(known, body.joined(known.elements.select(outside)), scene.grid)
     return replace(
         known,
