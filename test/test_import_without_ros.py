@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-HEAVY = ["open3d", "torch", "transformers"]
+HEAVY = ["mcp", "open3d", "torch", "transformers"]
 LIGHT_IN_SPARSE = ("hash_index", "merge_join", "voxel_keys")  # what the map uses of sparse/
 TORCH_IN_SEGMENTERS = (
     "checkpoint_model", "closed_set", "lassm", "maskformer", "masks.postprocess", "mini",

@@ -1,21 +1,23 @@
-"""Server of a map for agents: tools of the Model Context Protocol (modelcontextprotocol.io)."""
+"""Server of a map for agents: tools of the Model Context Protocol (modelcontextprotocol.io).
 
-from __future__ import annotations
+The package `mcp` reads the annotations of the tools, so that here they are no strings; it is
+imported when a server is made, as the rest of the package does without it.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from mcp.server.mcpserver import Image, MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
-from mcp.server.transport_security import TransportSecuritySettings
-from mcp.types import ToolAnnotations
 
 from seg3d_ros import __version__
 from seg3d_ros.agents.world import AgentAnswer, AgentObject, AgentPlace, AgentWorld
+from seg3d_ros.errors import InputError
 from seg3d_ros.objects.approach import ApproachRequest
 from seg3d_ros.objects.query import Query
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver import MCPServer
 
 HOST = "127.0.0.1"  # nothing but this machine: the protocol's own HTTP has no password here
 _MOST_POINTS = 5000  # of a cloud
@@ -25,17 +27,25 @@ find_objects takes phrases ("the cup on the desk", "chairs not next to the table
 chairs are near the door") and other words; each answer says how it was read. Names are guesses:
 candidates and get_picture tell more.
 """
-_READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-_WRITES = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
 
 
-def make_server(world: AgentWorld, *, allow_changes: bool = False) -> MCPServer[Any]:
+def _annotations(*, reads: bool) -> Any:
+    """Hints for programs that ask before something is changed."""
+    from mcp.types import ToolAnnotations
+
+    destroys = None if reads else False
+    return ToolAnnotations(read_only_hint=reads, destructive_hint=destroys, open_world_hint=False)
+
+
+def make_server(world: AgentWorld, *, allow_changes: bool = False) -> "MCPServer[Any]":
     """Server with the tools of a world.
 
     Args:
         world: that is asked.
         allow_changes: whether agents may click and rename.
     """
+    from mcp.server.mcpserver import MCPServer
+
     server: MCPServer[Any] = MCPServer(
         "seg3d", version=__version__, instructions=_INSTRUCTIONS, log_level="WARNING"
     )
@@ -46,8 +56,10 @@ def make_server(world: AgentWorld, *, allow_changes: bool = False) -> MCPServer[
     return server
 
 
-def serve_http(server: MCPServer[Any], port: int) -> None:
+def serve_http(server: "MCPServer[Any]", port: int) -> None:
     """Serve at http://127.0.0.1:PORT/mcp until interrupted; pages of other origins are refused."""
+    from mcp.server.transport_security import TransportSecuritySettings
+
     names = [f"{name}:*" for name in (HOST, "localhost")]
     security = TransportSecuritySettings(
         allowed_hosts=names, allowed_origins=[f"http://{name}" for name in names]
@@ -55,14 +67,16 @@ def serve_http(server: MCPServer[Any], port: int) -> None:
     server.run("streamable-http", host=HOST, port=port, transport_security=security)
 
 
-def _add_questions(server: MCPServer[Any], world: AgentWorld) -> None:
-    @server.tool(annotations=_READS)
+def _add_questions(server: "MCPServer[Any]", world: AgentWorld) -> None:
+    reads = _annotations(reads=True)
+
+    @server.tool(annotations=reads)
     def list_objects(max_results: int = 200) -> AgentAnswer:
         """List the known objects, the surest first."""
         with _told():
             return world.find(Query(max_results=max_results))
 
-    @server.tool(annotations=_READS)
+    @server.tool(annotations=reads)
     def find_objects(text: str, area: str = "", max_results: int = 10) -> AgentAnswer:
         """Find objects by a phrase about places or by any words, best first.
 
@@ -73,7 +87,7 @@ def _add_questions(server: MCPServer[Any], world: AgentWorld) -> None:
         with _told():
             return world.find(Query(text=text, area=area, max_results=max_results))
 
-    @server.tool(annotations=_READS)
+    @server.tool(annotations=reads)
     def objects_near(
         x: float, y: float, z: float, radius: float = 1.0, max_results: int = 20
     ) -> AgentAnswer:
@@ -81,7 +95,7 @@ def _add_questions(server: MCPServer[Any], world: AgentWorld) -> None:
         with _told():
             return world.find(Query(near=(x, y, z), radius=radius, max_results=max_results))
 
-    @server.tool(annotations=_READS)
+    @server.tool(annotations=reads)
     def approach_object(
         id: int,  # noqa: A002 - the word that the answers have for it
         robot_radius: float = 0.3,
@@ -92,21 +106,25 @@ def _add_questions(server: MCPServer[Any], world: AgentWorld) -> None:
             request = ApproachRequest(radius=robot_radius, max_distance=max_distance)
             return world.approach(id, request)
 
-    @server.tool(annotations=_READS)
+    @server.tool(annotations=reads)
     def list_events() -> list[str]:
         """List the newest changes of the objects, oldest first."""
         with _told():
             return list(world.events())
 
 
-def _add_evidence(server: MCPServer[Any], world: AgentWorld) -> None:
-    @server.tool(annotations=_READS)
+def _add_evidence(server: "MCPServer[Any]", world: AgentWorld) -> None:
+    from mcp.server.mcpserver import Image
+
+    reads = _annotations(reads=True)
+
+    @server.tool(annotations=reads)
     def get_picture(id: int, whole: bool = False) -> Image:  # noqa: A002
         """Picture of an object from the camera, its box drawn; `whole`: with all around it."""
         with _told():
             return Image(data=world.picture(id, whole=whole), format="jpeg")
 
-    @server.tool(annotations=_READS)
+    @server.tool(annotations=reads)
     def get_cloud(id: int, max_points: int = 500) -> list[list[float]]:  # noqa: A002
         """Points of an object, thinned: x, y, z in metres, then red, green and blue, 0 to 1."""
         with _told():
@@ -117,8 +135,10 @@ def _add_evidence(server: MCPServer[Any], world: AgentWorld) -> None:
             return [[float(value) for value in row] for row in rows]
 
 
-def _add_changes(server: MCPServer[Any], world: AgentWorld) -> None:
-    @server.tool(annotations=_WRITES)
+def _add_changes(server: "MCPServer[Any]", world: AgentWorld) -> None:
+    writes = _annotations(reads=False)
+
+    @server.tool(annotations=writes)
     def click_object(
         points: list[list[float]], on_object: list[bool] | None = None, name: str = ""
     ) -> AgentObject:
@@ -127,10 +147,10 @@ def _add_changes(server: MCPServer[Any], world: AgentWorld) -> None:
             clicks = np.array(points, np.float64).reshape(-1, 3)
             foreground = np.array(on_object or [True] * len(clicks), bool)
             if not len(clicks) or len(foreground) != len(clicks) or not foreground.any():
-                raise ToolError("give points, an on_object for each, and one of them true")
+                raise InputError("give points, an on_object for each, and one of them true")
             return world.click(clicks, foreground, name=name)
 
-    @server.tool(annotations=_WRITES)
+    @server.tool(annotations=writes)
     def rename_object(id: int, name: str) -> str:  # noqa: A002
         """Give an object a name that it keeps; an empty one: named by the vocabulary again."""
         with _told():
@@ -140,6 +160,8 @@ def _add_changes(server: MCPServer[Any], world: AgentWorld) -> None:
 @contextmanager
 def _told() -> Iterator[None]:
     """Tell an agent of what it can mend, in one sentence."""
+    from mcp.server.mcpserver.exceptions import ToolError
+
     try:
         yield
     except (ValueError, RuntimeError, LookupError, OSError) as error:
