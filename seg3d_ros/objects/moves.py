@@ -23,6 +23,8 @@ from seg3d_ros.scene import Float64
 
 KEPT_VANISHED = 100  # objects whose return is waited for; the longest gone are dropped
 _LEAST_LIKENESS = 0.5
+_LEAVING_SHARE = 0.2  # of an object's voxels, seen to be gone
+_LEAVING_LIKENESS = 0.67  # of an object of which the rest was not seen to be gone
 _COLOR_SCALE = 0.15  # difference of mean colours, RGB in [0, 1], by which likeness drops to 1/e
 _SIZE_WEIGHT, _COLOR_WEIGHT, _MEANING_WEIGHT = 1.0, 1.0, 2.0
 
@@ -35,11 +37,13 @@ class Vanished:
         known: as it was last.
         look: when most of it was seen.
         observed_ns: stamp of the last measurement of its voxels.
+        least: likeness that a newcomer must have.
     """
 
     known: MapObject
     look: Look
     observed_ns: int
+    least: float = _LEAST_LIKENESS
 
 
 def likeness(
@@ -76,7 +80,7 @@ def pair_up(
                 table[row, column] = likeness(
                     gone.look, gone.known.embeddings, look, known.embeddings
                 )
-    table[table < _LEAST_LIKENESS] = 0.0
+    table[table < np.array([gone.least for gone in vanished])[:, None]] = 0.0
     rows, columns = linear_sum_assignment(table, maximize=True)
     found = table[rows, columns] > 0
     return list(zip(rows[found].tolist(), columns[found].tolist(), strict=True))
@@ -96,41 +100,69 @@ class LostAndFound:
         """Remember known objects whose place was seen empty."""
         for track in tracks:
             if track.shown and track.look is not None:
-                self._vanished.append(Vanished(track.known, track.look, track.observed_ns))
+                self._vanished.append(_vanished(track))
 
-    def reunite(self, tracks: Sequence[Track], stamp_ns: int) -> list[Event]:
+    def reunite(self, tracks: Sequence[Track], stamp_ns: int) -> tuple[list[Event], list[Track]]:
         """Give newcomers the ids of the vanished objects that they are.
+
+        An object of which much was seen to be gone, and nothing else seen since, may have been
+        carried away too: the rest of its place is out of sight.
 
         Args:
             tracks: newcomers among them are changed in place.
             stamp_ns: of the newest frame.
+
+        Returns:
+            Moves, and the tracks that end because their object is elsewhere.
         """
         fresh = [track for track in tracks if track.shown and track.fresh and track.look]
-        if not self._vanished or not fresh:
-            return []
+        leaving = [track for track in tracks if _is_leaving(track)]
+        if not fresh or not (self._vanished or leaving):
+            return [], []
         newcomers = [(track.known, track.look) for track in fresh if track.look]
-        events = []
-        pairs = pair_up(list(self._vanished), newcomers)
+        gone = [*self._vanished, *(_vanished(track, _LEAVING_LIKENESS) for track in leaving)]
+        events, ended = [], []
+        pairs = pair_up(gone, newcomers)
         for row, column in pairs:
-            old, track = self._vanished[row].known, fresh[column]
-            came_as, end = track.known.id, track.known.centroid
-            track.known = reunited(old, track.known)
-            track.fresh = False
-            events.append(
-                Event(
-                    EventKind.MOVED,
-                    old.id,
-                    stamp_ns,
-                    track.known.label,
-                    other_id=came_as,
-                    text=f"carried {np.linalg.norm(end - old.centroid):.2f} m",
-                    start=_place(old.centroid),
-                    end=_place(end),
-                )
-            )
-        for row in sorted((row for row, _ in pairs), reverse=True):
+            if row >= len(self._vanished):
+                ended.append(leaving[row - len(self._vanished)])
+            events.append(_move(gone[row].known, fresh[column], stamp_ns))
+        for row in sorted((row for row, _ in pairs if row < len(self._vanished)), reverse=True):
             del self._vanished[row]
-        return events
+        return events, ended
+
+
+def _is_leaving(track: Track) -> bool:
+    """Whether much of an object was seen to be gone."""
+    left = len(track.known)
+    return (
+        track.shown
+        and not track.known.by_hand
+        and track.look is not None
+        and track.carved >= _LEAVING_SHARE * (left + track.carved)
+    )
+
+
+def _vanished(track: Track, least: float = _LEAST_LIKENESS) -> Vanished:
+    assert track.look is not None
+    return Vanished(track.known, track.look, track.observed_ns, least)
+
+
+def _move(old: MapObject, track: Track, stamp_ns: int) -> Event:
+    """Give a newcomer the identity of an object; the event that tells of it."""
+    came_as, end = track.known.id, track.known.centroid
+    track.known = reunited(old, track.known)
+    track.fresh = False
+    return Event(
+        EventKind.MOVED,
+        old.id,
+        stamp_ns,
+        track.known.label,
+        other_id=came_as,
+        text=f"carried {np.linalg.norm(end - old.centroid):.2f} m",
+        start=_place(old.centroid),
+        end=_place(end),
+    )
 
 
 def reunited(old: MapObject, new: MapObject) -> MapObject:

@@ -149,7 +149,8 @@ class ObjectMap:
 
             ended = self._keep_elements(held, carved=True)
             self._lost.lose(ended)
-            moved = self._lost.reunite(self._tracks, self._stamp_ns)
+            moved, left = self._lost.reunite(self._tracks, self._stamp_ns)
+            self._tracks = [track for track in self._tracks if track not in left]
             ids = {event.id for event in moved}
             self._label([track for track in self._tracks if track.known.id in ids])
             self._publish(moved)

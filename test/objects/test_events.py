@@ -111,6 +111,22 @@ def test_a_thing_that_is_carved_and_seen_again_stays(room, mug, table):
     assert room.told() == [("APPEARED", 1, 0), ("APPEARED", 2, 0)]
 
 
+def test_a_thing_that_half_left_is_recognised_elsewhere(room, world, mug, table):
+    room.look(mug, table, times=3)
+    hidden = mug[:80]  # the camera has seen that the other third is gone
+    room.look(table, stay=[hidden])
+    room.look(world.block(50), table, stay=[hidden])
+    assert room.told()[-1] == ("MOVED", 1, 3)
+    np.testing.assert_array_equal(room.objects.get(1).element_ids, world.block(50))
+    assert {known.id for known in room.objects.confirmed()} == {1, 2}
+
+
+def test_a_twin_beside_a_thing_that_is_whole_is_another_one(room, world, mug, table):
+    room.look(mug, table, times=3)
+    room.look(world.block(50), table, stay=[mug[:110]])
+    assert room.told()[-1] == ("APPEARED", 3, 0)
+
+
 def test_a_twin_that_was_there_all_the_time_does_not_steal_the_id(room, world, mug, table):
     twin, there = world.block(20), world.block(50)
     room.look(mug, twin, table, times=3)
