@@ -40,7 +40,7 @@ def _plots(audit: Audit) -> str:
         "ghosts": [moment.ghosts for moment in moments],
         "duplicates": [moment.duplicates for moment in moments],
     }
-    times: _Series = {"ms per tick": [1e3 * value for value in audit.scores.usage.tick_seconds]}
+    times: _Series = {"seconds per tick": list(audit.scores.usage.tick_seconds)}
     ticks = np.arange(len(audit.scores.usage.tick_seconds))
     return (
         f"<h2>{escape(audit.name)}</h2>\n{plot('objects over seconds', seconds, objects)}\n"
@@ -61,9 +61,9 @@ def plot(title: str, x: np.ndarray, series: _Series) -> str:
     lines = [_line(number, x, item, span, top) for number, item in enumerate(series.items())]
     axis = (
         f'<path d="M{_LEFT},10 V{_HEIGHT - _BOTTOM} H{_WIDTH}" fill="none" stroke="#999"/>'
-        f'<text x="{_LEFT - 4}" y="16" text-anchor="end">{top:g}</text>'
+        f'<text x="{_LEFT - 4}" y="16" text-anchor="end">{top:.3g}</text>'
         f'<text x="{_LEFT - 4}" y="{_HEIGHT - _BOTTOM}" text-anchor="end">0</text>'
-        f'<text x="{_WIDTH}" y="{_HEIGHT - 6}" text-anchor="end">{span:g}</text>'
+        f'<text x="{_WIDTH}" y="{_HEIGHT - 6}" text-anchor="end">{span:.3g}</text>'
     )
     size = f'viewBox="0 0 {_WIDTH + 90} {_HEIGHT}" width="{_WIDTH + 90}"'
     drawn = "\n".join([axis, *lines])

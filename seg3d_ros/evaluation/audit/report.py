@@ -27,7 +27,7 @@ def rows_of(audits: Sequence[Audit]) -> list[Row]:
     for name in columns[0]:
         values = [column[name] for column in columns]
         shown = [*values, _mean(values)] if len(values) > 1 else values
-        rows.append((name, tuple(map(number, shown))))
+        rows.append((name, tuple(map(_shown, shown))))
     return rows
 
 
@@ -70,15 +70,15 @@ def _values(scores: AuditScores) -> dict[str, float]:
     """Numbers of the table by their names."""
     identity, hota = scores.identity, scores.hota
     return {
-        "true objects": float(scores.objects),
+        "true objects": scores.objects,
         "object-minutes": scores.object_minutes,
         "IDF1": identity.idf1,
         "HOTA": hota.hota,
         "HOTA, detection": hota.detection,
         "HOTA, association": hota.association,
-        "id switches": float(identity.switches),
+        "id switches": identity.switches,
         "id switches per 100 object-minutes": scores.switches_per_100_minutes,
-        "fragments": float(identity.fragments),
+        "fragments": identity.fragments,
         "duplicates per true object": scores.duplicates,
         "ghosts per true object": scores.ghosts,
         "seconds from sight to confirmation": scores.confirm_seconds,
@@ -86,7 +86,7 @@ def _values(scores: AuditScores) -> dict[str, float]:
         "AP50 at the end": scores.ap50,
         "name top 1": scores.name_top1,
         "name top 5": scores.name_top5,
-        "moved things": float(scores.moves),
+        "moved things": scores.moves,
         "moved things with their id": scores.moves_kept,
         "tick, median ms": scores.tick_ms(50),
         "tick, 95 % ms": scores.tick_ms(95),
@@ -115,6 +115,10 @@ def _tick(moment: Moment) -> dict[str, Any]:
         "duplicates": moment.duplicates,
         "ghosts": moment.ghosts,
     }
+
+
+def _shown(value: float) -> str:
+    return str(value) if isinstance(value, int) else number(value)
 
 
 def _mean(values: Sequence[float]) -> float:
