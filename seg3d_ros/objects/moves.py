@@ -145,7 +145,8 @@ def _is_leaving(track: Track) -> bool:
 
 def _vanished(track: Track, least: float = _LEAST_LIKENESS) -> Vanished:
     assert track.look is not None
-    return Vanished(track.known, track.look, track.observed_ns, least)
+    observed_ns = max(track.observed_ns, track.known.first_seen_ns)
+    return Vanished(track.known, track.look, observed_ns, least)
 
 
 def _move(old: MapObject, track: Track, stamp_ns: int) -> Event:

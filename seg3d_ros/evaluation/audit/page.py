@@ -40,7 +40,7 @@ def _plots(audit: Audit) -> str:
         "ghosts": [moment.ghosts for moment in moments],
         "duplicates": [moment.duplicates for moment in moments],
     }
-    times: _Series = {"seconds per tick": list(audit.scores.usage.tick_seconds)}
+    times: _Series = {"seconds": list(audit.scores.usage.tick_seconds)}
     ticks = np.arange(len(audit.scores.usage.tick_seconds))
     return (
         f"<h2>{escape(audit.name)}</h2>\n{plot('objects over seconds', seconds, objects)}\n"
