@@ -21,6 +21,7 @@ LEAST_EXAMPLES = 3
 _EVEN_LIKENESS, _STEEPNESS = 0.6, 8.0  # of the probability to be of a kind
 _LEAST_SPREAD = 0.1  # of cosines between the examples and others; fewer tell nothing
 _NO_OTHERS = 0.5  # by which the examples are more alike than others, where there are no others
+_BLUR_M = 0.04  # edges of voxels and rims of masks
 _SIZE_SPREAD = 0.35  # of log extents; twice as large takes off as much as another look
 # Most that a label by text counts: the right word may be none of those in force.
 _SUREST_TEXT = 0.8
@@ -47,7 +48,7 @@ class Prototype:
     Attributes:
         name: that a person gave to the examples.
         kinds: by space; not empty.
-        log_extents: (3,) mean of the logarithms of the extents of their boxes, metres.
+        log_extents: (3,) mean of the logarithms of the extents of their boxes, blurred, metres.
         examples: number of objects that it was learnt from.
     """
 
@@ -186,5 +187,5 @@ def _size_penalty(prototype: Prototype, objects: Sequence[MapObject]) -> Float64
 
 
 def _log_extents(known: MapObject) -> Float64:
-    logarithms: Float64 = np.log(known.box.size)
+    logarithms: Float64 = np.log(known.box.size + _BLUR_M)
     return logarithms

@@ -20,7 +20,7 @@ from seg3d_ros.objects.object_map import ObjectMap, TrackingSettings
 from seg3d_ros.objects.storage import save_map
 from seg3d_ros.scene import Instances
 
-TILES = [(0.4, -0.8), (0.4, 0.2), (1.4, -0.5), (1.4, 0.2)]  # on the floor
+TILES = [(0.4, -0.8), (0.4, -0.3), (0.4, 0.2), (1.4, -0.5)]  # on the floor, away from the boxes
 LOOKS = ["gizmo", "gizmo", "gizmo", "gizmo"]
 
 

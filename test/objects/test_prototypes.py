@@ -159,3 +159,13 @@ def test_another_size_is_less_alike(room, world, encoder):
     objects.update(scene, world.instances(scene, large, embeddings=encoder.encode(["gizmo"])))
     likeness = likenesses(prototype, objects.confirmed())
     assert likeness[-1] < likeness[3] - 0.5
+
+
+def test_a_voxel_more_or_less_is_no_other_size(room, world, encoder):
+    objects, _ = room
+    teach(objects, 1, 2, 3)
+    (prototype,) = objects.prototypes()
+    thicker = world.block(400, size=(6, 5, 5))
+    scene = world.scene(thicker, stamp_s=2.0)
+    objects.update(scene, world.instances(scene, thicker, embeddings=encoder.encode(["gizmo"])))
+    assert likenesses(prototype, objects.confirmed())[-1] > 0.9
