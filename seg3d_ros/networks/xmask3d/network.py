@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seg3d_ros.compute import full_precision
 from seg3d_ros.networks.xmask3d.captioner import Captioner
 from seg3d_ros.networks.xmask3d.classes import OpenClasses
 from seg3d_ros.networks.xmask3d.clip_masks import embed_masks
@@ -141,16 +142,18 @@ class XMask3D(PointBranch):
     def label_view(
         self, view: ViewInput, frozen: FrozenNetworks, classes: OpenClasses
     ) -> LabelledView:
-        """Label the points of a view."""
+        """Label the points of a view; what is compared with thresholds is in full precision."""
         points = self.points(view.voxels)
         found = self.masks(view.image[None], points.condition, frozen.diffusion)[-1]
-        logits, embeddings = found.logits[0], found.embeddings[0]
+        logits, embeddings = found.logits[0].float(), found.embeddings[0].float()
         pixels = ViewPixels(view.rows, view.columns, points.base_probability)
-        of_classes = classes.mask_logits(embeddings, self.scale)
-        masks = lift_masks(logits, of_classes, pixels, classes)
-        of_clip = embed_masks(frozen.clip, view.image, logits[masks.queries])
-        fused = fuse(points.features, masks, embeddings, self.fuser)
-        labels = label_points(fused, points.is_base, of_clip, classes, self.scale)
+        with full_precision(logits.device):
+            of_classes = classes.mask_logits(embeddings, self.scale)
+            masks = lift_masks(logits, of_classes, pixels, classes)
+        of_clip = embed_masks(frozen.clip, view.image, logits[masks.queries]).float()
+        with full_precision(logits.device):
+            fused = fuse(points.features, masks, embeddings, self.fuser)
+            labels = label_points(fused, points.is_base, of_clip, classes, self.scale)
         return LabelledView(points, masks, fused, labels)
 
 

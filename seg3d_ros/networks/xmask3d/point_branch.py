@@ -103,11 +103,12 @@ class PointBranch(nn.Module):
         self.pc_binary_head = head
 
     def points(self, given: PointVoxels) -> PointFeatures:
-        """Features of the P points of a view."""
+        """Features of the P points of a view, in full precision."""
         found = self.pc_decoder(given.voxels)
-        base = self.pc_binary_head(given.voxels)
+        base = self.pc_binary_head(given.voxels).float()
         rows = given.voxel_of
-        return PointFeatures(found.features[rows], base[rows].sigmoid(), found.condition)
+        features = found.features.float()[rows]
+        return PointFeatures(features, base[rows].sigmoid(), found.condition)
 
 
 def minkunet34c() -> MinkUNet34C:

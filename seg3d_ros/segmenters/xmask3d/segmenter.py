@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from seg3d_ros.compute import Compute
+from seg3d_ros.compute import Compute, full_precision
 from seg3d_ros.mapping.keyframes.keyframe import ViewKey, view_keys
 from seg3d_ros.networks.xmask3d.classes import OpenClasses
 from seg3d_ros.networks.xmask3d.network import FrozenNetworks, XMask3D
@@ -215,5 +215,6 @@ class XMask3DSegmenter:
     def _label_points(self, voxels: PointVoxels) -> tuple[Tensor, Tensor]:
         """(P,) labels and (P, D) features by the point branch."""
         found = self._network.points(voxels.to(self._compute.device))
-        features = found.features.float()
-        return label_features(features, found.is_base, self._classes, 1.0), features
+        with full_precision(self._compute.device):
+            labels = label_features(found.features, found.is_base, self._classes, 1.0)
+        return labels, found.features

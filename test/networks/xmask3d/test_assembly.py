@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import gzip
 import json
 
@@ -10,7 +11,15 @@ import numpy as np
 import pytest
 import torch
 from support.parity import OWN, recordings
-from support.xmask3d import assert_near, diffusion_of, native_clip, with_recipe
+from support.xmask3d import (
+    assert_near,
+    diffusion_of,
+    native_clip,
+    open_classes,
+    small_network,
+    wall_scene,
+    with_recipe,
+)
 
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.xmask3d.checkpoints import load_branch, load_network
@@ -24,7 +33,7 @@ from seg3d_ros.networks.xmask3d.network import (
 )
 from seg3d_ros.networks.xmask3d.point_labels import fill_uncovered, label_features
 from seg3d_ros.networks.xmask3d.projection import find_visible
-from seg3d_ros.networks.xmask3d.view_input import ViewInput
+from seg3d_ros.networks.xmask3d.view_input import ViewInput, prepare_view
 from seg3d_ros.networks.xmask3d.votes import LabelVotes
 from seg3d_ros.networks.xmask3d.voxels import voxelize_points
 
@@ -126,6 +135,18 @@ def test_labels_of_a_scene(recording):
         expected = recording.arrays[f"scene_pred_{output}"].numpy()
         agreement = (votes[output].labels(points.numpy()) == expected).mean()
         assert agreement >= AGREEMENT, f"{output}: {agreement:.4f}"
+
+
+def test_half_precision_gives_nearly_the_same_labels():
+    pytest.importorskip("diffusers")
+    (network, frozen), scene = small_network(), wall_scene(views=1)
+    view = prepare_view(scene, scene.views[0])
+    view = dataclasses.replace(view, image=view.image[:, ::4, ::4])  # large ones take minutes
+    labels = []
+    for enabled in (False, True):
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            labels.append(network.label_view(view, frozen, open_classes()).labels)
+    assert (labels[0] == labels[1]).float().mean() > 0.8  # thresholds, and near ties
 
 
 @pytest.fixture(scope="module")
