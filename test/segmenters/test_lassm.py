@@ -124,6 +124,10 @@ def test_little_or_flat_input_gets_an_answer(checkpoint, words, points):
     assert found.embeddings is None or np.isfinite(found.embeddings).all()
 
 
+def test_the_plane_above_is_one_superpoint():
+    assert (segment_cloud(scene_of(PLANE).points) == 0).all()
+
+
 def test_blocks_of_a_large_scene_are_put_together(checkpoint, words, scene):
     found = segmenter_of(checkpoint, block_points=len(scene) // 2).segment(scene)
     assert found.masks.shape == (len(found), len(scene)) and len(found)
