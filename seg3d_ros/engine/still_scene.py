@@ -58,7 +58,7 @@ def segment_file(
 
 
 def engine_for_scenes(settings: PerceptionSettings) -> Engine:
-    """Engine that takes whatever a segmentation shows for an object: there is but one view."""
+    """Engine that knows an object at its first sight: there is but one view."""
     return Engine(replace(settings, tracking=replace(settings.tracking, confirm_views=1)))
 
 
