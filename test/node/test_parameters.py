@@ -112,10 +112,12 @@ def test_fewer_views_confirm_an_object_at_once(robot: Robot) -> None:
         answer = robot.call(QueryObjects, "seg3d/query_objects", QueryObjects.Request())
         return len(answer.instances)
 
+    assert robot.set_parameters(tracking__sure_score=1.0)[0].successful
     assert objects_after_one_segmentation() == 0
     assert robot.set_parameters(tracking__confirm_views=1)[0].successful
     assert objects_after_one_segmentation() >= len(toy_room.BOXES)
     assert robot.set_parameters(tracking__confirm_views=2)[0].successful
+    assert robot.set_parameters(tracking__sure_score=0.7)[0].successful
 
 
 def test_a_shorter_period_segments_by_itself(robot: Robot) -> None:
