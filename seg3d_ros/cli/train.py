@@ -13,7 +13,7 @@ from seg3d_ros.cli.errors import one_line_errors
 @click.command()
 @click.option(
     "--config-name", default="train", show_default=True,
-    help="Recipe: train (MaskFormer on ScanNet), lassm, or mini (the model in the package).",
+    help="Recipe: train (MaskFormer on ScanNet), lassm, xmask3d, or mini (of the package).",
 )  # fmt: skip
 @click.option("--show", is_flag=True, help="Print the configuration and do nothing.")
 @click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1)

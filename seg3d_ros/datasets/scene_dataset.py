@@ -156,6 +156,11 @@ class ScanNetDataset(Dataset[SceneSample]):
             return sample
         return self.transform(sample, np.random.default_rng((self.seed, self.epoch, index)))
 
+    @staticmethod
+    def collate(samples: list[SceneSample]) -> SceneBatch:
+        """Put scenes one after the other."""
+        return collate(samples)
+
     def _load(self, folder: Path) -> SceneSample:
         points = _local(np.load(folder / "coord.npy"))
         count = len(points)

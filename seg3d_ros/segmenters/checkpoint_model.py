@@ -23,6 +23,7 @@ _OF_TARGET = {
     "seg3d_ros.networks.mini.Mini": "mini",
     "seg3d_ros.networks.maskformer.MaskFormer": "maskformer",
     "seg3d_ros.networks.lassm.network.LaSSM": "lassm",
+    "seg3d_ros.training.xmask3d_training.training_network": "xmask3d",
 }
 
 

@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from seg3d_ros.datasets.scene_dataset import instance_classes, load_class_names
 from seg3d_ros.errors import InputError
 from seg3d_ros.segmenters.weights import MINI
+from seg3d_ros.text.class_splits import class_splits
 
 FOLDER = Path(__file__).parent / "configs"
 
@@ -35,6 +36,9 @@ OmegaConf.register_new_resolver(
     "instance_class_names",
     lambda label_set, root: list(instance_classes(label_set, root).values()),
     replace=True,
+)
+OmegaConf.register_new_resolver(
+    "partition", lambda name, group: list(getattr(class_splits()[name], group)), replace=True
 )
 OmegaConf.register_new_resolver("len", len, replace=True)
 OmegaConf.register_new_resolver(

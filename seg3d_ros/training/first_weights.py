@@ -12,6 +12,8 @@ from seg3d_ros.networks.checkpoint import CheckpointError, load_strictly, read_s
 from seg3d_ros.networks.lassm.mini_backbone import MiniBackbone
 from seg3d_ros.networks.lassm.network import LaSSM
 from seg3d_ros.networks.lassm.releases import read_released
+from seg3d_ros.networks.xmask3d.checkpoints import read_weights
+from seg3d_ros.networks.xmask3d.network import XMask3D
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,8 @@ def load_first_weights(model: nn.Module, path: str | Path) -> None:
     """
     if isinstance(model, LaSSM):
         state = _for_lassm(model, read_released(path), path)
+    elif isinstance(model, XMask3D):
+        state = read_weights(path)
     else:
         state = read_state_dict(path)
     load_strictly(model, state, source=str(path))

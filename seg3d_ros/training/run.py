@@ -21,7 +21,8 @@ from seg3d_ros.training.first_weights import load_first_weights
 from seg3d_ros.training.learner import Learner, LearnerSettings
 from seg3d_ros.training.metrics_logger import Journal
 from seg3d_ros.training.processes import Processes, joined
-from seg3d_ros.training.trainer import Listener, Trainer, TrainerSettings
+from seg3d_ros.training.trainer import LabelledDataset, Listener, Trainer, TrainerSettings
+from seg3d_ros.training.view_dataset import ViewDataset
 from seg3d_ros.training.viewer import TrainingViewer, VizSettings
 
 logger = logging.getLogger(__name__)
@@ -76,9 +77,9 @@ def _trainer(config: DictConfig, processes: Processes) -> Trainer:
     return trainer
 
 
-def _dataset(config: DictConfig, split: str, *, augmented: bool = False) -> ScanNetDataset:
+def _dataset(config: DictConfig, split: str, *, augmented: bool = False) -> LabelledDataset:
     data = config.data
-    return ScanNetDataset(
+    scenes = ScanNetDataset(
         config.paths.data_dir,
         split,
         label_set=data.label_set,
@@ -89,6 +90,9 @@ def _dataset(config: DictConfig, split: str, *, augmented: bool = False) -> Scan
         transform=_built(data.train_transform) if augmented else None,
         seed=config.seed,
     )
+    if data.get("views"):
+        return ViewDataset(scenes, turned=augmented, seed=config.seed)
+    return scenes
 
 
 def _built(config: DictConfig | None) -> Any:

@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch.utils.data import DataLoader
 
-from seg3d_ros.datasets.scene_dataset import ScanNetDataset, collate
+from seg3d_ros.datasets.scene_dataset import ScanNetDataset
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.training.checkpoint import FILE_NAME, load_checkpoint, save_checkpoint
@@ -21,8 +21,11 @@ from seg3d_ros.training.interruption import interruptions, leave_to_parent
 from seg3d_ros.training.learner import Learner, Step
 from seg3d_ros.training.sampler import batches_per_epoch, epoch_batches
 from seg3d_ros.training.schedule import Schedule
+from seg3d_ros.training.view_dataset import ViewDataset
 
 logger = logging.getLogger(__name__)
+
+LabelledDataset = ScanNetDataset | ViewDataset
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Trainer:
 
     Args:
         learner: the network.
-        train_set: scenes to learn from.
+        train_set: scenes, or views of them, to learn from.
         val_set: scenes to validate with, if any.
         settings: how long.
         schedule: of the learning rate.
@@ -73,8 +76,8 @@ class Trainer:
     def __init__(
         self,
         learner: Learner,
-        train_set: ScanNetDataset,
-        val_set: ScanNetDataset | None = None,
+        train_set: LabelledDataset,
+        val_set: LabelledDataset | None = None,
         *,
         settings: TrainerSettings,
         schedule: Schedule,
@@ -134,7 +137,7 @@ class Trainer:
                     break
             self.save()
 
-    def validate(self, dataset: ScanNetDataset) -> dict[str, float]:
+    def validate(self, dataset: LabelledDataset) -> dict[str, float]:
         """Mean losses over the scenes of a dataset, with the weights to use."""
         count = self._processes.count
         # Every process takes as many steps, so that all can sum up together; what one looks at
@@ -172,11 +175,11 @@ class Trainer:
             left = self.total_steps - self.step
             yield from self._load(self._train_set, batches[done : done + left])
 
-    def _load(self, dataset: ScanNetDataset, batches: list[list[int]]) -> Iterator[SceneBatch]:
+    def _load(self, dataset: LabelledDataset, batches: list[list[int]]) -> Iterator[SceneBatch]:
         loader = DataLoader(
             dataset,
             batch_sampler=batches,
-            collate_fn=collate,
+            collate_fn=dataset.collate,
             num_workers=min(self._settings.num_workers, os.cpu_count() or 1),
             worker_init_fn=leave_to_parent,
             pin_memory=self._processes.device.type == "cuda",

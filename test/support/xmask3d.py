@@ -100,7 +100,10 @@ def small_diffusion():
 
     torch.manual_seed(0)
     unet = UNet2DConditionModel(
-        block_out_channels=[32, 64, 64, 64], attention_head_dim=4, cross_attention_dim=32
+        block_out_channels=[32, 64, 64, 64],
+        attention_head_dim=4,
+        cross_attention_dim=32,
+        class_embed_type="identity",
     )
     vae = AutoencoderKL(
         block_out_channels=[32, 32, 64, 64],

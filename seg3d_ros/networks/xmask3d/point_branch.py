@@ -34,13 +34,18 @@ class PointFeatures:
 
     Attributes:
         features: (P, D) in the space of CLIP.
-        base_probability: (P,) that a point is of a class that was trained on.
+        base_logits: (P,) logit that a point is of a class that was trained on.
         condition: (D,) the view as a whole.
     """
 
     features: Tensor
-    base_probability: Tensor
+    base_logits: Tensor
     condition: Tensor
+
+    @property
+    def base_probability(self) -> Tensor:
+        """(P,) that a point is of a class that was trained on."""
+        return self.base_logits.sigmoid()
 
     @property
     def is_base(self) -> Tensor:
@@ -108,7 +113,7 @@ class PointBranch(nn.Module):
         base = self.pc_binary_head(given.voxels).float()
         rows = given.voxel_of
         features = found.features.float()[rows]
-        return PointFeatures(features, base[rows].sigmoid(), found.condition)
+        return PointFeatures(features, base[rows], found.condition)
 
 
 def minkunet34c() -> MinkUNet34C:

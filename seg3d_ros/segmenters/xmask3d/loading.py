@@ -48,7 +48,7 @@ def load_xmask3d_segmenter(settings: XMask3DSettings, text: TextSettings) -> XMa
     if settings.form == "3d":
         network, frozen = load_branch(path), None
     else:
-        diffusion = _find_diffusion(settings.diffusion)
+        diffusion = find_diffusion(settings.diffusion)
         clip = settings.clip or cached_folder("CLIP", CLIP_REPOSITORY)
         frozen = FrozenNetworks(load_diffusion(diffusion), load_clip_vision(clip))
         network = load_network(path)
@@ -60,7 +60,12 @@ def load_xmask3d_segmenter(settings: XMask3DSettings, text: TextSettings) -> XMa
     )
 
 
-def _find_diffusion(given: str) -> Path:
+def find_diffusion(given: str | None = None) -> Path:
+    """The given Stable Diffusion 1.3, else that where the download puts it.
+
+    Raises:
+        FileNotFoundError: it is not there; the message says how to get it.
+    """
     path = Path(given).expanduser() if given else STABLE_DIFFUSION.path
     if path.exists():
         return path
