@@ -4,24 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from seg3d_ros.datasets.scene_frames import recording_of
 from seg3d_ros.mapping.keyframes.keyframe import Keyframe, pack_view, view_of
-from seg3d_ros.recordings.open import open_recording
-from seg3d_ros.recordings.recording import Recording, to_frame
-
-
-def recording_of(root: Path, split: str, scene: str) -> Recording:
-    """Recording of a scene, or the frames beside its points, as `seg3d preprocess` leaves them.
-
-    Arguments and errors are those of `recorded_keyframes`.
-    """
-    places = [root / "recordings" / scene, root / "recordings" / split / scene]
-    beside = root / split / scene
-    if (beside / "camera.json").is_file():
-        places.append(beside)
-    folder = next((place for place in places if place.is_dir()), None)
-    if folder is None:
-        raise FileNotFoundError(f"no frames of {scene}: {places[0]} is missing")
-    return open_recording(folder)
+from seg3d_ros.recordings.recording import to_frame
 
 
 def recorded_keyframes(root: Path, split: str, scene: str) -> list[Keyframe]:

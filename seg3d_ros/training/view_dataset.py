@@ -1,7 +1,6 @@
 """Camera views of labelled scenes, as XMask3D is trained on them.
 
-Frames of a scene lie in root/recordings/<scene> or beside its points; see
-`seg3d_ros.evaluation.recorded_frames`.
+Frames of a scene lie in root/recordings/<scene> or beside its points; see `recording_of`.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from seg3d_ros.datasets.scene_dataset import ScanNetDataset, SceneSample
+from seg3d_ros.datasets.scene_frames import recording_of
 from seg3d_ros.errors import InputError
-from seg3d_ros.evaluation.recorded_frames import recording_of
 from seg3d_ros.mapping.keyframes.keyframe import view_of
 from seg3d_ros.networks.xmask3d.view_input import ViewInput, prepare_view
 from seg3d_ros.networks.xmask3d.voxels import VOXEL_SIZE, random_turn

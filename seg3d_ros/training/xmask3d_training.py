@@ -1,4 +1,4 @@
-"""XMask3D as it is trained: what it says of the visible points of views, layer by layer."""
+"""XMask3D as it is trained: predictions for the visible points of views, layer by layer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from seg3d_ros.training.view_dataset import ViewBatch
 
 @dataclass(frozen=True, eq=False)
 class ViewPrediction:
-    """What L layers with Q queries say of the P visible points of one view.
+    """Predictions of L layers with Q queries for the P visible points of one view.
 
     Attributes:
         mask_logits: (L, Q, P) at the pixels of the points.

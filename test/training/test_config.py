@@ -84,7 +84,8 @@ def test_mini_changes_the_recipe_and_keeps_its_keys():
     assert set(recipe.train) == set(mini.train)
     assert set(recipe.data) == set(mini.data)
     lassm = ("lassm", "lassm_mini", "lassm_scannet200", "lassm_scannetpp")
-    assert configs.config_names() == (*lassm, "mini", "point_sam_mini", "train")
+    xmask3d = ("xmask3d", *(f"xmask3d_{p}" for p in ("b10n9", "b12n7", "b150n50", "b170n30")))
+    assert configs.config_names() == (*lassm, "mini", "point_sam_mini", "train", *xmask3d)
 
 
 @pytest.mark.parametrize(
