@@ -8,20 +8,25 @@ from typing import Any
 from geometry_msgs.msg import Point, PointStamped
 from std_msgs.msg import Header
 
+from seg3d_ros.msg import Area, PlaceCondition
 from seg3d_ros.node.services import SERVICES
 from seg3d_ros.srv import (
     EditObjects,
+    GetApproach,
     GetObjectCloud,
     GetObjectImage,
     MapFile,
     QueryObjects,
     SegmentAtPoints,
+    SetArea,
     SetVocabulary,
 )
 from support import malformed, toy_room
 
 HUGE = 2**32 - 1
 _IDS = (0, 1, 2, 3, 4, HUGE)
+_METRES = ("robot_radius", "robot_height", "min_distance", "max_distance", "camera_height")
+PHRASES = ("box on the floor", "not next to object 1", "how many boxes here", "nearest to nothing")
 TEXTS = (
     *("", "chair", "box", "something to sit on", "\x00", "\u202eevil", "x" * 5_000, "a\nb"),
     *("%s%n", "{}", "-wall", "|", "\u200b", " "),
@@ -57,7 +62,9 @@ def draw_request(rng: random.Random, name: str, map_file: str) -> Any:
             )
         case "query_objects":
             return QueryObjects.Request(
-                text=rng.choice(["", "", *TEXTS]),
+                text=rng.choice(["", "", *TEXTS, *PHRASES]),
+                places=[_place(rng) for _ in range(rng.choice([0, 0, 1, 101]))],
+                area=rng.choice(["", "", "here", *TEXTS]),
                 label=rng.choice(["", "", *TEXTS]),
                 ids=[rng.choice([0, 1, 2, HUGE]) for _ in range(rng.choice([0, 0, 1, 2_000]))],
                 near=PointStamped(header=_header(rng), point=_point(rng)),
@@ -80,11 +87,31 @@ def draw_request(rng: random.Random, name: str, map_file: str) -> Any:
         case "save_map" | "load_map":
             paths = ["", "/", "/proc/x", "/dev/full/x", "a" * 300, "~nobody_here/x", "\x00"]
             unreadable = ["/dev/zero", "/proc/self/mem"] if name == "load_map" else []
-            return MapFile.Request(path=rng.choice([map_file] * 8 + paths + unreadable))
+            path = rng.choice([map_file] * 8 + paths + unreadable)
+            return MapFile.Request(path=path, relocalise=rng.random() < 0.2)
+        case "set_area":
+            area = Area(name=rng.choice(["", "here", *TEXTS]), corners=_clicks(rng)["points"])
+            return SetArea.Request(header=_header(rng), area=area)
+        case "get_approach":
+            numbers = {name: rng.choice([0.0, *NUMBERS[:6]]) for name in _METRES}
+            start = PointStamped(header=_header(rng), point=_point(rng))
+            return GetApproach.Request(
+                id=rng.choice(_IDS), start=start, max_results=rng.choice([0, 1, HUGE]), **numbers
+            )
         case "segment_now" | "clear_map":
             return SERVICES[name].Request()
         case _:
             raise ValueError(f"storms have no request for the service {name!r} yet")
+
+
+def _place(rng: random.Random) -> PlaceCondition:
+    return PlaceCondition(
+        relation=rng.choice(["", "on", "near", "between", *TEXTS]),
+        ids=[rng.choice(_IDS) for _ in range(rng.choice([0, 1, 2]))],
+        label=rng.choice(["", "box", *TEXTS]),
+        negated=rng.random() < 0.3,
+        distance=rng.choice(NUMBERS[:6]),
+    )
 
 
 def _vocabulary(rng: random.Random) -> SetVocabulary.Request:

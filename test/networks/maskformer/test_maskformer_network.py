@@ -134,7 +134,9 @@ def test_batches_move_with_all_their_tensors():
     points, colors = clouds(3, 2)
     labels = torch.arange(5)
     names = ("one", "other")
-    more = {"share": points[:, 0], "segments": labels[:, None], "superpoint": labels}
+    more = {
+        "share": points[:, 0], "segments": labels[:, None], "superpoint": labels, "bent": points,
+    }  # fmt: skip
     batch = SceneBatch(points, colors, points, labels, labels, (3, 2), names, **more)
     moved = batch.to("meta")
     assert len(moved) == 2 and moved.names == batch.names and moved.sizes == batch.sizes
