@@ -12,7 +12,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from seg3d_ros.errors import InputError
@@ -22,6 +21,7 @@ from seg3d_ros.networks.checkpoint import (
     read_checkpoint,
     tensors_in,
 )
+from seg3d_ros.networks.meta import without_weights
 
 _PACKAGE = "seg3d_ros.networks."  # a checkpoint must not name anything else to be called
 _RENAMED = {  # targets in older checkpoints
@@ -59,7 +59,7 @@ def load_trained(path: str | Path) -> Trained:
     try:
         recipe = parse_recipe(loaded["recipe"])
         names = tuple(map(str, recipe["data"]["class_names"]))
-        with torch.device("meta"):
+        with without_weights():
             network = build(recipe["model"])
         if not isinstance(network, nn.Module):
             raise InputError(f"its model is a {type(network).__name__}")

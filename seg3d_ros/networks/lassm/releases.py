@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from seg3d_ros.networks.checkpoint import (
@@ -23,6 +22,7 @@ from seg3d_ros.networks.lassm.decoder import LassmDecoder
 from seg3d_ros.networks.lassm.inputs import InputConfig
 from seg3d_ros.networks.lassm.network import Backbone, LaSSM
 from seg3d_ros.networks.lassm.spunet import SpUNet
+from seg3d_ros.networks.meta import without_weights
 from seg3d_ros.networks.minkunet34c import MinkUNet34C
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 
@@ -97,7 +97,7 @@ def build_released(checkpoint: Mapping[str, Any], *, source: str | Path) -> tupl
     """
     state = _weights(checkpoint, source)
     release = _release_of(state, source)
-    with torch.device("meta"):
+    with without_weights():
         network = release.build()
     load_strictly(network, state, source=str(source))
     return network.eval(), release

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from seg3d_ros.errors import InputError
 from seg3d_ros.networks.checkpoint import load_strictly, read_safetensors, read_state_dict
+from seg3d_ros.networks.meta import without_weights
 from seg3d_ros.networks.point_operations import (
     Interpolation,
     check_cloud_size,
@@ -259,7 +260,7 @@ def load_point_sam(path: str | Path, *, config: PointSamConfig | None = None) ->
     """
     released = Path(path).suffix == ".safetensors"
     state = read_safetensors(path) if released else read_state_dict(path, prefix=TRAINING_PREFIX)
-    with torch.device("meta"):
+    with without_weights():
         network = PointSam(config or _size_of(state))
     load_strictly(network, state, source=str(path))
     return network.eval()

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from seg3d_ros.networks.checkpoint import load_strictly, read_state_dict
+from seg3d_ros.networks.meta import without_weights
 from seg3d_ros.networks.spaceformer.backbone import Backbone
 from seg3d_ros.networks.spaceformer.config import RELEASED, SpaceformerConfig
 from seg3d_ros.networks.spaceformer.decoder import (
@@ -223,7 +224,7 @@ def load_spaceformer(path: str | Path, *, config: SpaceformerConfig = RELEASED) 
             another shape.
     """
     state = read_state_dict(path, prefix=CHECKPOINT_PREFIX)
-    with torch.device("meta"):
+    with without_weights():
         network = Spaceformer(config)
     load_strictly(network, state, source=str(path))
     return network.eval()

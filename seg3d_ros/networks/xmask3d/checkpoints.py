@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from seg3d_ros.networks.checkpoint import (
@@ -15,6 +14,7 @@ from seg3d_ros.networks.checkpoint import (
     read_checkpoint,
     tensors_in,
 )
+from seg3d_ros.networks.meta import without_weights
 from seg3d_ros.networks.xmask3d.network import XMask3D, released_branch, released_network
 from seg3d_ros.networks.xmask3d.point_branch import PointBranch
 
@@ -48,7 +48,7 @@ def load_branch(path: str | Path) -> PointBranch:
         CheckpointError: it is damaged, or another network.
     """
     own = {k: v for k, v in read_weights(path).items() if k.startswith(_OF_POINTS)}
-    with torch.device("meta"):
+    with without_weights():
         branch = released_branch()
     load_strictly(branch, own, source=str(path))
     return branch.eval()
@@ -62,7 +62,7 @@ def load_network(path: str | Path) -> XMask3D:
         CheckpointError: it is damaged, or another network.
     """
     state = read_weights(path)
-    with torch.device("meta"):
+    with without_weights():
         network = released_network()
     load_strictly(network, state, source=str(path))
     return network.eval()
