@@ -8,6 +8,7 @@ in WarpConvNet, so that its weights fit as they are.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -38,7 +39,7 @@ class Convolution(SparseSequential):
         super().__init__(conv, nn.BatchNorm1d(out_channels), *activation)
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(nn.Module, ABC):
     """Layers whose result is added to their input, on the same voxels."""
 
     downsample: Convolution | None
@@ -51,9 +52,9 @@ class ResidualBlock(nn.Module):
             else Convolution(in_channels, out_channels, 1, activate=False)
         )
 
+    @abstractmethod
     def residual(self, x: SparseTensor) -> SparseTensor:
         """(N, C_in) -> (N, C_out): what is added."""
-        raise NotImplementedError
 
     def forward(self, x: SparseTensor) -> SparseTensor:
         """(N, C_in) -> (N, C_out)."""

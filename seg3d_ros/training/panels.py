@@ -9,16 +9,7 @@ import numpy as np
 
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.training.point_instances import PointInstances
-from seg3d_ros.viewer.clouds import (
-    Clouds,
-    Panel,
-    captions_of,
-    cover_of,
-    matched_ids,
-    on_unit_square,
-    painted,
-    thinned,
-)
+from seg3d_ros.viewer.clouds import Canvas, Clouds, matched_ids
 
 TITLES = ("input", "ground truth", "prediction")
 
@@ -56,19 +47,15 @@ def make_panels(
     of_batch = (batch.points, batch.colors, batch.segment, batch.instance)
     points, colors, segment, truth = (t[: batch.sizes[0]].cpu().numpy() for t in of_batch)
     predicted = prediction.ids.cpu().numpy()
-    rows, spacing = thinned(points, voxel_size)
-    points, truth, predicted = points[rows], truth[rows], predicted[rows]
-    placed, scale = on_unit_square(points)
+    canvas = Canvas.of(points, voxel_size)
+    segment, truth, predicted = (a[canvas.rows] for a in (segment, truth, predicted))
     matched, found = matched_ids(predicted, truth)
-    true_names = captions_of(placed, truth, kinds=segment[rows], names=class_names)
-    predicted_names = captions_of(placed, predicted, kinds=predicted, names=prediction.names)
-    panels = (
-        Panel(np.rint(np.clip(colors[rows], 0, 1) * 255).astype(np.uint8)),
-        Panel(painted(truth), true_names),
-        Panel(painted(matched), predicted_names),
-    )
     return Panels(
-        Clouds(placed, cover_of(points), spacing * scale, panels),
+        canvas.clouds(
+            canvas.own_colors(colors),
+            canvas.instances(truth, kinds=segment, names=class_names),
+            canvas.instances(matched, kinds=predicted, names=prediction.names),
+        ),
         found=found,
         objects=len(np.unique(truth[truth >= 0])),
     )

@@ -49,7 +49,51 @@ class Clouds:
     panels: tuple[Panel, ...]
 
 
-def on_unit_square(points: Float32) -> tuple[Float32, float]:
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """A scene that is thinned out and set up to be painted several times.
+
+    Attributes:
+        rows: (M,) int64 of the scene's points, one a voxel.
+        points, cover, point_size: see `Clouds`.
+    """
+
+    rows: Int64
+    points: Float32
+    cover: Bool
+    point_size: float
+
+    @classmethod
+    def of(cls, points: Float32, voxel_size: float) -> Canvas:
+        """Take one of (N, 3) points a voxel, metres; larger voxels where that are too many."""
+        rows, spacing = _thinned(points, voxel_size)
+        kept = points[rows]
+        placed, scale = _on_unit_square(kept)
+        in_front = front_wall(kept, wall_points(kept), _VIEWER_AZIMUTH)
+        return cls(rows, placed, np.asarray(in_front | ~below_lid(kept)), spacing * scale)
+
+    def own_colors(self, colors: Float32) -> Panel:
+        """The scene in its own colours, (N, 3) in [0, 1]."""
+        return Panel(np.rint(np.clip(colors[self.rows], 0, 1) * 255).astype(np.uint8))
+
+    def instances(self, ids: Int64, *, kinds: Int64, names: Sequence[str]) -> Panel:
+        """Instances in colours of their own, each with its name above it.
+
+        Args:
+            ids: (M,) instance of each point, -1 for none.
+            kinds: (M,) place of its name in `names`, -1 for none.
+            names: none: no captions.
+        """
+        palette = colors_of_ids(np.arange(ids.max(initial=-1) + 1, dtype=np.uint32))
+        captions = _captions(self.points, ids, kinds, names) if names else ()
+        return Panel(np.vstack([palette, _NO_INSTANCE])[ids], captions)
+
+    def clouds(self, *panels: Panel) -> Clouds:
+        """The paintings side by side."""
+        return Clouds(self.points, self.cover, self.point_size, panels)
+
+
+def _on_unit_square(points: Float32) -> tuple[Float32, float]:
     """Points moved and scaled as in `Clouds`, and the scale, 1/m."""
     low, high = points.min(axis=0), points.max(axis=0)
     scale = 1 / max(float((high - low)[:2].max()), 1e-6)
@@ -95,7 +139,7 @@ def partners(predicted: Int64, truth: Int64) -> Int64:
     return partner
 
 
-def thinned(points: Float32, voxel_size: float) -> tuple[Int64, float]:
+def _thinned(points: Float32, voxel_size: float) -> tuple[Int64, float]:
     """Rows of at most MAX_POINTS of (N, 3) points, one a voxel, and the edge of these voxels."""
     rows = first_rows(keys_of_points(points, voxel_size))
     while len(rows) > MAX_POINTS:
@@ -104,24 +148,9 @@ def thinned(points: Float32, voxel_size: float) -> tuple[Int64, float]:
     return rows, voxel_size
 
 
-def cover_of(points: Float32) -> Bool:
-    """Ceiling and front wall of (N, 3) points, (N,) bool."""
-    in_front = front_wall(points, wall_points(points), _VIEWER_AZIMUTH)
-    return np.asarray(in_front | ~below_lid(points))
-
-
-def painted(ids: Int64) -> UInt8:
-    """(N, 3) palette colours of (N,) ids; grey where an id is -1."""
-    palette = colors_of_ids(np.arange(ids.max(initial=-1) + 1, dtype=np.uint32))
-    return np.vstack([palette, _NO_INSTANCE])[ids]
-
-
-def captions_of(
-    points: Float32, ids: Int64, *, kinds: Int64, names: Sequence[str]
+def _captions(
+    points: Float32, ids: Int64, kinds: Int64, names: Sequence[str]
 ) -> tuple[tuple[str, Float32], ...]:
-    """Names of the instances, each above its own; `kinds` (N,) counts in `names`."""
-    if not names:
-        return ()
     instances, first = np.unique(ids, return_index=True)
     return tuple(
         (names[kinds[row]], _top(points[ids == instance]))
