@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from seg3d_ros.scene import Float64
-from seg3d_ros.sensing.transforms import level_pose
+from seg3d_ros.sensing.transforms import level_pose, transformed
 from seg3d_ros.sparse.hash_index import first_rows
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 
@@ -35,14 +35,14 @@ def align(source: Float64, target: cKDTree, guess: Float64) -> Float64:
     pose = guess
     for reach in _REACHES_M:
         for _ in range(_STEPS):
-            placed = source @ pose[:3, :3].T + pose[:3, 3]
+            placed = transformed(source, pose)
             gaps, rows = target.query(placed, distance_upper_bound=reach)
             paired = np.isfinite(gaps)
             if np.count_nonzero(paired) < 10:
                 return pose
             step = _level_fit(placed[paired], target.data[rows[paired]])
             pose = step @ pose
-            moved = placed @ step[:3, :3].T + step[:3, 3] - placed
+            moved = transformed(placed, step) - placed
             if np.abs(moved).max() < _SETTLED_M:
                 break
     return pose

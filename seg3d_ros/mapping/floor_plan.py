@@ -9,7 +9,7 @@ from scipy import ndimage
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
-from seg3d_ros.scene import Bool, Float64, Int64, MapGrid, Scene
+from seg3d_ros.scene import Bool, Float64, Int64, Scene
 
 _CELL_M = 0.05
 _FLOOR_M = 0.1  # voxels within this height of the floor are floor: rugs, door sills, noise
@@ -24,14 +24,12 @@ class FloorPlan:
 
     Attributes:
         free: (W, H) bool by x and y, floor that was seen with nothing above it.
-        occupied: (W, H) bool, cells with obstacles.
         corner: (2,) float64 lower corner of cell (0, 0), map frame, metres.
         height: of the floor, map frame, metres.
         cell: edge of a cell, metres.
     """
 
     free: Bool
-    occupied: Bool
     corner: Float64
     height: float
     cell: float
@@ -99,10 +97,8 @@ def floor_plan(scene: Scene, floor: float, *, robot_height: float) -> FloorPlan:
     around = np.pad(counted(level) > 0, _GAP_CELLS)
     closed = ndimage.binary_closing(around, iterations=_GAP_CELLS)
     seen = closed[_GAP_CELLS:-_GAP_CELLS, _GAP_CELLS:-_GAP_CELLS]
-    corner = MapGrid(scene.voxel_size, scene.origin).map_from_local(
-        np.array([*(low * cell), 0.0])
-    )[:2]
-    return FloorPlan(seen & ~occupied, occupied, corner, floor, cell)
+    corner = scene.grid.map_from_local(np.array([*(low * cell), 0.0]))[:2]
+    return FloorPlan(seen & ~occupied, corner, floor, cell)
 
 
 def _shifted(number: Int64, dx: int, dy: int) -> tuple[Int64, Int64]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seg3d_ros.scene import Float64, Int64, MapGrid
+from seg3d_ros.sensing.transforms import transformed
 from seg3d_ros.sparse.hash_index import build_index, find_rows
 from seg3d_ros.sparse.voxel_keys import pack_keys, unpack_keys
 
@@ -52,16 +53,10 @@ class MovedVoxels:
     def _moved(self, keys: Int64, within: Float64) -> tuple[Int64, Float64]:
         """Keys (N,) of points that lie at a place (N, 3) in their cells, and their new places."""
         points = (unpack_keys(keys) + within) * self._grid.voxel_size + self._origin
-        moved = moved_points(np.asarray(points, np.float64), self._map_from_file)
+        moved = transformed(np.asarray(points, np.float64), self._map_from_file)
         scaled = self._grid.local_from_map(moved) / self._grid.voxel_size
         cells = np.floor(scaled)
         return pack_keys(cells.astype(np.int64)), scaled - cells
-
-
-def moved_points(points: npt.NDArray[Any], map_from_file: Float64) -> Float64:
-    """(N, 3) points moved by a (4, 4) transform."""
-    moved: Float64 = points @ map_from_file[:3, :3].T + map_from_file[:3, 3]
-    return moved
 
 
 def _merged(

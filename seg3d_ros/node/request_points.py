@@ -10,6 +10,7 @@ from seg3d_ros.errors import InputError
 from seg3d_ros.node.conversions import points_of
 from seg3d_ros.node.request_pose import RequestPose
 from seg3d_ros.scene import Bool, Float64
+from seg3d_ros.sensing.transforms import transformed
 from seg3d_ros.text.labels import check_text
 
 MAX_CLICKS = 100
@@ -27,9 +28,7 @@ def in_fixed_frame(points: Float64, pose: RequestPose | None) -> Float64:
     """(K, 3) points of a request in the fixed frame."""
     if pose is None:
         return points
-    fixed_from_request = pose.wait()
-    moved: Float64 = points @ fixed_from_request[:3, :3].T + fixed_from_request[:3, 3]
-    return moved
+    return transformed(points, pose.wait())
 
 
 def _checked_clicks(points: Any, foreground: Any, name: str) -> Bool:

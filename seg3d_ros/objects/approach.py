@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seg3d_ros.distinct import distinct
 from seg3d_ros.errors import InputError
 from seg3d_ros.mapping.floor_plan import FloorPlan, floor_plan
 from seg3d_ros.objects.map_object import MapObject
@@ -128,7 +129,7 @@ def find_approaches(scene: Scene, known: MapObject, request: ApproachRequest) ->
     Raises:
         NoApproachError: there is none.
     """
-    floor = floor_of(scene) if len(scene) else None
+    floor = floor_of(scene)
     if floor is None:
         raise NoApproachError(
             "no floor was seen: no level surface of 2 m² is at the bottom of the map"
@@ -222,7 +223,7 @@ def visible_shares(scene: Scene, known: MapObject, eyes: Float64) -> Float64:
     Rays are sampled at every voxel of their length.
     """
     size = max(scene.voxel_size, 0.03)
-    occupied = build_index(np.unique(keys_of_points(scene.points, size)))
+    occupied = build_index(distinct(keys_of_points(scene.points, size)))
     step = -(-len(known.points) // _RAYS)
     targets = known.points[::step].astype(np.float64)
     shares = np.empty(len(eyes))

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg3d_ros.objects.look import Look, look_of
+from seg3d_ros.objects.look import Look, look_of, mean_colors
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.moves import likeness
-from seg3d_ros.objects.point_owners import object_rows
+from seg3d_ros.objects.point_owners import owner_of_points
 from seg3d_ros.scene import Float64, Int64, Scene
 from seg3d_ros.sensing.transforms import level_pose
 
@@ -36,12 +36,10 @@ class Hypothesis:
     Attributes:
         map_from_file: (4, 4) float64, a turn about z and a shift.
         matched: objects of the map that have one of the file at their place.
-        score: sum of the likenesses of these.
     """
 
     map_from_file: Float64
     matched: int
-    score: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +85,7 @@ def constellation_poses(
     for row in np.argsort(-scores, kind="stable"):
         pose = level_pose(turns[row], shifts[row])
         if all(are_distinct(pose, other.map_from_file, middle) for other in found):
-            found.append(Hypothesis(pose, int(matched[row]), float(scores[row])))
+            found.append(Hypothesis(pose, int(matched[row])))
         if len(found) == 8:
             break
     return found
@@ -103,11 +101,9 @@ def are_distinct(one: Float64, other: Float64, place: Float64) -> bool:
 
 def _looks(scene: Scene, objects: Sequence[MapObject]) -> list[tuple[MapObject, Look]]:
     movable = [known for known in objects if known.box.size.max() <= _LARGEST_M]
-    movable.sort(key=len, reverse=True)
-    return [
-        (known, look_of(known, scene.colors[object_rows(scene, known)].mean(axis=0)))
-        for known in movable[:_MOST_OBJECTS]
-    ]
+    largest = sorted(movable, key=len, reverse=True)[:_MOST_OBJECTS]
+    colors = mean_colors(owner_of_points(scene, largest), len(largest), scene.colors)
+    return [(known, look_of(known, color)) for known, color in zip(largest, colors, strict=True)]
 
 
 def _alike(

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seg3d_ros.mapping.moved_voxels import MovedVoxels, moved_points
+from seg3d_ros.mapping.moved_voxels import MovedVoxels
 from seg3d_ros.objects.storage import MapFile
 from seg3d_ros.scene import Float64, Int64, MapGrid
+from seg3d_ros.sensing.transforms import transformed
 
 
 def moved_map(file: MapFile, map_from_file: Float64, grid: MapGrid) -> MapFile:
@@ -28,10 +29,10 @@ def moved_map(file: MapFile, map_from_file: Float64, grid: MapGrid) -> MapFile:
         objects |= _owned(voxels.ids(objects["element_ids"]), objects["element_count"])
     for name in ("event_start", "event_end"):
         if name in objects:
-            objects[name] = moved_points(objects[name], map_from_file)
+            objects[name] = transformed(objects[name], map_from_file)
     if "area_corners" in objects:
         level = np.pad(objects["area_corners"], ((0, 0), (0, 1)))
-        objects["area_corners"] = moved_points(level, map_from_file)[:, :2]
+        objects["area_corners"] = transformed(level, map_from_file)[:, :2]
     keyframes = dict(file.keyframes)
     if "map_from_camera" in keyframes:
         keyframes["map_from_camera"] = map_from_file @ keyframes["map_from_camera"]

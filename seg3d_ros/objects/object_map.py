@@ -150,7 +150,9 @@ class ObjectMap:
             ended = self._keep_elements(held, carved=True)
             self._lost.lose(ended)
             moved, left = self._lost.reunite(self._tracks, self._stamp_ns)
-            self._tracks = [track for track in self._tracks if track not in left]
+            self._tracks = [
+                track for track in self._tracks if not any(track is gone for gone in left)
+            ]
             ids = {event.id for event in moved}
             self._label([track for track in self._tracks if track.known.id in ids])
             self._publish(moved)

@@ -11,10 +11,9 @@ from seg3d_ros.errors import InputError
 from seg3d_ros.objects.areas import Area
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.relations import Evidence, Shapes, relation_evidence
-from seg3d_ros.text.phrases import Relation
+from seg3d_ros.text.phrases import ORDERS, Relation
 
 _MAX_PAIRS = 500  # of anchors of `BETWEEN`
-ORDERS = (Relation.NEAREST, Relation.FARTHEST)
 _RANKED = (*ORDERS, Relation.NEAR, Relation.BESIDE)  # those whose distance ranks
 
 
@@ -81,19 +80,19 @@ class Placed(NamedTuple):
 
     Attributes:
         object: which.
-        rank: to order by, smaller is better; None: the conditions give no order.
+        rank: to order by, smaller is better; empty: the conditions give no order.
         reasons: sentences.
     """
 
     object: MapObject
-    rank: tuple[float, ...] | None
+    rank: tuple[float, ...]
     reasons: tuple[str, ...]
 
 
 def in_places(
     things: Iterable[MapObject], places: Sequence[Place], shapes: Shapes
 ) -> list[Placed]:
-    """Things that meet all conditions, in their order; see `ordered`."""
+    """Things that meet all conditions, in the order they came in."""
     placed = []
     for thing in things:
         found = [_placed(thing, place, shapes) for place in places]
@@ -105,7 +104,7 @@ def in_places(
                 if place.relation in _RANKED and not place.negated
             )
             reasons = tuple(evidence.reason for evidence in fitting)
-            placed.append(Placed(thing, ranks or None, reasons))
+            placed.append(Placed(thing, ranks, reasons))
     return placed
 
 
@@ -113,7 +112,7 @@ def nearest_only(placed: Sequence[Placed], places: Sequence[Place]) -> list[Plac
     """The best one, where a condition asks for the nearest or farthest; else all."""
     if not placed or not any(place.relation in ORDERS for place in places):
         return list(placed)
-    return [min(placed, key=lambda one: one.rank or ())]
+    return [min(placed, key=lambda one: one.rank)]
 
 
 def _placed(thing: MapObject, place: Place, shapes: Shapes) -> Evidence | None:

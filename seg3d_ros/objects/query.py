@@ -178,7 +178,7 @@ def _placed(matches: Sequence[Match], places: Sequence[Place], world: World) -> 
     """Matches that meet conditions on their places, in the order that these give, if any."""
     scores = {match.object.id: match.score for match in matches}
     placed = in_places((match.object for match in matches), places, world.shapes)
-    placed.sort(key=lambda one: one.rank or ())  # stable: without ranks their order is kept
+    placed.sort(key=lambda one: one.rank)  # stable: without ranks their order is kept
     return [Match(one.object, scores[one.object.id], "; ".join(one.reasons)) for one in placed]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from seg3d_ros.errors import InputError
 from seg3d_ros.objects.areas import Area, find_area
@@ -17,6 +18,8 @@ from seg3d_ros.text.phrases import Phrase, Relation, Thing, object_number, singu
 from seg3d_ros.text.phrases import Place as PlaceWords
 from seg3d_ros.text.vocabulary import Vocabulary
 
+_LIKELY, _MOST_LIKELY = 0.1, 3  # probability and number of objects that may be meant
+
 
 def names_of(label: str, vocabulary: Vocabulary | None) -> set[str]:
     """Folded names that objects with a label may have."""
@@ -26,9 +29,6 @@ def names_of(label: str, vocabulary: Vocabulary | None) -> set[str]:
     if known is not None and not known.background:
         names.update(map(fold, known.words))
     return names
-
-
-_LIKELY, _MOST_LIKELY = 0.1, 3  # probability and number of objects that may be meant
 
 
 class UnknownWordsError(Exception):
@@ -58,6 +58,10 @@ class World:
             vector_for(known.embeddings, self.vocabulary) is not None for known in self.objects
         )
 
+    @cached_property
+    def _shown(self) -> frozenset[str]:
+        return frozenset(fold(known.label) for known in self.objects)
+
     def named(self, label: str) -> tuple[MapObject, ...]:
         """Objects with a label or one of its synonyms."""
         names = names_of(label, self.vocabulary)
@@ -78,10 +82,9 @@ class World:
 
     def label_of(self, words: str) -> str | None:
         """Label that words mean, in the singular or plural; None: they mean none."""
-        shown = {fold(known.label) for known in self.objects}
         for form in singular_forms(words):
             known = self.vocabulary.find(form) if self.vocabulary else None
-            if fold(form) in shown or (known is not None and not known.background):
+            if fold(form) in self._shown or (known is not None and not known.background):
                 return form
         return None
 
@@ -94,7 +97,6 @@ class Reading:
         things: objects that it may mean, if its places hold.
         text: to rank them by; empty: none.
         places: conditions.
-        counted: whether their number is asked for.
         sentence: the reading in words.
         remarks: sentences about words that no object has.
     """
@@ -102,7 +104,6 @@ class Reading:
     things: tuple[MapObject, ...]
     text: str
     places: tuple[Place, ...]
-    counted: bool
     sentence: str
     remarks: tuple[str, ...] = ()
 
@@ -132,7 +133,7 @@ def read_phrase(phrase: Phrase, world: World) -> Reading:
             remarks += ("what is there is ranked by how well it fits the words",)
     where = " and ".join(place.sentence() for place in places)
     sentence = f"{repr(words) if words else 'anything'} {where}".strip()
-    return Reading(things, text, places, phrase.counted, f"read as {sentence}", remarks)
+    return Reading(things, text, places, f"read as {sentence}", remarks)
 
 
 def place_of(condition: PlaceCondition, world: World) -> Place:
@@ -180,10 +181,11 @@ def _anchors(thing: Thing, world: World, told: list[str]) -> tuple[MapObject, ..
         if not found:
             raise UnknownObjectError.of(number, len(world.objects))
     elif label is not None:
-        found = world.named(label) or world.likely(label)
+        called = world.named(label)
+        found = called or world.likely(label)
         if not found:
             told.append(f"there is no {label}")
-        elif not world.named(label):
+        elif not called:
             taken = ", ".join(f"object {known.id} ({known.label})" for known in found)
             told.append(f"no object is called {label!r}, but {taken} may be one")
     else:

@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
+from seg3d_ros.distinct import distinct
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.scene import Bool, Float32, Float64, Int64
-from seg3d_ros.text.phrases import Relation
+from seg3d_ros.text.phrases import ORDERS, Relation
 
 NEAR_M = 1.0
 BESIDE_M = 0.5
@@ -78,6 +79,11 @@ class Shape:
         lowest: Float32 = np.minimum.reduceat(heights, starts)
         return cells, lowest, np.maximum.reduceat(heights, starts)
 
+    @cached_property
+    def around(self) -> Int64:
+        """Cells of the footprint and those beside them."""
+        return distinct((self.columns[0][:, None] + np.array(_neighbours())).ravel())
+
     def within(self, cells: Int64) -> tuple[Int64, Float32]:
         """Cells (P,) and heights (P,) of the points in some cells."""
         of_points, heights = self.by_cell
@@ -135,7 +141,7 @@ def relation_evidence(
     first = anchors[0]
     if relation is Relation.BETWEEN:
         return _between(thing, first, anchors[1])
-    if relation in (Relation.NEAREST, Relation.FARTHEST):
+    if relation in ORDERS:
         gap = thing.distance(first)
         sign = 1 if relation is Relation.NEAREST else -1
         return Evidence(sign * gap, f"{gap:.2f} m from")
@@ -190,7 +196,7 @@ def _on(thing: Shape, anchor: Shape) -> Evidence | None:
 
 def _height_under(thing: Shape, anchor: Shape) -> float:
     """Mean height of what an anchor has at the lower side of a thing; infinite: too little."""
-    cells, heights = anchor.within(_grown(thing.columns[0]))
+    cells, heights = anchor.within(thing.around)
     level = np.abs(heights - thing.low) <= _TOUCH_M
     touched = len(np.unique(cells[level]))
     if touched < _SUPPORTED * len(thing.columns[0]):
@@ -287,8 +293,3 @@ def _neighbours() -> list[int]:
     """Differences between a cell and those around it, itself among them."""
     reach = range(-_MARGIN_CELLS, _MARGIN_CELLS + 1)
     return [dx * 2 * _FARTHEST_CELL + dy for dx in reach for dy in reach]
-
-
-def _grown(cells: Int64) -> Int64:
-    """Cells and those around them."""
-    return np.unique(cells[:, None] + np.array(_neighbours()))

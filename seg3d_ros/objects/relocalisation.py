@@ -16,7 +16,7 @@ from seg3d_ros.objects.constellation import are_distinct, constellation_poses
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.sizes import floor_of
 from seg3d_ros.scene import Float64, Scene
-from seg3d_ros.sensing.transforms import invert
+from seg3d_ros.sensing.transforms import invert, transformed
 
 LEAST_OBJECTS = 3  # that must agree
 _LEAST_COVERED = 0.6  # share of the surfaces of now that the file's map has, too
@@ -66,7 +66,8 @@ def recognise(
     here = _upright_points(scene)
     if len(here) < _LEAST_POINTS:
         raise NotRecognisedError("the map holds little but floor: look around, and ask again")
-    target = cKDTree(thinned(file_scene.grid.map_from_local(file_scene.points)))
+    file_points = file_scene.grid.map_from_local(file_scene.points)
+    target = cKDTree(thinned(file_points))
     ranked = []
     for one in hypotheses:
         if one.matched >= LEAST_OBJECTS:
@@ -81,7 +82,7 @@ def recognise(
             f"{100 * first.covered:.0f} % of the surfaces here are in it, and "
             f"{100 * _LEAST_COVERED:.0f} % are needed: look around, and ask again"
         )
-    middle = file_scene.grid.map_from_local(file_scene.points).mean(axis=0)
+    middle = file_points.mean(axis=0)
     for other in others:
         distinct = are_distinct(first.map_from_file, other.map_from_file, middle)
         if distinct and other.covered > _CLEARLY * first.covered:
@@ -103,6 +104,7 @@ def _upright_points(scene: Scene) -> Float64:
 
 
 def _covered(points: Float64, target: cKDTree, target_from_points: Float64) -> float:
-    placed = points @ target_from_points[:3, :3].T + target_from_points[:3, 3]
-    gaps, _ = target.query(placed, distance_upper_bound=_ON_SURFACE_M)
+    gaps, _ = target.query(
+        transformed(points, target_from_points), distance_upper_bound=_ON_SURFACE_M
+    )
     return float(np.isfinite(gaps).mean())

@@ -67,7 +67,7 @@ def disjoint_segments(
     where it is equal; each takes the points that are still free, and is left out when fewer than
     half of its points were (the inference of panoptic segmentation: Kirillov et al., CVPR 2019;
     Cheng et al., "Per-Pixel Classification is Not All You Need", 2021, section 3.4). A thing in
-    or on another one, as a door in a wall, is cut out of it: see `_Layout.is_thing_inside`.
+    or on another one, as a door in a wall, is cut out of it: see `_Layout.cut_out`.
 
     Args:
         instances: masks over N points.
@@ -86,8 +86,8 @@ def disjoint_segments(
         free = rows[layout.of_point[rows] == NOBODY]
         if len(free) >= max(layout.min_voxels, _KEPT_SHARE * len(rows)):
             layout.add(mask, free)
-        elif value[mask] >= inside and layout.is_thing_inside(mask, rows):
-            layout.add(mask, rows)
+        elif value[mask] >= inside and len(rows) >= layout.min_voxels:
+            layout.cut_out(mask, rows)
     masks = np.array(layout.masks, np.int64)
     return Segments(layout.of_point, masks, given[masks])
 
@@ -107,27 +107,23 @@ class _Layout:
         points = instances.masks.shape[1]
         return cls(instances, min_voxels, np.full(points, NOBODY, np.int32), [], [])
 
-    def held(self, rows: Int64) -> Int64:
-        """(S,) how many of these points each segment has."""
-        owners = self.of_point[rows]
-        return np.bincount(owners[owners != NOBODY], minlength=len(self.masks))
-
     def add(self, mask: int, rows: Int64) -> None:
-        """Give points to a new segment."""
-        for segment in np.flatnonzero(taken := self.held(rows)):
-            self.sizes[segment] -= int(taken[segment])
+        """Give points that are nobody's to a new segment."""
         self.of_point[rows] = len(self.masks)
         self.masks.append(mask)
         self.sizes.append(len(rows))
 
-    def is_thing_inside(self, mask: int, rows: Int64) -> bool:
-        """Whether a mask means something else than all that hold it, and leaves them half."""
+    def cut_out(self, mask: int, rows: Int64) -> None:
+        """Take a mask out of all that hold it, if it means something else and leaves them half."""
         embeddings = self.instances.embeddings
-        if embeddings is None or len(rows) < self.min_voxels:
-            return False
-        taken = self.held(rows)
+        if embeddings is None:
+            return
+        owners = self.of_point[rows]
+        taken = np.bincount(owners[owners != NOBODY], minlength=len(self.masks))
         hosts = np.flatnonzero(taken)
-        if (2 * taken > np.array(self.sizes)).any():
-            return False
         cosines = embeddings[np.array(self.masks)[hosts]] @ embeddings[mask]
-        return bool((cosines < _OTHER_MEANING).all())
+        if (2 * taken > np.array(self.sizes)).any() or (cosines >= _OTHER_MEANING).any():
+            return
+        for host in hosts:
+            self.sizes[host] -= int(taken[host])
+        self.add(mask, rows)

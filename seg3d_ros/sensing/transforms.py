@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +20,12 @@ def level_pose(turn: float, shift: npt.ArrayLike) -> Float64:
     pose[:2, :2] = [[cos, -sin], [sin, cos]]
     pose[:3, 3] = shift
     return pose
+
+
+def transformed(points: npt.NDArray[Any], target_from_source: Float64) -> Float64:
+    """(N, 3) points of a source frame in the target's."""
+    moved: Float64 = points @ target_from_source[:3, :3].T + target_from_source[:3, 3]
+    return moved
 
 
 def matrix_from_quaternion(xyzw: npt.ArrayLike) -> Float64:

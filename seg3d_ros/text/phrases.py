@@ -33,6 +33,9 @@ class Relation(str, enum.Enum):
     FARTHEST = "farthest"
 
 
+ORDERS = (Relation.NEAREST, Relation.FARTHEST)  # those that one thing alone fulfils
+
+
 def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
@@ -228,12 +231,9 @@ def _links(tokens: Sequence[str]) -> list[_Link] | None:
         place = replace(place, negated=negated)
         links.append(_Link(start, at + length, place, to_first=joined or not links))
         at += length
-    if any(link.place.negated and link.place.relation in _ORDERS for link in links):
+    if any(link.place.negated and link.place.relation in ORDERS for link in links):
         return None
     return links
-
-
-_ORDERS = (Relation.NEAREST, Relation.FARTHEST)
 
 
 def _relation_at(words: Sequence[str], at: int) -> tuple[int, Place] | None:
