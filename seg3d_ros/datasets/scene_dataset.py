@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -27,7 +27,7 @@ from torch.utils.data import Dataset
 
 from seg3d_ros.errors import InputError
 from seg3d_ros.networks.batch import SceneBatch
-from seg3d_ros.scene import Float32, Int64, origin_near
+from seg3d_ros.scene import Float32, Float64, Int64, origin_near
 from seg3d_ros.segmenters.superpoints import segment_cloud
 from seg3d_ros.sparse.hash_index import first_rows
 from seg3d_ros.sparse.voxel_keys import keys_of_points
@@ -59,6 +59,7 @@ class SceneSample:
             or not there.
         bent: (N, 3) float32 where the grid of voxels sees the points, metres; None: where they
             are.
+        origin: (3,) float64 of the points in the coordinates of the file, metres.
     """
 
     name: str
@@ -71,6 +72,7 @@ class SceneSample:
     segments: Int64 | None = None
     superpoint: Int64 | None = None
     bent: Float32 | None = None
+    origin: Float64 = field(default_factory=lambda: np.zeros(3))
 
     def __len__(self) -> int:
         return len(self.points)
@@ -162,7 +164,7 @@ class ScanNetDataset(Dataset[SceneSample]):
         return collate(samples)
 
     def _load(self, folder: Path) -> SceneSample:
-        points = _local(np.load(folder / "coord.npy"))
+        points, origin = _local(np.load(folder / "coord.npy"))
         count = len(points)
         rows: Any = slice(None)
         if self.voxel_size is not None:
@@ -196,15 +198,15 @@ class ScanNetDataset(Dataset[SceneSample]):
             segment=segment,
             instance=instance,
             superpoint=superpoint,
+            origin=origin,
         )
 
 
-def _local(points: np.ndarray[Any, Any]) -> Float32:
-    """Positions (N, 3) as float32, counted from near their minimum where that is far from zero."""
-    if not len(points):
-        return points.astype(np.float32)
-    origin = origin_near(points.min(axis=0))
-    return (points - origin if origin.any() else points).astype(np.float32, copy=False)
+def _local(points: np.ndarray[Any, Any]) -> tuple[Float32, Float64]:
+    """Positions (N, 3) as float32 from an origin (3,), near their minimum if that is far."""
+    origin = origin_near(points.min(axis=0)) if len(points) else np.zeros(3)
+    local = points - origin if origin.any() else points
+    return local.astype(np.float32, copy=False), origin
 
 
 def load_class_names(label_set: LabelSet, root: str | Path) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ def evaluate_names(
     found: dict[str, list[int]] = {name: [] for name in WITNESSES}
     true: dict[str, list[int]] = {name: [] for name in WITNESSES}
     for scene in labelled_scenes(dataset, segmenter.name, limit=limit):
-        keyframes = recorded_keyframes(folder.parent, folder.name, scene.name)
+        keyframes = recorded_keyframes(scene.folder)
         instances = segmenter.segment(scene.voxels)
         namer = _Namer(scene, instances, keyframes, encoder, vocabulary)
         for name, mask, segment, iou in _objects(scene, instances, classes, min_points):

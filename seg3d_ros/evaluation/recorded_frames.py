@@ -9,18 +9,13 @@ from seg3d_ros.mapping.keyframes.keyframe import Keyframe, pack_view, view_of
 from seg3d_ros.recordings.recording import to_frame
 
 
-def recorded_keyframes(root: Path, split: str, scene: str) -> list[Keyframe]:
-    """All frames of a scene.
-
-    Args:
-        root: folder of the splits.
-        split: name of a folder in it.
-        scene: name of a folder in that.
+def recorded_keyframes(scene: Path) -> list[Keyframe]:
+    """All frames of a scene; see `recording_of`.
 
     Raises:
         FileNotFoundError: there are none.
     """
-    views = (view_of(to_frame(recorded)) for recorded in recording_of(root, split, scene).frames())
+    views = (view_of(to_frame(recorded)) for recorded in recording_of(scene).frames())
     return [
         pack_view(view, place, source="", sharpness=1.0)
         for place, view in enumerate(views, 1)

@@ -123,7 +123,7 @@ def load_scene(dataset: ScanNetDataset, index: int, *, density: float = 1.0) -> 
     if density < 1:
         sample = sample.take(np.random.default_rng(0).random(len(sample)) < density)
     colors = np.rint(sample.colors * 255).astype(np.uint8)
-    voxels, rows = voxelize_cloud(PointCloud(sample.points, colors), VOXEL_SIZE)
+    voxels, rows = voxelize_cloud(PointCloud(sample.points, colors, sample.origin), VOXEL_SIZE)
     return LabelledScene(sample, voxels, rows, dataset.scenes[index])
 
 

@@ -119,9 +119,8 @@ class LabelledPoints:
 
 
 def _views(scene: LabelledScene) -> Sequence[View]:
-    folder = scene.folder
     try:
-        frames = recorded_keyframes(folder.parent.parent, folder.parent.name, folder.name)
+        frames = recorded_keyframes(scene.folder)
     except FileNotFoundError:
         return ()
     return KeyframeViews(frames)

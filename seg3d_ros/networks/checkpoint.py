@@ -61,16 +61,19 @@ def _allowed(names: Sequence[Any]) -> AbstractContextManager[Any]:
     return torch.serialization.safe_globals(list(names))
 
 
-def read_state_dict(path: str | Path, *, prefix: str = "") -> dict[str, Tensor]:
+def read_state_dict(
+    path: str | Path, *, prefix: str = "", allowed: Sequence[Any] = ()
+) -> dict[str, Tensor]:
     """Tensors of a checkpoint whose names start with `prefix`, which is taken off.
 
-    A dictionary under "state_dict", as Lightning writes it, is opened.
+    A dictionary under "state_dict", as Lightning writes it, is opened. `allowed` is that of
+    `read_checkpoint`.
 
     Raises:
         FileNotFoundError: there is no such file.
         CheckpointError: it is damaged, or holds more than tensors and plain values.
     """
-    loaded = read_checkpoint(path)
+    loaded = read_checkpoint(path, allowed=allowed)
     return {
         name.removeprefix(prefix): tensor
         for name, tensor in tensors_in(loaded.get("state_dict", loaded), source=path).items()

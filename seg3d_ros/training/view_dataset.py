@@ -1,6 +1,6 @@
 """Camera views of labelled scenes, as XMask3D is trained on them.
 
-Frames of a scene lie in root/recordings/<scene> or beside its points; see `recording_of`.
+Frames lie where `recording_of` looks for them.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from seg3d_ros.datasets.scene_dataset import ScanNetDataset, SceneSample
+from seg3d_ros.datasets.scene_dataset import ScanNetDataset
 from seg3d_ros.datasets.scene_frames import recording_of
 from seg3d_ros.errors import InputError
 from seg3d_ros.mapping.keyframes.keyframe import view_of
 from seg3d_ros.networks.xmask3d.view_input import ViewInput, prepare_view
 from seg3d_ros.networks.xmask3d.voxels import VOXEL_SIZE, random_turn
 from seg3d_ros.recordings.recording import RecordedFrame, to_frame
-from seg3d_ros.scene import Float64, Scene, origin_near
+from seg3d_ros.scene import Float64, Scene
 
 _MOST_POINTS = 65_000  # views that see more are left out, as in the reference
 _FEWEST_LABELS = 10
@@ -91,7 +91,8 @@ class ViewDataset(Dataset[LabelledInput]):
         """
         random = np.random.default_rng((self._seed, self.epoch, index))
         sample, folder = self.scenes[index], self.scenes.scenes[index]
-        scene = _scene(sample, folder)
+        ids = np.arange(len(sample))
+        scene = Scene(sample.points, sample.colors, ids, VOXEL_SIZE, origin=sample.origin)
         turn = random_turn(random) if self._turned else None
         for frame in _frames_from(folder, random):
             view = _prepared(scene, frame, turn)
@@ -111,16 +112,9 @@ class ViewDataset(Dataset[LabelledInput]):
         return ViewBatch(tuple(samples))
 
 
-def _scene(sample: SceneSample, folder: Path) -> Scene:
-    """The scene; the dataset counts its points from an origin that poses do not know."""
-    corner = np.load(folder / "coord.npy", mmap_mode="r").min(axis=0)
-    ids = np.arange(len(sample))
-    return Scene(sample.points, sample.colors, ids, VOXEL_SIZE, origin=origin_near(corner))
-
-
 def _frames_from(folder: Path, random: np.random.Generator) -> Iterator[RecordedFrame]:
     """All frames of a scene once, from a random one on."""
-    recording = recording_of(folder.parent.parent, folder.parent.name, folder.name)
+    recording = recording_of(folder)
     first = int(random.integers(max(len(recording), 1)))
     return chain(islice(recording.frames(), first, None), islice(recording.frames(), first))
 

@@ -10,6 +10,7 @@ from PIL import Image
 from support.toy_scannet import write_scannet
 
 from seg3d_ros.datasets.scannet import ScanNet
+from seg3d_ros.datasets.scene_frames import recording_of
 from seg3d_ros.datasets.sens_file import SensFile
 from seg3d_ros.errors import InputError
 from seg3d_ros.recordings.redwood import read_redwood
@@ -70,7 +71,10 @@ def test_a_prepared_scene_is_a_recording_in_the_frame_of_its_points(path, tmp_pa
     folder.mkdir()
     dataset.read(dataset.scenes().scenes[0]).write(folder)
     frames = list(read_redwood(folder, up="z").frames())
-    assert len(frames) == 4
+    found = list(recording_of(folder).frames())
+    assert len(frames) == len(found) == 4
+    for one, other in zip(frames, found, strict=True):
+        np.testing.assert_array_equal(one.map_from_sensor, other.map_from_sensor)
     # 1 m along x is 1 m along y after the turn by TURN, whose shift is (5, 6, 7).
     np.testing.assert_allclose(frames[1].map_from_sensor[:3, 3], [5, 7, 7], atol=1e-6)
     np.testing.assert_array_equal(frames[1].data.depth, _depth(1))

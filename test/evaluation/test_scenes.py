@@ -81,3 +81,13 @@ def test_objects_alone_leave_out_what_the_benchmark_leaves_out(tmp_path):
     assert load_classes(tmp_path, "scannet200", objects_only=True).ignored == {
         "wall", "floor", "ceiling",
     }  # fmt: skip
+
+
+def test_a_scene_far_from_zero_lies_where_its_file_says(tmp_path):
+    root = write_dataset(tmp_path, rooms=1)
+    file = next((root / "train").iterdir()) / "coord.npy"
+    there = np.add(np.load(file), (500_000.25, 4_000_000.5, 0))
+    np.save(file, there)
+    scene = load_scene(ScanNetDataset(root, "train"), 0)
+    found = scene.voxels.grid.map_from_local(scene.voxels.points).mean(axis=0)
+    np.testing.assert_allclose(found, there.mean(axis=0), atol=0.2)

@@ -11,8 +11,7 @@ from seg3d_ros.networks.checkpoint import (
     REFERENCE_SCALAR,
     CheckpointError,
     load_strictly,
-    read_checkpoint,
-    tensors_in,
+    read_state_dict,
 )
 from seg3d_ros.networks.meta import without_weights
 from seg3d_ros.networks.xmask3d.network import XMask3D, released_branch, released_network
@@ -30,10 +29,9 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         FileNotFoundError: there is no such file.
         CheckpointError: it is damaged, or holds the weights of something else.
     """
-    loaded = read_checkpoint(path, allowed=REFERENCE_SCALAR)
     state = {
         name.removeprefix(PARALLEL_PREFIX): tensor
-        for name, tensor in tensors_in(loaded.get("state_dict", loaded), source=path).items()
+        for name, tensor in read_state_dict(path, allowed=REFERENCE_SCALAR).items()
     }
     if not any(name.startswith(_OF_POINTS[0]) for name in state):
         raise CheckpointError(f"{path} holds no XMask3D, whose weights begin with {_OF_POINTS[0]}")

@@ -13,9 +13,9 @@ from seg3d_ros.networks.checkpoint import (
     REFERENCE_SCALAR,
     CheckpointError,
     load_strictly,
-    read_checkpoint,
-    tensors_in,
+    read_state_dict,
 )
+from seg3d_ros.networks.meta import without_weights
 from seg3d_ros.networks.xmask3d.captioner import TOKENS
 from seg3d_ros.networks.xmask3d.diffusion import DiffusionFeatures
 from seg3d_ros.packages import INSTALL_DIFFUSION, require_packages
@@ -52,8 +52,7 @@ def load_diffusion(path: str | Path) -> DiffusionFeatures:
     path = Path(path).expanduser()
     if path.is_dir():
         return _from_folder(path)
-    loaded = read_checkpoint(path, allowed=_ALLOWED)
-    state = tensors_in(loaded.get("state_dict", loaded), source=path)
+    state = read_state_dict(path, allowed=_ALLOWED)
     text = _text_tower(state, source=path)
     return build_diffusion(state, _embed_nothing(text), source=path)
 
@@ -88,19 +87,20 @@ def build_diffusion(
         raise CheckpointError(
             f"{source} holds no Stable Diffusion 1, whose weights are called as {error}"
         ) from error
-    unet = UNet2DConditionModel(
-        block_out_channels=unet_channels,
-        attention_head_dim=heads,  # means their number
-        cross_attention_dim=empty_text.shape[1],
-        class_embed_type="identity",
-    )
-    vae = AutoencoderKL(
-        block_out_channels=vae_channels,
-        down_block_types=["DownEncoderBlock2D"] * 4,
-        up_block_types=["UpDecoderBlock2D"] * 4,
-        layers_per_block=2,
-        latent_channels=4,
-    )
+    with without_weights():
+        unet = UNet2DConditionModel(
+            block_out_channels=unet_channels,
+            attention_head_dim=heads,  # means their number
+            cross_attention_dim=empty_text.shape[1],
+            class_embed_type="identity",
+        )
+        vae = AutoencoderKL(
+            block_out_channels=vae_channels,
+            down_block_types=["DownEncoderBlock2D"] * 4,
+            up_block_types=["UpDecoderBlock2D"] * 4,
+            layers_per_block=2,
+            latent_channels=4,
+        )
     plain = {**unet.config, "class_embed_type": None}  # the identity has no weights
     for network, convert, config in (
         (unet, single_file_utils.convert_ldm_unet_checkpoint, plain),
