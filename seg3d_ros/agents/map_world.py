@@ -34,10 +34,9 @@ class MapWorld:
 
     def find(self, query: Query) -> AgentAnswer:
         """Objects that fit a query."""
-        matches, remarks = self._engine.query(query)
-        found = [agent_object(match.object, match.score, match.reason) for match in matches]
-        message = "; ".join([f"{matches.total} objects", *remarks])
-        return AgentAnswer(found, matches.total, message, self._fixed_frame)
+        answer = self._engine.query(query)
+        found = [agent_object(item.object, item.score, item.reason) for item in answer.matches]
+        return AgentAnswer(found, answer.matches.total, answer.summary, self._fixed_frame)
 
     def picture(self, object_id: int, *, whole: bool) -> bytes:
         """JPEG file of the view that shows an object best.
@@ -55,7 +54,7 @@ class MapWorld:
     def points(self, object_id: int) -> tuple[Float64, Float32]:
         """Points (N, 3) of an object, metres, and their colours (N, 3) in [0, 1]."""
         known = self._engine.get(object_id)
-        scene = self._engine.map.snapshot()
+        scene = self._engine.state.scene or self._engine.map.snapshot()
         rows = object_rows(scene, known)
         return scene.grid.map_from_local(scene.points[rows]), scene.colors[rows]
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from seg3d_ros.cli.errors import one_line_errors
-from seg3d_ros.errors import InputError
 
 if TYPE_CHECKING:
     from seg3d_ros.engine.engine import Engine
@@ -152,15 +151,10 @@ def _apply(map_file: Path, change: Edit) -> None:
     """Make an edit and write the file anew.
 
     Raises:
-        InputError: the file is no map, it has no such object, or the edit makes no sense.
+        InputError: the file is no map, or the edit makes no sense.
+        UnknownObjectError: it has no such object.
     """
-    from seg3d_ros.objects.ids import UnknownObjectError
-    from seg3d_ros.segmenters.segmenter import NothingThereError
-
     engine, fixed_frame = _opened(map_file)
-    try:
-        report = engine.edit(change)
-    except (NothingThereError, UnknownObjectError) as error:
-        raise InputError(str(error)) from error
+    report = engine.edit(change)
     engine.save(map_file, fixed_frame=fixed_frame)
     click.echo(report.message)

@@ -15,7 +15,8 @@ def one_line_errors() -> Iterator[None]:
     """Print errors that the user can mend as one line; anything else keeps its traceback.
 
     Beside errors of the input these are files that cannot be read or written, packages that are
-    missing, and too little memory.
+    missing, objects that are not known, text that nothing can be compared with, and too little
+    memory.
     """
     try:
         yield
@@ -25,6 +26,14 @@ def one_line_errors() -> Iterator[None]:
         raise click.ClickException(_line(error) if ours else plain) from error
     except (InputError, OSError, ImportError) as error:
         raise click.ClickException(_line(error)) from error
+    except (LookupError, RuntimeError) as error:
+        # Here, since most commands answer no queries and need not load what does.
+        from seg3d_ros.objects.ids import UnknownObjectError
+        from seg3d_ros.objects.query import NoEmbeddingsError
+
+        if isinstance(error, (UnknownObjectError, NoEmbeddingsError)):
+            raise click.ClickException(_line(error)) from error
+        raise
 
 
 def _line(error: BaseException) -> str:

@@ -44,7 +44,7 @@ def query(
     """
     from seg3d_ros.engine.perception import PerceptionSettings
     from seg3d_ros.engine.saved_map import open_map
-    from seg3d_ros.objects.query import NoEmbeddingsError, Query
+    from seg3d_ros.objects.query import Query
 
     with one_line_errors():
         chosen = chosen_settings(
@@ -52,10 +52,7 @@ def query(
         )
         engine, _ = open_map(map_file, chosen)
         engine.set_first_vocabulary(chosen_words(labels, vocabulary))
-        try:
-            found = engine.query(Query(text, label, area=area, max_results=max_results))
-        except NoEmbeddingsError as error:
-            raise click.ClickException(str(error)) from error
+        found = engine.query(Query(text, label, area=area, max_results=max_results))
     click.echo(_json(found) if as_json else _table(found))
 
 
@@ -83,8 +80,7 @@ def _entry(match: Match) -> dict[str, Any]:
 
 
 def _table(found: QueryResult) -> str:
-    heading = "; ".join([f"{found.matches.total} objects", *found.remarks])
-    return "\n".join([heading, *map(_row, found.matches)])
+    return "\n".join([found.summary, *map(_row, found.matches)])
 
 
 def _row(match: Match) -> str:

@@ -58,7 +58,7 @@ def segment(
     """
     from seg3d_ros.engine.models import default_model
     from seg3d_ros.engine.perception import PerceptionSettings
-    from seg3d_ros.engine.still_scene import engine_for_scenes, label_points, segment_scene
+    from seg3d_ros.engine.still_scene import check_labels_points, engine_for_scenes, segment_scene
     from seg3d_ros.pictures.results import files_list, objects_table, write_results
     from seg3d_ros.pictures.semantic import write_semantic
     from seg3d_ros.recordings.scene_file import read_scene_file
@@ -70,6 +70,8 @@ def segment(
         chosen = chosen_settings(PerceptionSettings(), given, [model])
         cloud = read_scene_file(scene, up=up, scale=scale, spacing=chosen.map.voxel_size / 2)
         engine = engine_for_scenes(chosen)
+        if semantic:
+            check_labels_points(engine)
         engine.set_first_vocabulary(words)
         output.mkdir(parents=True, exist_ok=True)
         _say_why_nothing_is_named(words, engine)
@@ -78,8 +80,9 @@ def segment(
         )
         results = segment_scene(engine, cloud, name=scene.name, voxel_size=voxel_size)
         write_results(output, results)
-        if semantic:
-            write_semantic(output, results.scene, label_points(engine, results), results.finer)
+        of_points = engine.state.semantic
+        if semantic and of_points is not None:
+            write_semantic(output, results.scene, of_points, results.finer)
     click.echo(objects_table(results.objects))
     click.echo()
     click.echo(files_list(output))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -83,14 +84,10 @@ def view(
             return
         viewer = Viewer(shown.engine, chosen.viewer, title=source.name, recording=shown.recording)
     with viewer:
-        click.echo(f"{source.name}: {viewer.url}")
-        if opens:
-            click.launch(viewer.url)
         viewer.tasks.run("opening", Priority.SEGMENT, shown.fill)
         if viewer.playback is not None:
             viewer.playback.play(True)
-        while True:
-            time.sleep(3600)
+        _serve(source, viewer.url, opens)
 
 
 def _compare(
@@ -111,20 +108,31 @@ def _compare(
         raise InputError(f"{models[0]} cannot be compared with itself; name another model")
     if is_map_file(source):
         raise InputError(f"{source} is a saved map, whose objects are found; give a scene file")
-    states = []
-    for model in models:
-        chosen = chosen_settings(_usual(), settings | {"segmentation.model": model}, models)
-        shown = open_source(source, chosen, words, chosen_size="map.voxel_size" in settings)
-        click.echo(f"{model}: {take_in(shown)}")
-        states.append(shown.engine.state)
-        shown.engine.close()
-    found = compare(*states)
-    page = SideBySide(chosen.viewer, ["input", *models], label=source.name)
-    page.show(found.clouds)
-    counts = {f"objects of {m}": str(n) for m, n in zip(models, found.counts, strict=True)}
-    page.tell(counts | {"found by both": str(found.common)})
-    click.echo(f"{source.name}: {page.server.url}")
+    chosen = [
+        chosen_settings(_usual(), settings | {"segmentation.model": model}, models)
+        for model in models
+    ]
+    # Before the work of minutes: the port may be taken.
+    page = SideBySide(chosen[0].viewer, ["input", *models], label=source.name)
+    with closing(page):
+        states = []
+        for model, its_settings in zip(models, chosen, strict=True):
+            size_given = "map.voxel_size" in settings
+            shown = open_source(source, its_settings, words, chosen_size=size_given)
+            with closing(shown.engine):
+                click.echo(f"{model}: {take_in(shown)}")
+                states.append(shown.engine.state)
+        found = compare(*states)
+        page.show(found.clouds)
+        counts = {f"objects of {m}": str(n) for m, n in zip(models, found.counts, strict=True)}
+        page.tell(counts | {"found by both": str(found.common)})
+        _serve(source, page.server.url, opens)
+
+
+def _serve(source: Path, url: str, opens: bool) -> NoReturn:
+    """Tell the address of a page, and leave it there until Ctrl-C."""
+    click.echo(f"{source.name}: {url}")
     if opens:
-        click.launch(page.server.url)
+        click.launch(url)
     while True:
         time.sleep(3600)

@@ -56,7 +56,6 @@ from seg3d_ros.objects.reading import World
 from seg3d_ros.objects.relations import Shapes
 from seg3d_ros.objects.storage import MAX_BYTES, MapFileError, load_map, save_map
 from seg3d_ros.scene import Bool, Float64, Frame, Instances, Scene
-from seg3d_ros.sensing.estimate_intrinsics import as_image
 from seg3d_ros.text.vocabulary import Vocabulary
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 from seg3d_ros.timings import StageTimings
@@ -84,6 +83,7 @@ class Engine:
         view_encoding: gives objects embeddings of their best views.
         timings: durations of all stages.
         frames: number of frames in the map.
+        views_waiting: keyframes that the segmenter has not looked at yet.
         newest_picture: newest frame in the map that is an image; None before the first.
     """
 
@@ -98,7 +98,7 @@ class Engine:
         self.view_encoding = ViewEncoding(
             self.jobs, self.models, self.timings, self._take_view_embeddings
         )
-        self.frames = 0
+        self.frames = self.views_waiting = 0
         self.newest_picture: Frame | None = None
         self._objects = ObjectMap(self.settings.tracking)
         self._best_views = BestViews()
@@ -143,7 +143,6 @@ class Engine:
 
     def integrate(self, frame: Frame) -> IntegrationReport:
         """Fuse one frame into the map."""
-        frame = as_image(frame)
         with self.timings.measure("integrate"):
             report = self.map.integrate(frame)
         if report.points_used:
@@ -163,7 +162,7 @@ class Engine:
         A stamp that has gone back, since a wrong one was refuted, is no reason to wait for it.
         Keyframes that the segmenter has not looked at yet are due at any time.
         """
-        if self.models.views_waiting:
+        if self.views_waiting:
             return True
         frames, stamp_ns = self._segmented
         elapsed_ns = self.map.newest_stamp_ns - stamp_ns
@@ -188,6 +187,7 @@ class Engine:
                         self._objects.update(*found)
                         if scene is None:
                             self._objects.follow_map(self.map.last_seen)
+                        self.views_waiting = labels.waiting if labels else 0
                         return self._advance(scene=found[0], semantic=labels)
                 # The map was replaced meanwhile: these instances are of another one.
 
@@ -494,7 +494,7 @@ class Engine:
         self.map = voxel_map
         self._clicks.forget()
         self._map_segmentation.forget()
-        self.models.views_waiting = 0
+        self.views_waiting = 0
         self._best_views.clear()
         return self._advance(epoch=self._state.epoch + 1, scene=scene, areas=areas, semantic=None)
 
@@ -508,6 +508,7 @@ class Engine:
             self.map,
             self.keyframes,
             version=(self._state.epoch, self.frames, self.settings),
+            views_waiting=self.views_waiting,
             ball=(position, radius) if radius and position is not None else None,
         )
 

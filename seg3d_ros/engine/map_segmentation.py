@@ -39,6 +39,7 @@ class MapSegmentation:
         keyframes: KeyframeStore,
         *,
         version: Any,
+        views_waiting: int,
         ball: tuple[Float64, float] | None,
     ) -> tuple[Scene, Instances]:
         """Segment the map.
@@ -47,14 +48,14 @@ class MapSegmentation:
             voxel_map: to take the snapshot from.
             keyframes: the views of the scene.
             version: of the map and the settings; another one means that either has changed.
+            views_waiting: keyframes that the segmenter has not looked at yet.
             ball: centre (3,) in the map frame and radius, metres, of the part to segment; None:
                 all.
 
         Raises:
             EmptyMapError: nothing has been integrated yet.
         """
-        is_new = self._version != version or self._models.views_waiting > 0
-        if self._result is None or is_new:
+        if self._result is None or self._version != version or views_waiting:
             with self._timings.measure("snapshot"):
                 center, radius = ball or (None, None)
                 scene = voxel_map.snapshot(center=center, radius=radius)

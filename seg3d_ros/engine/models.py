@@ -47,12 +47,10 @@ class Models:
 
     Attributes:
         device_lost: whether no network can run any more; only a new process can go on.
-        views_waiting: keyframes that the segmenter has not looked at yet.
     """
 
     def __init__(self, settings: PerceptionSettings) -> None:
         self.device_lost = False
-        self.views_waiting = 0
         self._settings = settings
 
     def load(self) -> None:
@@ -114,9 +112,7 @@ class Models:
         if not isinstance(self.segmenter, SemanticSegmenter):
             return None
         with self.watched_device():
-            found = self.segmenter.label(scene)
-        self.views_waiting = self.segmenter.waiting(scene)
-        return found
+            return self.segmenter.label(scene)
 
     def segment_at(self, scene: Scene, points: Float32, foreground: Bool) -> PromptResult:
         """Segment the clicked object; see `PromptSegmenter`."""

@@ -22,7 +22,7 @@ from seg3d_ros.recordings.scene_file import (
     voxelize_cloud,
 )
 from seg3d_ros.scene import Bool, Float64, Frame, Int64, Scene
-from seg3d_ros.segmenters.segmenter import SemanticLabels, SemanticSegmenter
+from seg3d_ros.segmenters.segmenter import SemanticSegmenter
 from seg3d_ros.sensing.frame_filter import FrameFilter
 
 _FARTHEST_M = 1000.0  # from the middle of a scene
@@ -93,12 +93,8 @@ def segment_scene(engine: Engine, cloud: PointCloud, *, name: str, voxel_size: f
     return _results(engine, cloud, (scene, rows), state.objects, segmenter.name, report)
 
 
-def label_points(engine: Engine, results: Results) -> SemanticLabels:
-    """Class of each voxel of a scene that was segmented.
-
-    Args:
-        engine: that segmented it.
-        results: of `segment_scene`.
+def check_labels_points(engine: Engine) -> None:
+    """Check that the states of an engine will have labels of points.
 
     Raises:
         InputError: its segmenter labels objects alone.
@@ -106,8 +102,6 @@ def label_points(engine: Engine, results: Results) -> SemanticLabels:
     segmenter = engine.models.segmenter
     if not isinstance(segmenter, SemanticSegmenter):
         raise InputError(f"{segmenter.name} labels objects, not points; use xmask3d for that")
-    with engine.timings.measure("label"):
-        return segmenter.label(results.scene)
 
 
 def click_scene(

@@ -26,17 +26,7 @@ class NodeWorld:
 
     def find(self, query: Query) -> AgentAnswer:
         """Objects that fit a query."""
-        found = self._client.query_objects(
-            query.text,
-            label=query.label,
-            ids=query.ids,
-            near=query.near,
-            radius=query.radius,
-            max_results=query.max_results,
-            min_score=query.min_score,
-            places=query.places,
-            area=query.area,
-        )
+        found = self._client.query_objects(**vars(query))
         objects = [_agent_object(one.instance, one.score, one.reason) for one in found]
         return AgentAnswer(objects, found.total, found.message, found.frame_id)
 
@@ -80,7 +70,7 @@ class NodeWorld:
 
     def click(self, points: Float64, foreground: Bool, *, name: str) -> AgentObject:
         """Segment the object at (K, 3) points, metres, and keep it."""
-        flags = [bool(flag) for flag in foreground]
+        flags = foreground.tolist()
         made = self._client.segment_at_points(points, foreground=flags, name=name).instance
         return _agent_object(made, made.score)
 

@@ -110,7 +110,7 @@ class Diagnostics:
             "objects": len(state.objects),
             "keyframes": len(engine.keyframes.all()),
             "keyframes_mb": f"{engine.keyframes.size / 1e6:.1f}",
-            "keyframes_waiting": models.views_waiting,
+            "keyframes_waiting": engine.views_waiting,
             "segmentations": background.runs,
             "segmentations_skipped": background.skipped,
             "segmentations_failed": background.failures,

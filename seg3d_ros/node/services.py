@@ -169,16 +169,17 @@ class Services:
             places=tuple(place_condition(place) for place in request.places),
             area=request.area,
         )
-        matches, remarks = self._engine.query(query)
+        answer = self._engine.query(query)
+        matches = answer.matches
         stamp = self._engine.map.newest_stamp_ns
         response.header = header_msg(self._fixed_frame, stamp)
         response.instances = [instance_msg(match.object) for match in matches]
         response.scores = [float(match.score) for match in matches]
         response.total = matches.total
         response.reasons = [match.reason for match in matches]
-        for remark in remarks:
+        for remark in answer.remarks:
             self._throttle.warning(remark, "query: %s", remark)
-        response.message = "; ".join([f"{response.total} objects", *remarks])
+        response.message = answer.summary
 
     def _receive_area(self, request: Any) -> Handle:
         pose = self._pose_of(request.header) if request.area.corners else None

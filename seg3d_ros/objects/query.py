@@ -120,6 +120,11 @@ class QueryResult(NamedTuple):
     matches: Matches
     remarks: list[str]
 
+    @property
+    def summary(self) -> str:
+        """Number of objects that fit, and the remarks, in one line."""
+        return "; ".join([f"{self.matches.total} objects", *self.remarks])
+
 
 def answer_query(query: Query, world: World) -> QueryResult:
     """Find the objects that fit a query, its phrase read word by word where that is possible.

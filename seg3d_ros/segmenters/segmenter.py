@@ -39,10 +39,12 @@ class SemanticLabels:
     Attributes:
         labels: (N,) int64 rows of `names`, -1 where nothing is known.
         names: of the classes.
+        waiting: number of the scene's views that are still to be looked at.
     """
 
     labels: Int64
     names: tuple[str, ...]
+    waiting: int = 0
 
 
 @runtime_checkable
@@ -51,10 +53,6 @@ class SemanticSegmenter(Protocol):
 
     def label(self, scene: Scene) -> SemanticLabels:
         """Classes of the points of `scene`, in its order."""
-        ...
-
-    def waiting(self, scene: Scene) -> int:
-        """Number of the scene's views that are still to be looked at."""
         ...
 
 

@@ -25,7 +25,8 @@ class Frusta:
         """Show nothing yet."""
         self._scene = viser.scene
         self._lines: Any = None
-        self._edges = np.empty((0, 2, 3), np.float32)
+        self._keyframes: Sequence[Keyframe] = ()
+        self._origin = np.zeros(3)
         self._shown = False
 
     def show(self, shown: bool) -> None:
@@ -40,18 +41,18 @@ class Frusta:
             keyframes: with poses in the map frame.
             origin: (3,) of the page's coordinates, map frame, metres.
         """
-        edges = frustum_edges(keyframes, origin)
-        if not np.array_equal(edges, self._edges):
-            self._edges = edges
-            self._draw()
+        if keyframes is self._keyframes and np.array_equal(origin, self._origin):
+            return
+        self._keyframes, self._origin = keyframes, origin
+        self._draw()
 
     def _draw(self) -> None:
         if self._lines is not None:
             self._lines.remove()
             self._lines = None
-        if self._shown and len(self._edges):
+        if self._shown and self._keyframes:
             self._lines = self._scene.add_line_segments(
-                "/cameras", self._edges, np.array(_COLOR),
+                "/cameras", frustum_edges(self._keyframes, self._origin), np.array(_COLOR),
                 thickness=_LINE_PX, thickness_units="screen",
             )  # fmt: skip
 

@@ -16,7 +16,7 @@ from seg3d_ros.pictures.palette import color_of
 from seg3d_ros.viewer.details import details_html, pictures_html
 from seg3d_ros.viewer.overlay import shortened
 from seg3d_ros.viewer.ranking import BY_MATCH, ORDERS, ranked
-from seg3d_ros.viewer.tasks import line
+from seg3d_ros.viewer.tasks import TOLD, line
 
 ROWS = 10  # objects on a page of the list
 
@@ -65,7 +65,9 @@ class ObjectPanel:
         with self._lock:
             self._chosen = known.id if known else 0
         self._on_choice(known, client)
-        self.refresh()
+        self._engine.jobs.submit(
+            Priority.QUERY, lambda: self._show_details(self._engine.state), on_drop=lambda: None
+        )
 
     def refresh(self) -> None:
         """Rank, list and detail anew, soon; what is asked meanwhile is done at once with it."""
@@ -90,7 +92,7 @@ class ObjectPanel:
         try:
             matches, remarks = ranked(state.objects, text, order, self._engine.query)
             remark = "; ".join(remarks)
-        except (ValueError, RuntimeError, OSError, ImportError) as error:
+        except TOLD as error:
             matches, remark = Matches(), str(error)
         with self._lock:
             self._matches = matches

@@ -37,5 +37,7 @@ def test_json_for_programs(saved, capsys):
 def test_what_cannot_be_asked_is_one_line(saved, capsys):
     assert main(["query", str(saved), "something soft", "--model", "geometric"]) == 2
     assert "free text needs a model" in capsys.readouterr().err
+    assert main(["query", str(saved), "benches near object 99", "--model", "geometric"]) == 2
+    assert "no object has id 99" in capsys.readouterr().err
     assert main(["query", str(saved), "--area", "attic", "--model", "geometric"]) == 2
     assert "no area 'attic'" in capsys.readouterr().err

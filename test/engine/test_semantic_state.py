@@ -10,9 +10,11 @@ from support.xmask3d import open_classes, small_branch
 
 from seg3d_ros.compute import Compute
 from seg3d_ros.engine.engine import Engine
+from seg3d_ros.engine.map_segmentation import EmptyMapError
 from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.recordings.recording import RecordedFrame, to_frame
 from seg3d_ros.segmenters.geometric.segmenter import GeometricSegmenter
+from seg3d_ros.segmenters.segmenter import SemanticLabels
 from seg3d_ros.segmenters.settings import XMask3DSettings
 from seg3d_ros.segmenters.xmask3d.proposals import mask_proposals
 from seg3d_ros.segmenters.xmask3d.segmenter import NamedClasses, XMask3DSegmenter
@@ -47,13 +49,27 @@ def test_keyframes_are_looked_at_one_by_one(engine):
     for waiting in reversed(range(views)):
         assert engine.is_due()
         state = engine.segment()
-        assert engine.models.views_waiting == waiting
+        assert engine.views_waiting == waiting
         assert state.semantic.names == ("wall", "box")
         assert len(state.semantic.labels) == len(state.scene)
         assert (state.semantic.labels >= 0).all()
     assert not engine.is_due()
     engine.clear()
     assert engine.state.semantic is None
+
+
+def test_views_of_a_map_that_is_cleared_meanwhile_wait_no_more(engine):
+    class Cleared(GeometricSegmenter):
+        """Labels points; meanwhile somebody clears the map."""
+
+        def label(self, scene):
+            engine.clear()
+            return SemanticLabels(np.zeros(len(scene), np.int64), ("wall",), waiting=3)
+
+    engine.models.segmenter = Cleared()
+    with pytest.raises(EmptyMapError):
+        engine.segment()
+    assert engine.views_waiting == 0 and not engine.is_due()
 
 
 def test_others_label_no_points(engine):

@@ -67,9 +67,6 @@ class ByHeight:
         self.views = len(scene.views)
         return SemanticLabels((scene.points[:, 2] > 0.015).astype(np.int64), ("floor", "sky"))
 
-    def waiting(self, scene):
-        return 0
-
 
 def test_a_segmenter_of_points_sees_the_frames(tmp_path):
     root = write_dataset(tmp_path, rooms=1, split="val")

@@ -119,7 +119,7 @@ class XMask3DSegmenter:
             DeviceLostError: the GPU takes no more work from this process.
         """
         _, seen = self._look(scene)
-        return SemanticLabels(seen.labels, self._names)
+        return SemanticLabels(seen.labels, self._names, self.waiting(scene))
 
     def segment(self, scene: Scene) -> Instances:
         """Masks of the proposals in which anything was seen; raises as `label` does."""
