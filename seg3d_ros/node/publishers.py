@@ -93,9 +93,8 @@ class Publishers:
             if not self._publishers:
                 return
             before, self._sent = self._sent, state
-            words = (state.vocabulary, state.prototypes)
-            if before is None or words != (before.vocabulary, before.prototypes):
-                self._publish_vocabulary(*words)
+            if before is None or _words(state) != _words(before):
+                self._publish_vocabulary(state.vocabulary, state.prototypes)
             if before is None or state.events is not before.events:
                 self._events.publish(events_msg(self._fixed_frame, state.events))
             if state.scene is None:
@@ -187,6 +186,11 @@ class Publishers:
         due = self._clouds_sent_of.get(name) is not content
         self._clouds_sent_of[name] = content
         return due
+
+
+def _words(state: WorldState) -> tuple[Vocabulary | None, list[tuple[str, int]]]:
+    """All that the message about words holds; prototypes are learnt anew more often."""
+    return state.vocabulary, [(taught.name, taught.examples) for taught in state.prototypes]
 
 
 def colored_by_instance(

@@ -26,7 +26,7 @@ def text_likeness(
         vocabulary: words in force, with an encoder.
     """
     meant = vocabulary.embed_text(text)
-    rows = {label: row for row, label in reversed(list(enumerate(vocabulary.labels)))}
+    rows = vocabulary.row_of
     of_labels = vocabulary.embeddings @ meant
 
     def of_names(known: MapObject) -> float | None:

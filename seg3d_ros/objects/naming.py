@@ -147,8 +147,8 @@ def _name_structure(
 
 def _keep_names(logits: Float32, objects: Sequence[MapObject], vocabulary: Vocabulary) -> None:
     """Prefer the label that each object has; in place."""
-    rows = {label: row for row, label in reversed(list(enumerate(vocabulary.labels)))}
+    rows = vocabulary.row_of
     for row, known in enumerate(objects):
         label = known.candidates[0].label if known.candidates else None
-        if label in rows:
+        if label is not None and label in rows:
             logits[row, rows[label]] += _HYSTERESIS

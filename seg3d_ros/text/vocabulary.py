@@ -14,7 +14,8 @@ import json
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -121,6 +122,11 @@ class Vocabulary:
         )
         self._queries: OrderedDict[str, Float32] = OrderedDict()
         self._queries_lock = threading.Lock()
+
+    @cached_property
+    def row_of(self) -> Mapping[str, int]:
+        """First row of `embeddings` of each label."""
+        return {label: row for row, label in reversed(list(enumerate(self.labels)))}
 
     def __len__(self) -> int:
         return len(self.labels)
