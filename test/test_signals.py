@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -28,10 +29,13 @@ def catches(process: subprocess.Popen[str], number: int) -> bool:
         pytest.param("seg3d_ros.demo.player", marks=pytest.mark.ros),
     ],
 )
-def test_ctrl_c_during_the_imports_prints_no_traceback(module: str) -> None:
+def test_ctrl_c_during_the_imports_prints_no_traceback(module: str, tmp_path: Path) -> None:
+    endless = tmp_path / "endless.sens"  # on a busy machine the program may come to read it first
+    os.mkfifo(endless)
     process = subprocess.Popen(
-        [sys.executable, "-m", module, "replay", "nowhere"], stderr=subprocess.PIPE, text=True
-    )
+        [sys.executable, "-m", module, "replay", str(endless), "-o", str(tmp_path / "out")],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     # Python itself handles only SIGINT from the start.
     wait_until(lambda: catches(process, signal.SIGTERM), "the handlers")
     process.send_signal(signal.SIGINT)
