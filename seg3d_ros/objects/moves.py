@@ -23,7 +23,7 @@ from seg3d_ros.scene import Float64
 
 KEPT_VANISHED = 100  # objects whose return is waited for; the longest gone are dropped
 _LEAST_LIKENESS = 0.5
-_LEAVING_SHARE = 0.2  # of an object's voxels, seen to be gone
+_LEAVING_SHARE = 0.1  # of an object's voxels, seen to be gone
 _LEAVING_LIKENESS = 0.67  # of an object of which the rest was not seen to be gone
 _COLOR_SCALE = 0.15  # difference of mean colours, RGB in [0, 1], by which likeness drops to 1/e
 _SIZE_WEIGHT, _COLOR_WEIGHT, _MEANING_WEIGHT = 1.0, 1.0, 2.0
@@ -36,7 +36,7 @@ class Vanished:
     Attributes:
         known: as it was last.
         look: when most of it was seen.
-        observed_ns: stamp of the last measurement of its voxels.
+        observed_ns: stamp of the last view that measured much of it.
         least: likeness that a newcomer must have.
     """
 
@@ -105,7 +105,7 @@ class LostAndFound:
     def reunite(self, tracks: Sequence[Track], stamp_ns: int) -> tuple[list[Event], list[Track]]:
         """Give newcomers the ids of the vanished objects that they are.
 
-        An object of which much was seen to be gone, and nothing else seen since, may have been
+        An object of which a part was seen to be gone, and little else seen since, may have been
         carried away too: the rest of its place is out of sight.
 
         Args:
@@ -133,7 +133,7 @@ class LostAndFound:
 
 
 def _is_leaving(track: Track) -> bool:
-    """Whether much of an object was seen to be gone."""
+    """Whether a part of an object was seen to be gone."""
     left = len(track.known)
     return (
         track.shown

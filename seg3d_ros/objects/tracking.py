@@ -24,6 +24,7 @@ from seg3d_ros.scene import Bool, Float32, Float64, Instances, Int64, Scene
 from seg3d_ros.sparse.hash_index import HashIndex, find_rows
 
 _NO_ELEMENTS = Elements(np.empty(0, np.int64), np.empty((0, 3), np.float32))
+_OBSERVED_SHARE = 0.2  # of an object's voxels: fewer may be of what it stands on
 _REMNANT_SHARE = 0.3  # an object with less of its segmented size left is gone
 _DISAGREEMENT = 0.5  # share of the overlap that opposite embeddings take off
 
@@ -38,7 +39,7 @@ class Track:
         missed_ns: time in the scene without a segment, since the last one.
         covered_views: successive segmentations that saw it as a part of another object.
         look: when most of it was seen; None: never segmented here.
-        observed_ns: stamp of the newest measurement of its voxels.
+        observed_ns: stamp of the newest view that measured much of it.
         fresh: its voxels were new to the map when it was first segmented.
         best: evidence of the segment that showed it best; later ones let it fade. What shows it
             worse than that takes nothing from it but what others get.
@@ -82,10 +83,11 @@ def note_measured(tracks: Sequence[Track], stamps: Int64) -> None:
     start = 0
     for track in tracks:
         end = start + len(track.known)
-        newest = int(stamps[start:end].max())
-        if track.known.restored and newest > track.observed_ns:
+        part = stamps[start:end]
+        if track.known.restored and part.max() > track.observed_ns:
             track.known = replace(track.known, restored=False)
-        track.observed_ns = max(track.observed_ns, newest)
+        older = int((1 - _OBSERVED_SHARE) * (len(part) - 1))
+        track.observed_ns = max(track.observed_ns, int(np.partition(part, older)[older]))
         start = end
 
 

@@ -123,8 +123,17 @@ def test_a_thing_that_half_left_is_recognised_elsewhere(room, world, mug, table)
 
 def test_a_twin_beside_a_thing_that_is_whole_is_another_one(room, world, mug, table):
     room.look(mug, table, times=3)
-    room.look(world.block(50), table, stay=[mug[:110]])
+    room.look(world.block(50), mug[:110], table)
     assert room.told()[-1] == ("APPEARED", 3, 0)
+
+
+def test_what_a_thing_stood_on_does_not_stand_for_it(room, world, mug, table):
+    room.look(mug, table, times=3)
+    foot, hidden = mug[:15], mug[15:100]  # the foot is measured again with the table
+    room.look(
+        foot, world.block(50), table, stay=[hidden], masks=[mug[:100], world.block(50), table]
+    )
+    assert room.told()[-1] == ("MOVED", 1, 3)
 
 
 def test_a_twin_that_was_there_all_the_time_does_not_steal_the_id(room, world, mug, table):

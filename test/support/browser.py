@@ -140,6 +140,13 @@ class Page:
             time.sleep(0.3)
         return value
 
+    def heap_mb(self) -> float:
+        """Memory of the page's objects, elements and arrays, MB, after a garbage collection."""
+        self._call("HeapProfiler.collectGarbage")
+        usage = self._call("Runtime.getHeapUsage")
+        kinds = ("usedSize", "embedderHeapUsedSize", "backingStorageSize")
+        return sum(usage.get(kind, 0.0) for kind in kinds) / 2**20
+
     def photograph(self) -> np.ndarray:
         """(H, W, 3) uint8 RGB of what the tab shows."""
         data = base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"])
