@@ -15,7 +15,7 @@ from seg3d_ros.objects.query import MAX_QUERY_LENGTH, Match, Matches
 from seg3d_ros.pictures.palette import color_of
 from seg3d_ros.viewer.details import details_html, pictures_html
 from seg3d_ros.viewer.overlay import shortened
-from seg3d_ros.viewer.ranking import BY_MATCH, ORDERS, ranked
+from seg3d_ros.viewer.ranking import ALL, BY_MATCH, FILTERS, ORDERS, ranked
 from seg3d_ros.viewer.tasks import TOLD, line
 
 ROWS = 10  # objects on a page of the list
@@ -42,6 +42,7 @@ class ObjectPanel:
         self._chosen = 0  # id
         self._refreshing = False
         self._search = gui.add_text("Search", "", hint="Free text: something to sit on")
+        self._filter = gui.add_dropdown("Show", tuple(FILTERS), initial_value=ALL)
         self._order = gui.add_dropdown("Order", tuple(ORDERS), initial_value=BY_MATCH)
         self._count = gui.add_html("")
         self._rows = [gui.add_button("", visible=False) for _ in range(ROWS)]
@@ -49,6 +50,7 @@ class ObjectPanel:
         self._pictures = gui.add_html("")  # apart from what changes with every segmentation
         self._details = gui.add_html("")
         self._search.on_update(self._on_search)
+        self._filter.on_update(self._on_filter)
         self._order.on_update(lambda _: self.refresh())
         self._turn.on_click(self._on_turn)
         for place, row in enumerate(self._rows):
@@ -88,19 +90,23 @@ class ObjectPanel:
     def _show_list(self, state: WorldState) -> None:
         with self._lock:
             text = self._search.value[:MAX_QUERY_LENGTH].strip()
-            order = self._order.value
+            order, is_listed = self._order.value, FILTERS[self._filter.value]
         try:
             matches, remarks = ranked(state.objects, text, order, self._engine.query)
             remark = "; ".join(remarks)
         except TOLD as error:
             matches, remark = Matches(), str(error)
         with self._lock:
-            self._matches = matches
+            self._matches = [match for match in matches if is_listed(match.object)]
             self._show_rows(remark)
 
     def _on_search(self, _: Any) -> None:
         if len(self._search.value) > MAX_QUERY_LENGTH:
             self._search.value = self._search.value[:MAX_QUERY_LENGTH]
+        self._page = 0
+        self.refresh()
+
+    def _on_filter(self, _: Any) -> None:
         self._page = 0
         self.refresh()
 

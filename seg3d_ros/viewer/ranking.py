@@ -1,4 +1,4 @@
-"""Order of the list of objects: by a search text, or by a property."""
+"""List of objects: which are in it, and their order by a search text or by a property."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.query import Match, Matches, NoEmbeddingsError, Query, QueryResult
+from seg3d_ros.text.known_words import STRUCTURE
 from seg3d_ros.text.labels import fold
 
 BY_MATCH = "best match"
@@ -17,6 +18,19 @@ ORDERS: dict[str, Callable[[MapObject], Any]] = {
     "size": lambda known: -len(known),
     "last seen": lambda known: -known.last_seen_ns,
 }
+
+ALL = "all"
+FILTERS: dict[str, Callable[[MapObject], bool]] = {
+    ALL: lambda known: True,
+    "things": lambda known: not _is_structure(known),
+    "floor, walls, ceiling": lambda known: _is_structure(known),
+    "changed by hand": lambda known: known.by_hand,
+    "not seen since loaded": lambda known: known.restored,
+}
+
+
+def _is_structure(known: MapObject) -> bool:
+    return fold(known.label) in STRUCTURE
 
 
 def ranked(

@@ -14,7 +14,7 @@ from seg3d_ros.objects.query import Match, NoEmbeddingsError, Query, QueryResult
 from seg3d_ros.text.vocabulary import Candidate
 from seg3d_ros.viewer.details import details_html
 from seg3d_ros.viewer.overlay import MAX_SHOWN, shortened
-from seg3d_ros.viewer.ranking import BY_MATCH, ranked
+from seg3d_ros.viewer.ranking import BY_MATCH, FILTERS, ranked
 from seg3d_ros.viewer.scene_colors import MODES, scene_colors
 from seg3d_ros.viewer.tasks import line
 from seg3d_ros.viewer.words_panel import labels_of
@@ -60,6 +60,22 @@ def no_words(query: Query) -> QueryResult:
 )
 def test_objects_are_listed_in_order(text, order, query, ids):
     assert [match.object.id for match in ranked(OBJECTS, text, order, query).matches] == ids
+
+
+def test_each_filter_lists_what_it_says():
+    floor, seen = known(4, "Floor", 50, 0.9), replace(known(5, "vase", 5, 0.5), pinned_label=None)
+    loaded = replace(seen, id=6, restored=True)
+    listed = {
+        name: [item.id for item in (floor, seen, loaded, OBJECTS[0]) if is_listed(item)]
+        for name, is_listed in FILTERS.items()
+    }
+    assert listed == {
+        "all": [4, 5, 6, 1],
+        "things": [5, 6, 1],
+        "floor, walls, ceiling": [4],
+        "changed by hand": [4, 1],
+        "not seen since loaded": [6],
+    }
 
 
 def test_remarks_of_a_query_are_kept():

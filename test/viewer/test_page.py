@@ -100,6 +100,9 @@ def test_a_search_lists_what_has_the_name(engine, open_viewer, page):
     page.click_field("Search")
     page.type_text("red")
     page.wait_text("1 objects", "red box")
+    page.click_field("Show")
+    page.click_text("not seen since loaded")
+    page.wait_text("0 objects")
 
 
 def test_two_pages_see_the_same_and_come_back_after_a_restart(engine, open_viewer, page, tmp_path):
