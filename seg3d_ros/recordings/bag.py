@@ -62,7 +62,7 @@ class Bag:
     def __len__(self) -> int:
         return self._count
 
-    def frames(self) -> Iterator[RecordedFrame]:
+    def frames(self, start: int = 0) -> Iterator[RecordedFrame]:
         """Read frame after frame (see `Recording.frames`); frames without a pose are left out."""
         delivered, skipped = 0, 0
         error: TransformError | None = None
@@ -79,11 +79,14 @@ class Bag:
                     error, skipped = failed, skipped + 1
                     continue
                 delivered += 1
+                if delivered <= start and map_from_fixed is not None:
+                    continue
                 lookup = partial(transforms.lookup, stamp_ns=stamp_ns, recorded_ns=recorded_ns)
                 frame = self._decoded(main, companions, pose, lookup)
                 if map_from_fixed is None:
                     map_from_fixed = _upright(frame) if source == self.fixed_frame else np.eye(4)
-                yield replace(frame, map_from_sensor=map_from_fixed @ frame.map_from_sensor)
+                if delivered > start:
+                    yield replace(frame, map_from_sensor=map_from_fixed @ frame.map_from_sensor)
         if error is not None and not delivered:
             raise RecordingError(f"{self._path.given}: no frame can be placed: {error}") from error
         if skipped:

@@ -74,9 +74,9 @@ class ImageFolder:
     def __len__(self) -> int:
         return len(self._files)
 
-    def frames(self) -> Iterator[RecordedFrame]:
+    def frames(self, start: int = 0) -> Iterator[RecordedFrame]:
         """Read frame after frame (see `Recording.frames`)."""
-        for files in self._files:
+        for files in self._files[start:]:
             pose = self._map_from_world @ files.world_from_camera
             yield RecordedFrame(files.stamp_ns, pose, self._read(files))
 

@@ -49,8 +49,11 @@ class Recording(Protocol):
     def __len__(self) -> int:
         """Number of frames; a bag may hold a few without a partner or pose, which are left out."""
 
-    def frames(self) -> Iterator[RecordedFrame]:
+    def frames(self, start: int = 0) -> Iterator[RecordedFrame]:
         """Read frame after frame; only the current one is held in memory.
+
+        Args:
+            start: number of the first one; those before it are not decoded.
 
         Raises:
             RecordingError: a file is missing, damaged or of the wrong size.

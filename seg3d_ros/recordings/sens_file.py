@@ -78,10 +78,10 @@ class SensFile:
     def __len__(self) -> int:
         return len(self._frames)
 
-    def frames(self) -> Iterator[RecordedFrame]:
+    def frames(self, start: int = 0) -> Iterator[RecordedFrame]:
         """Read frame after frame (see `Recording.frames`)."""
         with self._path.open("rb") as file:
-            for frame in self._frames:
+            for frame in self._frames[start:]:
                 pose = self._map_from_world @ frame.world_from_camera
                 yield RecordedFrame(_stamp_ns(frame), pose, self._read(file, frame))
 

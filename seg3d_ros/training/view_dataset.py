@@ -116,7 +116,7 @@ def _frames_from(folder: Path, random: np.random.Generator) -> Iterator[Recorded
     """All frames of a scene once, from a random one on."""
     recording = recording_of(folder)
     first = int(random.integers(max(len(recording), 1)))
-    return chain(islice(recording.frames(), first, None), islice(recording.frames(), first))
+    return chain(recording.frames(first), islice(recording.frames(), first))
 
 
 def _prepared(scene: Scene, frame: RecordedFrame, turn: Float64 | None) -> ViewInput | None:

@@ -65,6 +65,15 @@ def test_a_still_camera_is_turned_upright(tmp_path):
     np.testing.assert_allclose(up, (0, 0, 1), atol=0.02)
 
 
+@pytest.mark.parametrize(("transforms", "fixed"), [(PLACED, ""), ([], "camera")])
+def test_frames_from_a_start_lie_where_they_do_among_all(tmp_path, transforms, fixed):
+    """The first frame turns the map of a sensor without transforms upright."""
+    recording = open_recording(write(tmp_path / "bag", transforms + CLOUDS), fixed_frame=fixed)
+    for whole, read in zip(list(recording.frames())[1:], recording.frames(1), strict=True):
+        assert read.stamp_ns == whole.stamp_ns
+        np.testing.assert_array_equal(read.map_from_sensor, whole.map_from_sensor)
+
+
 def test_a_folder_has_no_frames_to_choose_from(tmp_path):
     with pytest.raises(RecordingError, match="is no bag"):
         open_recording(tmp_path, fixed_frame="map")

@@ -86,6 +86,14 @@ def test_frames_are_read_with_their_poses_and_stamps(tmp_path, caplog) -> None:
     assert points[0, 1] == pytest.approx(np.array([-18.5 / 30, -14.5 / 31, 1]) * 1.501)
 
 
+def test_frames_before_the_start_are_not_unpacked(tmp_path) -> None:
+    damaged = frame(pose(0), 1_000_000, b"no image", b"no depth")
+    whole = [frame(pose(x), 1_000_000 + x, jpeg(), zlib.compress(DEPTH)) for x in (1, 2)]
+    file = write(tmp_path / "scene.sens", header(3) + damaged + b"".join(whole))
+    recording = open_recording(file, up="z")
+    assert [read.map_from_sensor[0, 3] for read in recording.frames(1)] == [1, 2]
+
+
 def test_a_file_that_is_cut_off_is_read_up_to_the_cut(tmp_path, caplog) -> None:
     data = content([pose(0), pose(1), pose(2)])
     file = write(tmp_path / "cut.sens", data[:-10])

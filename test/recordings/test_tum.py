@@ -37,6 +37,16 @@ def test_frames_have_the_stamp_of_the_depth_image_and_the_pose_at_that_time(fold
     np.testing.assert_allclose(frames[1].map_from_sensor[:2, :2], [[half, -half], [half, half]])
 
 
+def test_frames_before_the_start_are_not_read(folder):
+    recording = open_recording(folder, up="z")
+    whole = list(recording.frames())
+    (folder / "rgb/a.png").write_bytes(b"damaged")
+    (second,) = recording.frames(1)
+    assert second.stamp_ns == whole[1].stamp_ns
+    np.testing.assert_array_equal(second.map_from_sensor, whole[1].map_from_sensor)
+    assert list(recording.frames(2)) == []
+
+
 def test_associations_say_the_same_as_the_two_lists(folder):
     listed = list(open_recording(folder, up="z").frames())
     (folder / "associations.txt").write_text(

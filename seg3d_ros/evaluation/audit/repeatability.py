@@ -53,9 +53,9 @@ class _EverySecond:
     def __len__(self) -> int:
         return (len(self._recording) + 1 - self._start) // 2
 
-    def frames(self) -> Iterator[RecordedFrame]:
+    def frames(self, start: int = 0) -> Iterator[RecordedFrame]:
         """Read frame after frame."""
-        return islice(self._recording.frames(), self._start, None, 2)
+        return islice(self._recording.frames(self._start + 2 * start), None, None, 2)
 
 
 def audit_repeatability(
