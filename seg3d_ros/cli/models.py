@@ -90,15 +90,16 @@ def _variant(info: ModelInfo, name: str) -> Weights:
 
 
 def _download_siglip2(*, yes: bool) -> None:
-    from seg3d_ros.text.siglip2 import REPOSITORY, download_weights
+    from seg3d_ros.text.siglip2 import SIGLIP2_REPOSITORY
+    from seg3d_ros.text.text_tower import download_tower
 
     _ask(
-        f"SigLIP 2, 4600 MB, https://huggingface.co/{REPOSITORY}",
+        f"SigLIP 2, 4600 MB, https://huggingface.co/{SIGLIP2_REPOSITORY}",
         "Apache-2.0: any use, with the notice kept",
         yes=yes,
     )
     with one_line_errors():
-        click.echo(f"fetched: {download_weights()}")
+        click.echo(f"fetched: {download_tower(SIGLIP2_REPOSITORY)}")
 
 
 def _download_xmask3d(*, yes: bool) -> None:
@@ -111,7 +112,8 @@ def _download_xmask3d(*, yes: bool) -> None:
     )
     from seg3d_ros.segmenters.weights import download as fetch
     from seg3d_ros.text.class_splits import class_splits
-    from seg3d_ros.text.clip import CLIP_REPOSITORY, fetch_weights
+    from seg3d_ros.text.clip import CLIP_REPOSITORY
+    from seg3d_ros.text.text_tower import download_tower
 
     names = ", ".join(f"{partition}.pth.tar" for partition in class_splits())
     click.echo(
@@ -128,7 +130,7 @@ def _download_xmask3d(*, yes: bool) -> None:
     licence = f"{STABLE_DIFFUSION.licence}: {STABLE_DIFFUSION.notice}"
     with one_line_errors():
         if _agreed(clip, "MIT: any use, with the notice kept", yes=yes):
-            click.echo(f"fetched: {fetch_weights()}")
+            click.echo(f"fetched: {download_tower(CLIP_REPOSITORY)}")
         if STABLE_DIFFUSION.path.is_file():
             click.echo(f"already here: {STABLE_DIFFUSION.path}")
         elif _agreed(diffusion, licence, yes=yes):

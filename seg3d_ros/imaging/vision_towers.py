@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from seg3d_ros.errors import InputError
 from seg3d_ros.packages import require_packages
 from seg3d_ros.scene import Float32, UInt8
 from seg3d_ros.text.clip import CLIP_REPOSITORY, CLIP_SPACE
-from seg3d_ros.text.hub import cached_folder
+from seg3d_ros.text.hub import find_folder, load_tower
 from seg3d_ros.text.known_words import OF_PICTURES
+from seg3d_ros.text.siglip2 import SIGLIP2_REPOSITORY, SIGLIP2_SPACE
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Tower:
 
 SIGLIP2 = Tower(
     "siglip2",
-    "siglip2-so400m-patch14-224",
-    "google/siglip2-so400m-patch14-224",
+    SIGLIP2_SPACE,
+    SIGLIP2_REPOSITORY,
     "SiglipVisionModel",
     "pooler_output",
     crop_size=224,
@@ -122,32 +122,15 @@ class VisionTower:
 
     def _load(self) -> Any:
         import torch
-        import transformers
-        from safetensors import SafetensorError
 
         from seg3d_ros.compute import pick_device
-        from seg3d_ros.text.siglip2 import quiet_transformers
 
-        folder = self._folder or cached_folder(self.name, self._tower.repository)
-        try:
-            with quiet_transformers():
-                model, report = getattr(transformers, self._tower.model).from_pretrained(
-                    folder, local_files_only=True, output_loading_info=True
-                )
-        except (OSError, ValueError, SafetensorError) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(
-                f"{folder} cannot be read as {self._tower.repository}: {reason}"
-            ) from error
-        lacking = sorted(report["missing_keys"])
-        config = model.config
-        width = getattr(config, "projection_dim", None) or config.hidden_size
-        if self._tower.output == "pooler_output":
-            width = config.hidden_size
-        if lacking or width != self._tower.dimension:
-            raise InputError(
-                f"{folder} holds no {self._tower.repository}: it lacks {len(lacking)} weights, "
-                f"and its vectors have {width} numbers instead of {self._tower.dimension}"
-            )
+        tower = self._tower
+        model = load_tower(
+            find_folder(self.name, tower.repository, self._folder),
+            tower.model,
+            repository=tower.repository,
+            dimension=tower.dimension,
+        )
         device = pick_device(self._device)
-        return model.eval().to(device, torch.float16 if device.type == "cuda" else torch.float32)
+        return model.to(device, torch.float16 if device.type == "cuda" else torch.float32)

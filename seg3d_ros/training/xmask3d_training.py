@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +23,7 @@ from seg3d_ros.networks.xmask3d.view_masks import ViewPixels, lift_masks
 from seg3d_ros.segmenters.xmask3d.loading import find_diffusion
 from seg3d_ros.text.clip import CLIP_REPOSITORY, CLIP_SPACE
 from seg3d_ros.text.encoder import load_text_encoder
-from seg3d_ros.text.hub import cached_folder
+from seg3d_ros.text.hub import find_folder
 from seg3d_ros.training.view_dataset import ViewBatch
 
 
@@ -122,7 +121,7 @@ def training_network(
         FileNotFoundError: frozen networks are not on this machine.
         ImportError: packages for them are missing.
     """
-    folder = Path(clip).expanduser() if clip else cached_folder("CLIP", CLIP_REPOSITORY)
+    folder = find_folder("CLIP", CLIP_REPOSITORY, clip)
     frozen = FrozenNetworks(load_diffusion(find_diffusion(diffusion)), load_clip_vision(folder))
     names = load_text_encoder(CLIP_SPACE, folder=folder, device="cpu").encode(list(base))
     network = released_network(

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from seg3d_ros.networks.checkpoint import SHOWN, CheckpointError, load_strictly
 from seg3d_ros.networks.xmask3d.point_branch import CLIP_WIDTH
+from seg3d_ros.text.clip import CLIP_REPOSITORY
+from seg3d_ros.text.hub import load_tower
 
 _HEAD = 64  # channels of a head of attention, in every CLIP
 _PREFIX = "visual."
@@ -39,12 +41,16 @@ def load_clip_vision(path: str | Path) -> Any:
 
     Raises:
         FileNotFoundError: there is nothing.
-        CheckpointError: it is damaged, or another model.
+        InputError: it is damaged, or another model.
     """
     path = Path(path).expanduser()
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing; give the folder or the archive of CLIP")
-    model = _from_hub(path) if path.is_dir() else clip_vision(_archived(path), source=path)
+    if path.is_dir():
+        name = "CLIPVisionModelWithProjection"
+        tower = load_tower(path, name, repository=CLIP_REPOSITORY, dimension=CLIP_WIDTH)
+        return tower.requires_grad_(False)
+    model = clip_vision(_archived(path), source=path)
     width = model.config.projection_dim
     if width != CLIP_WIDTH:
         raise CheckpointError(
@@ -113,22 +119,3 @@ def _archived(path: Path) -> Mapping[str, Tensor]:
         return dict(opened.state_dict())
     except RuntimeError as error:
         raise CheckpointError(f"{path} is no archive of OpenAI's CLIP, or is damaged") from error
-
-
-def _from_hub(folder: Path) -> Any:
-    from safetensors import SafetensorError
-    from transformers import CLIPVisionModelWithProjection
-
-    from seg3d_ros.text.siglip2 import quiet_transformers
-
-    try:
-        with quiet_transformers():
-            model, report = CLIPVisionModelWithProjection.from_pretrained(
-                folder, local_files_only=True, output_loading_info=True
-            )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
-        raise CheckpointError(f"{folder} cannot be read as CLIP: {reason}") from error
-    if lacking := sorted(report["missing_keys"]):
-        raise CheckpointError(f"{folder} lacks {len(lacking)} weights, such as {lacking[0]}")
-    return model

@@ -19,6 +19,7 @@ from seg3d_ros.networks.meta import without_weights
 from seg3d_ros.networks.xmask3d.captioner import TOKENS
 from seg3d_ros.networks.xmask3d.diffusion import DiffusionFeatures
 from seg3d_ros.packages import INSTALL_DIFFUSION, require_packages
+from seg3d_ros.text.hub import quiet_transformers
 
 _PACKAGES = ("torch", "transformers", "diffusers")
 _BEGIN, _END = 49406, 49407  # of a text; the end pads as well
@@ -148,8 +149,6 @@ def _from_folder(folder: Path) -> DiffusionFeatures:
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from safetensors import SafetensorError
     from transformers import CLIPTextModel
-
-    from seg3d_ros.text.siglip2 import quiet_transformers
 
     lacking = [part for part in _PARTS if not (folder / part).is_dir()]
     if lacking:

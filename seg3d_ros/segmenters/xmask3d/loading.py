@@ -21,7 +21,7 @@ from seg3d_ros.segmenters.xmask3d.segmenter import NamedClasses, XMask3DSegmente
 from seg3d_ros.text.class_splits import class_splits
 from seg3d_ros.text.clip import CLIP_REPOSITORY, CLIP_SPACE
 from seg3d_ros.text.encoder import load_text_encoder
-from seg3d_ros.text.hub import cached_folder
+from seg3d_ros.text.hub import find_folder
 from seg3d_ros.text.labels import fold, parse_labels
 from seg3d_ros.text.settings import TextSettings
 
@@ -49,7 +49,7 @@ def load_xmask3d_segmenter(settings: XMask3DSettings, text: TextSettings) -> XMa
         network, frozen = load_branch(path), None
     else:
         diffusion = find_diffusion(settings.diffusion)
-        clip = settings.clip or cached_folder("CLIP", CLIP_REPOSITORY)
+        clip = find_folder("CLIP", CLIP_REPOSITORY, settings.clip)
         frozen = FrozenNetworks(load_diffusion(diffusion), load_clip_vision(clip))
         network = load_network(path)
         null = network.null.detach()

@@ -9,6 +9,7 @@ from support.xmask3d import assert_near, native_clip, small_clip
 from torch import nn
 from torch.nn.functional import interpolate
 
+from seg3d_ros.errors import InputError
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.xmask3d.clip_masks import embed_masks
 from seg3d_ros.networks.xmask3d.clip_weights import clip_vision, load_clip_vision
@@ -62,7 +63,7 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(CheckpointError, match="no archive of OpenAI's CLIP"):
         load_clip_vision(tmp_path / "text.pt")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(CheckpointError, match="cannot be read as CLIP"):
+    with pytest.raises(InputError, match="cannot be read as openai/clip-vit"):
         load_clip_vision(tmp_path / "empty")
     with pytest.raises(CheckpointError, match=r"no image tower of CLIP; it has a\.weight"):
         clip_vision({"a.weight": torch.zeros(1)}, source="a file")
