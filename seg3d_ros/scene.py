@@ -178,6 +178,7 @@ class Scene:
         normals: (N, 3) float32 unit vectors, or None where nobody has computed them.
         origin: (3,) float64 origin of the local coordinates, map frame, metres.
         views: pictures of it, oldest first; each may be unpacked anew when it is taken.
+        whole: scene that this one is a part of, where the views show more of that; None: itself.
     """
 
     points: Float32
@@ -188,6 +189,7 @@ class Scene:
     normals: Float32 | None = None
     origin: Float64 = field(default_factory=lambda: np.zeros(3))
     views: Sequence[View] = ()
+    whole: Scene | None = None
 
     def __len__(self) -> int:
         return len(self.points)

@@ -57,12 +57,23 @@ class MapSegmentation:
         """
         if self._result is None or self._version != version or views_waiting:
             with self._timings.measure("snapshot"):
-                center, radius = ball or (None, None)
-                scene = voxel_map.snapshot(center=center, radius=radius)
-                scene = replace(scene, views=KeyframeViews(keyframes.all()))
+                scene = self._snapshot(voxel_map, keyframes, ball)
             if not len(scene):
                 raise EmptyMapError
             with self._timings.measure("segment"):
                 self._result = scene, self._models.segment(scene)
             self._version = version
         return self._result
+
+    def _snapshot(
+        self, voxel_map: VoxelMap, keyframes: KeyframeStore, ball: tuple[Float64, float] | None
+    ) -> Scene:
+        """The map or a part of it, with all views."""
+        views = KeyframeViews(keyframes.all())
+        if ball is None:
+            return replace(voxel_map.snapshot(), views=views)
+        center, radius = ball
+        part = replace(voxel_map.snapshot(center=center, radius=radius), views=views)
+        if not self._models.labels_points:
+            return part
+        return replace(part, whole=replace(voxel_map.snapshot(), views=views))

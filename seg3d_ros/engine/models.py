@@ -102,6 +102,11 @@ class Models:
         """Name of the text encoder; empty when there is none."""
         return self.segmenter.embedding_space or ""
 
+    @property
+    def labels_points(self) -> bool:
+        """Whether the segmenter labels every point, as views show them."""
+        return isinstance(self.segmenter, SemanticSegmenter)
+
     def segment(self, scene: Scene) -> Instances:
         """Cut a scene into instances; see `Segmenter`."""
         with self.watched_device():

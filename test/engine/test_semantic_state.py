@@ -19,6 +19,9 @@ from seg3d_ros.segmenters.settings import XMask3DSettings
 from seg3d_ros.segmenters.xmask3d.proposals import mask_proposals
 from seg3d_ros.segmenters.xmask3d.segmenter import NamedClasses, XMask3DSegmenter
 from seg3d_ros.sensing.depth_image import DepthImage
+from seg3d_ros.settings import with_values
+
+NAMES = ("wall", "floor", "chair", "table", "lamp", "sofa")
 
 
 @pytest.fixture
@@ -35,27 +38,47 @@ def engine():
     return built
 
 
-def test_keyframes_are_looked_at_one_by_one(engine):
-    engine.models.segmenter = XMask3DSegmenter(
+def labeller(**settings):
+    """Small segmenter that labels points."""
+    return XMask3DSegmenter(
         small_branch(),
         None,
-        NamedClasses(("wall", "box"), open_classes(2)),
+        NamedClasses(NAMES, open_classes(len(NAMES))),
         mask_proposals("superpoints"),
         compute=Compute(torch.device("cpu")),
-        settings=XMask3DSettings(keyframes_at_once=1),
+        settings=XMask3DSettings(**settings),
     )
+
+
+def test_keyframes_are_looked_at_one_by_one(engine):
+    engine.models.segmenter = labeller(keyframes_at_once=1)
     views = len(engine.keyframes.all())
     assert views > 1
     for waiting in reversed(range(views)):
         assert engine.is_due()
         state = engine.segment()
         assert engine.views_waiting == waiting
-        assert state.semantic.names == ("wall", "box")
+        assert state.semantic.names == NAMES
         assert len(state.semantic.labels) == len(state.scene)
         assert (state.semantic.labels >= 0).all()
     assert not engine.is_due()
     engine.clear()
     assert engine.state.semantic is None
+
+
+def test_around_the_sensor_labels_are_those_of_the_whole_map(engine):
+    """Of a view that shows more than what is segmented nothing is lost."""
+    states = []
+    for radius in (0.0, 1.2, 0.0):
+        engine.settings = with_values(engine.settings, {"segmentation.radius": radius})
+        if radius or not states:
+            engine.models.segmenter = labeller()
+        states.append(engine.segment())
+    whole, part, again = (
+        dict(zip(s.scene.element_ids, s.semantic.labels, strict=True)) for s in states
+    )
+    assert 0 < len(part) < len(whole) and len(set(whole.values())) > 1
+    assert again == whole and part.items() <= whole.items()
 
 
 def test_views_of_a_map_that_is_cleared_meanwhile_wait_no_more(engine):

@@ -85,6 +85,25 @@ def test_votes_stay_with_the_elements(scene):
     assert (found.label(scene.take(order)).labels == labels[order]).all()
 
 
+def test_views_see_the_whole_map_of_which_a_part_is_segmented(scene, looks):
+    left, right = (np.flatnonzero(mask) for mask in halves(scene).masks)
+    labels = segmenter().label(scene).labels
+    found = segmenter()
+    parts = [replace(scene.take(rows), whole=scene) for rows in (left, right)]
+    for rows, part in zip((left, right), parts, strict=True):
+        assert (found.label(part).labels == labels[rows]).all()
+        assert found.waiting(part) == 0
+    assert len(looks) == 6  # three views, by each of the segmenters
+
+
+def test_votes_outside_of_the_part_are_kept(scene, monkeypatch):
+    monkeypatch.setattr("seg3d_ros.segmenters.xmask3d.segmenter._SPARE_ELEMENTS", 0)
+    labels = segmenter().label(scene).labels
+    found = segmenter()
+    found.label(replace(scene.take(np.arange(100)), whole=scene))
+    assert (found.label(scene).labels == labels).all()
+
+
 def test_labels_of_one_view_are_those_of_the_network(scene):
     alone = replace(scene, views=scene.views[:1])
     found = segmenter().label(alone)
