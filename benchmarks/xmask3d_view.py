@@ -15,10 +15,9 @@ import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from seg3d_ros.mapping.keyframes.keyframe import view_of
@@ -26,6 +25,7 @@ from seg3d_ros.mapping.voxel_map import MapSettings, VoxelMap
 from seg3d_ros.networks.xmask3d.classes import OpenClasses
 from seg3d_ros.networks.xmask3d.clip_masks import embed_masks
 from seg3d_ros.networks.xmask3d.diffusion import DiffusionFeatures
+from seg3d_ros.networks.xmask3d.diffusion_weights import diffusion_networks
 from seg3d_ros.networks.xmask3d.network import FrozenNetworks, XMask3D, released_network
 from seg3d_ros.networks.xmask3d.view_input import ViewInput, prepare_view
 from seg3d_ros.recordings.open import open_recording
@@ -111,15 +111,7 @@ def demo_view() -> ViewInput:
 
 def random_networks() -> FrozenNetworks:
     """Stable Diffusion 1 and CLIP ViT-L/14 with random weights."""
-    unet: Any = UNet2DConditionModel(
-        attention_head_dim=8, cross_attention_dim=768, class_embed_type="identity"
-    )
-    vae = AutoencoderKL(
-        block_out_channels=[128, 256, 512, 512],
-        down_block_types=["DownEncoderBlock2D"] * 4,
-        up_block_types=["UpDecoderBlock2D"] * 4,
-        layers_per_block=2,
-    )
+    unet, vae = diffusion_networks((320, 640, 1280, 1280), (128, 256, 512, 512), context_width=768)
     config = CLIPVisionConfig(
         hidden_size=1024,
         intermediate_size=4096,

@@ -117,9 +117,11 @@ def _download_xmask3d(*, yes: bool) -> None:
 
     names = ", ".join(f"{partition}.pth.tar" for partition in class_splits())
     click.echo(
-        f"XMask3D, five files, 330 MB or more each, linked from {XMASK3D_PAGE}\n"
+        f"XMask3D, five files, 330 MB of weights each and what its optimizer remembers.\n"
         f"Licence {XMASK3D_LICENCE}: any use, with the notice kept.\n"
-        f"The hub does not have them: fetch those you need and call them {names}\n"
+        f"The hub does not have them: {XMASK3D_PAGE}#checkpoint links them on\n"
+        "Google Drive and Tsinghua Cloud, and copies of CLIP and Stable Diffusion 1.3 as well.\n"
+        f"Fetch those you need and call them {names}\n"
         f"in {weights_folder() / 'xmask3d'}, or give --checkpoint.\n"
     )
     clip = f"CLIP ViT-L/14, 1710 MB, https://huggingface.co/{CLIP_REPOSITORY}"
@@ -129,7 +131,7 @@ def _download_xmask3d(*, yes: bool) -> None:
     )
     licence = f"{STABLE_DIFFUSION.licence}: {STABLE_DIFFUSION.notice}"
     with one_line_errors():
-        if _agreed(clip, "MIT: any use, with the notice kept", yes=yes):
+        if _agreed(clip, "MIT (OpenAI's repository; the hub names none): any use", yes=yes):
             click.echo(f"fetched: {download_tower(CLIP_REPOSITORY)}")
         if STABLE_DIFFUSION.path.is_file():
             click.echo(f"already here: {STABLE_DIFFUSION.path}")

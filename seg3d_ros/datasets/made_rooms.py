@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -51,19 +52,25 @@ class MadeRooms:
         """Choices that change the files."""
         return {"classes": list(self.class_names)}
 
+    @cached_property
+    def _rooms(self) -> dict[str, ScanNetDataset]:
+        """Rooms of each split."""
+        splits = ["train", *sorted(path.name for path in self.root.glob("val*"))]
+        return {split: ScanNetDataset(self.root, split) for split in splits}
+
     def scenes(self) -> SceneList:
         """Rooms of the splits "train" and "val...".
 
         Raises:
             FileNotFoundError: there are none.
         """
-        splits = ["train", *sorted(path.name for path in self.root.glob("val*"))]
-        scenes = (
-            RawScene(split, folder.name, folder)
-            for split in splits
-            for folder in ScanNetDataset(self.root, split).scenes
+        return SceneList(
+            tuple(
+                RawScene(split, folder.name, folder)
+                for split, rooms in self._rooms.items()
+                for folder in rooms.scenes
+            )
         )
-        return SceneList(tuple(scenes))
 
     def read(self, scene: RawScene) -> SceneArrays:
         """Read one room.
@@ -71,7 +78,7 @@ class MadeRooms:
         Raises:
             InputError: its files do not fit each other.
         """
-        rooms = ScanNetDataset(self.root, scene.split)
+        rooms = self._rooms[scene.split]
         sample = rooms[rooms.scenes.index(scene.folder)]
         numbers = {name: number for number, name in enumerate(self.class_names)}
         table = np.array([numbers.get(name, NONE) for name in rooms.class_names] + [NONE])

@@ -56,13 +56,12 @@ class Weights:
         Raises:
             FileNotFoundError: it is not there; the message says how to get it.
         """
-        path = Path(given).expanduser() if given else self.path
-        if path.is_file():
-            return path
-        raise FileNotFoundError(
-            f"the weights of {self.model} are not here: {path} is missing. Fetch them with "
-            f"`{self.command}` (licence {self.licence}: {self.notice}), or set "
-            f"`model.{self.model}.checkpoint` to a copy of {self.file}"
+        return _given_or_usual(
+            given,
+            self.path,
+            f"the weights of {self.model} are",
+            f"Fetch them with `{self.command}` (licence {self.licence}: {self.notice}), or set "
+            f"`model.{self.model}.checkpoint` to a copy of {self.file}",
         )
 
 
@@ -126,15 +125,42 @@ def find_xmask3d(partition: str, given: str = "") -> Path:
     Raises:
         FileNotFoundError: it is not there; the message says how to get it.
     """
-    usual = weights_folder() / "xmask3d" / f"{partition}.pth.tar"
-    path = Path(given).expanduser() if given else usual
-    if path.is_file():
-        return path
-    raise FileNotFoundError(
-        f"the weights of xmask3d are not here: {path} is missing. Its authors keep them outside "
-        f"of the hub, see `seg3d download xmask3d` (licence {XMASK3D_LICENCE}); put the file "
-        "there, or set `model.xmask3d.checkpoint` to it"
+    return _given_or_usual(
+        given,
+        weights_folder() / "xmask3d" / f"{partition}.pth.tar",
+        "the weights of xmask3d are",
+        "Its authors keep them outside of the hub, see `seg3d download xmask3d` (licence "
+        f"{XMASK3D_LICENCE}); put the file there, or set `model.xmask3d.checkpoint` to it",
     )
+
+
+def find_diffusion(given: str | None = None) -> Path:
+    """The given Stable Diffusion 1.3, file or folder, else that where the download puts it.
+
+    Raises:
+        FileNotFoundError: it is not there; the message says how to get it.
+    """
+    weights = STABLE_DIFFUSION
+    return _given_or_usual(
+        given,
+        weights.path,
+        "Stable Diffusion 1.3 is",
+        f"Fetch it with `seg3d download xmask3d` (licence {weights.licence}: {weights.notice}), "
+        f"or set `model.xmask3d.diffusion` to {weights.file} or to a folder of diffusers; the "
+        "form 3d does without",
+    )
+
+
+def _given_or_usual(given: str | None, usual: Path, what: str, remedy: str) -> Path:
+    """The path that the user gives, else the usual one.
+
+    Raises:
+        FileNotFoundError: there is nothing.
+    """
+    path = Path(given).expanduser() if given else usual
+    if path.exists():
+        return path
+    raise FileNotFoundError(f"{what} not here: {path} is missing. {remedy}")
 
 
 def weights_folder() -> Path:

@@ -20,7 +20,7 @@ from seg3d_ros.networks.xmask3d.point_labels import FusedPoints, fuse
 from seg3d_ros.networks.xmask3d.projection import IMAGE_SHAPE
 from seg3d_ros.networks.xmask3d.view_input import ViewInput
 from seg3d_ros.networks.xmask3d.view_masks import ViewPixels, lift_masks
-from seg3d_ros.segmenters.xmask3d.loading import find_diffusion
+from seg3d_ros.segmenters.weights import find_diffusion
 from seg3d_ros.text.clip import CLIP_REPOSITORY, CLIP_SPACE
 from seg3d_ros.text.encoder import load_text_encoder
 from seg3d_ros.text.hub import find_folder

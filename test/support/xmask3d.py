@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 
 from seg3d_ros.networks.minkunet34c import MinkUNet34C
 from seg3d_ros.networks.xmask3d.captioner import Captioner
 from seg3d_ros.networks.xmask3d.classes import OpenClasses
 from seg3d_ros.networks.xmask3d.clip_weights import clip_vision
 from seg3d_ros.networks.xmask3d.diffusion import STRIDES, DiffusionFeatures
-from seg3d_ros.networks.xmask3d.diffusion_weights import build_diffusion
+from seg3d_ros.networks.xmask3d.diffusion_weights import build_diffusion, diffusion_networks
 from seg3d_ros.networks.xmask3d.image_pyramid import ImagePyramid
 from seg3d_ros.networks.xmask3d.network import FrozenNetworks, XMask3D
 from seg3d_ros.networks.xmask3d.pixel_decoder import PixelDecoder
@@ -93,24 +94,29 @@ def assert_near(ours, theirs, what="", *, tolerance=1e-3, share=1.0):
     assert near >= share, f"{what}: only {float(near):.4f} within the tolerance"
 
 
+def fill_uncovered(from_masks, points):
+    """Rows that are zero become those of the nearest point that has some: an output for looking.
+
+    Args:
+        from_masks: (P, D).
+        points: (P, 3) metres.
+    """
+    empty = from_masks.sum(1) == 0
+    if not empty.any() or empty.all():
+        return from_masks
+    tree = cKDTree(points[~empty].cpu().numpy())
+    nearest = torch.from_numpy(tree.query(points[empty].cpu().numpy())[1]).to(from_masks.device)
+    filled = from_masks.clone()
+    filled[empty] = from_masks[~empty][nearest]
+    return filled
+
+
 def small_diffusion():
     """Stable Diffusion's layout with a few channels, as diffusers and transformers build it."""
-    from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
     torch.manual_seed(0)
-    unet = UNet2DConditionModel(
-        block_out_channels=[32, 64, 64, 64],
-        attention_head_dim=4,
-        cross_attention_dim=32,
-        class_embed_type="identity",
-    )
-    vae = AutoencoderKL(
-        block_out_channels=[32, 32, 64, 64],
-        down_block_types=["DownEncoderBlock2D"] * 4,
-        up_block_types=["UpDecoderBlock2D"] * 4,
-        layers_per_block=2,
-    )
+    unet, vae = diffusion_networks((32, 64, 64, 64), (32, 32, 64, 64), context_width=32, heads=4)
     text = CLIPTextModel(
         CLIPTextConfig(
             hidden_size=32, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4

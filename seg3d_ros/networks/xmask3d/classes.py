@@ -16,11 +16,12 @@ class OpenClasses:
     """K classes by their names.
 
     Attributes:
-        text: (K, D) embeddings of the names in the space of CLIP.
+        text: (T, D) embeddings of the names in the space of CLIP, those of a class side by side.
         null: (D,) embedding of "no object", which was learned.
         base: (K,) bool, classes that were trained on; the others are novel.
         base_ratio: weight of the fused features against those of CLIP for base classes.
         novel_ratio: the same for novel ones.
+        synonyms: number of names of each class, T in all; empty: each has one.
     """
 
     text: Tensor
@@ -28,6 +29,7 @@ class OpenClasses:
     base: Tensor
     base_ratio: float = 0.65
     novel_ratio: float = 0.35
+    synonyms: tuple[int, ...] = ()
 
     def to(self, device: torch.device) -> OpenClasses:
         """Copy on another device."""
@@ -40,8 +42,12 @@ class OpenClasses:
         return torch.where(self.base, self.base_ratio, self.novel_ratio).to(self.text.dtype)
 
     def similarities(self, embeddings: Tensor, scale: float | Tensor) -> Tensor:
-        """(M, K) scaled cosines of (M, D) embeddings with the names."""
-        return scale * normalize(embeddings, dim=1) @ normalize(self.text, dim=1).t()
+        """(M, K) scaled cosines of (M, D) embeddings with the best name of each class."""
+        cosines = scale * normalize(embeddings, dim=1) @ normalize(self.text, dim=1).t()
+        if not self.synonyms:
+            return cosines
+        own = torch.split(cosines, list(self.synonyms), 1)
+        return torch.stack([part.amax(1) for part in own], 1)
 
     def mask_logits(self, embeddings: Tensor, scale: float | Tensor) -> Tensor:
         """(M, K + 1) scaled cosines with the names, then with "no object"."""
@@ -71,18 +77,3 @@ def _last(row: Tensor) -> Tensor:
     mark = torch.zeros_like(row)
     mark[-1] = True
     return mark
-
-
-def class_logits(
-    embeddings: Tensor, text: Tensor, synonyms: list[int], scale: float | Tensor
-) -> Tensor:
-    """(M, K) scaled cosines with the best synonym of each class.
-
-    Args:
-        embeddings: (M, D).
-        text: (T, D) of all names, those of one class after another.
-        synonyms: names of each class, T in all.
-        scale: factor of the cosines.
-    """
-    cosines = scale * normalize(embeddings, dim=-1) @ normalize(text, dim=1).t()
-    return torch.stack([part.amax(-1) for part in torch.split(cosines, synonyms, -1)], -1)

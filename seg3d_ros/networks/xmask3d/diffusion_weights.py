@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,6 @@ def build_diffusion(
     Raises:
         CheckpointError: they are those of another model.
     """
-    from diffusers import AutoencoderKL, UNet2DConditionModel
     from diffusers.loaders import single_file_utils
 
     try:
@@ -88,19 +87,10 @@ def build_diffusion(
         raise CheckpointError(
             f"{source} holds no Stable Diffusion 1, whose weights are called as {error}"
         ) from error
+    width = empty_text.shape[1]
     with without_weights():
-        unet = UNet2DConditionModel(
-            block_out_channels=unet_channels,
-            attention_head_dim=heads,  # means their number
-            cross_attention_dim=empty_text.shape[1],
-            class_embed_type="identity",
-        )
-        vae = AutoencoderKL(
-            block_out_channels=vae_channels,
-            down_block_types=["DownEncoderBlock2D"] * 4,
-            up_block_types=["UpDecoderBlock2D"] * 4,
-            layers_per_block=2,
-            latent_channels=4,
+        unet, vae = diffusion_networks(
+            unet_channels, vae_channels, context_width=width, heads=heads
         )
     plain = {**unet.config, "class_embed_type": None}  # the identity has no weights
     for network, convert, config in (
@@ -109,6 +99,39 @@ def build_diffusion(
     ):
         load_strictly(network, convert(dict(state), config), source=str(source))
     return DiffusionFeatures(unet, vae, empty_text)
+
+
+def diffusion_networks(
+    unet_channels: Sequence[int],
+    vae_channels: Sequence[int],
+    *,
+    context_width: int,
+    heads: int = 8,
+) -> tuple[Any, Any]:
+    """U-Net and autoencoder of diffusers with the layout of Stable Diffusion 1, random weights.
+
+    Args:
+        unet_channels: of the four levels of the U-Net.
+        vae_channels: of those of the autoencoder.
+        context_width: channels of a token of the text.
+        heads: of the attention of the U-Net.
+    """
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+
+    unet: Any = UNet2DConditionModel(
+        block_out_channels=list(unet_channels),
+        attention_head_dim=heads,  # means their number
+        cross_attention_dim=context_width,
+        class_embed_type="identity",
+    )
+    vae = AutoencoderKL(
+        block_out_channels=list(vae_channels),
+        down_block_types=["DownEncoderBlock2D"] * 4,
+        up_block_types=["UpDecoderBlock2D"] * 4,
+        layers_per_block=2,
+        latent_channels=4,
+    )
+    return unet, vae
 
 
 def _text_tower(state: Mapping[str, Tensor], *, source: str | Path) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from scipy.spatial import cKDTree
 from torch import Tensor, nn
 
 from seg3d_ros.networks.xmask3d.classes import OpenClasses
@@ -79,20 +78,3 @@ def label_features(
 ) -> Tensor:
     """(P,) int64 class by features alone, as of the point branch."""
     return classes.gated(classes.similarities(features, scale), is_base).argmax(1)
-
-
-def fill_uncovered(from_masks: Tensor, points: Tensor) -> Tensor:
-    """Rows that are zero become those of the nearest point that has some.
-
-    Args:
-        from_masks: (P, D).
-        points: (P, 3) metres.
-    """
-    empty = from_masks.sum(1) == 0
-    if not empty.any() or empty.all():
-        return from_masks
-    tree = cKDTree(points[~empty].cpu().numpy())
-    nearest = torch.from_numpy(tree.query(points[empty].cpu().numpy())[1]).to(from_masks.device)
-    filled = from_masks.clone()
-    filled[empty] = from_masks[~empty][nearest]
-    return filled

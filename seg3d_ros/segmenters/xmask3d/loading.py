@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from itertools import chain
 
 import torch
 
@@ -15,7 +15,7 @@ from seg3d_ros.networks.xmask3d.diffusion_weights import load_diffusion
 from seg3d_ros.networks.xmask3d.network import FrozenNetworks
 from seg3d_ros.networks.xmask3d.point_branch import CLIP_WIDTH, PointBranch
 from seg3d_ros.segmenters.settings import XMask3DSettings
-from seg3d_ros.segmenters.weights import STABLE_DIFFUSION, find_xmask3d
+from seg3d_ros.segmenters.weights import find_diffusion, find_xmask3d
 from seg3d_ros.segmenters.xmask3d.proposals import mask_proposals
 from seg3d_ros.segmenters.xmask3d.segmenter import NamedClasses, XMask3DSegmenter
 from seg3d_ros.text.class_splits import class_splits
@@ -60,35 +60,18 @@ def load_xmask3d_segmenter(settings: XMask3DSettings, text: TextSettings) -> XMa
     )
 
 
-def find_diffusion(given: str | None = None) -> Path:
-    """The given Stable Diffusion 1.3, else that where the download puts it.
-
-    Raises:
-        FileNotFoundError: it is not there; the message says how to get it.
-    """
-    path = Path(given).expanduser() if given else STABLE_DIFFUSION.path
-    if path.exists():
-        return path
-    raise FileNotFoundError(
-        f"Stable Diffusion 1.3 is not here: {path} is missing. Fetch it with "
-        f"`seg3d download xmask3d` (licence {STABLE_DIFFUSION.licence}: "
-        f"{STABLE_DIFFUSION.notice}), or set `model.xmask3d.diffusion` to {STABLE_DIFFUSION.file} "
-        "or to a folder of diffusers; the form 3d does without"
-    )
-
-
 def _named_classes(settings: XMask3DSettings, text: TextSettings) -> NamedClasses:
     """Classes of the vocabulary, or those of the partition; base ones are marked."""
     partition = class_splits()[settings.partition]
     labels = text.vocabulary or partition.base + partition.novel
-    names = tuple(label.words[0] for label in parse_labels(labels))
+    words = [label.words for label in parse_labels(labels)]
     base = {fold(label) for label in settings.base_labels or partition.base}
     encoder = load_text_encoder(CLIP_SPACE, folder=text.folder, device=text.device)
-    vectors = torch.from_numpy(encoder.encode(names))
-    is_base = torch.tensor([fold(name) in base for name in names])
-    return NamedClasses(
-        names,
-        OpenClasses(
-            vectors, torch.zeros(CLIP_WIDTH), is_base, *_OTHERS.get(settings.partition, _USUAL)
-        ),
+    classes = OpenClasses(
+        torch.from_numpy(encoder.encode(list(chain.from_iterable(words)))),
+        torch.zeros(CLIP_WIDTH),
+        torch.tensor([any(fold(word) in base for word in own) for own in words]),
+        *_OTHERS.get(settings.partition, _USUAL),
+        synonyms=tuple(map(len, words)),
     )
+    return NamedClasses(tuple(own[0] for own in words), classes)

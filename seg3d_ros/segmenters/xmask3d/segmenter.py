@@ -142,7 +142,9 @@ class XMask3DSegmenter:
         """Votes, those of new views included; asked again about the same scene, the same."""
         if self._last is None or self._last[0] is not scene:
             seen_whole = scene.whole or scene
-            votes = self._votes_of_views(seen_whole) if len(scene.views) else self._still_votes(scene)
+            votes = (
+                self._votes_of_views(seen_whole) if len(scene.views) else self._still_votes(scene)
+            )
             self._last = scene, votes, votes.look_up(scene)
         return self._last[1:]
 

@@ -14,6 +14,7 @@ from support.parity import OWN, recordings
 from support.xmask3d import (
     assert_near,
     diffusion_of,
+    fill_uncovered,
     native_clip,
     open_classes,
     small_network,
@@ -31,7 +32,7 @@ from seg3d_ros.networks.xmask3d.network import (
     released_branch,
     released_network,
 )
-from seg3d_ros.networks.xmask3d.point_labels import fill_uncovered, label_features
+from seg3d_ros.networks.xmask3d.point_labels import label_features
 from seg3d_ros.networks.xmask3d.projection import find_visible
 from seg3d_ros.networks.xmask3d.view_input import ViewInput, prepare_view
 from seg3d_ros.networks.xmask3d.votes import LabelVotes

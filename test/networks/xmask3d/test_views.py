@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from support.parity import OWN, Recording
+from support.xmask3d import fill_uncovered
 from torch.nn import Linear
 
-from seg3d_ros.networks.xmask3d.classes import OpenClasses, class_logits
+from seg3d_ros.networks.xmask3d.classes import OpenClasses
 from seg3d_ros.networks.xmask3d.point_labels import (
-    fill_uncovered,
     fuse,
     label_features,
     label_points,
@@ -156,13 +156,15 @@ def test_votes_of_all_views(classes, fuser):
 def test_synonyms_of_a_class():
     recorded = RECORDED["text_ensemble"]
     arrays, config = recorded.arrays, recorded.description["config"]
-    ours = class_logits(
-        arrays["mask_embed"],
-        arrays["text_embed"],
-        config["synonyms_per_class"],
-        config["logit_scale"],
-    )
-    torch.testing.assert_close(ours, arrays["logits_max"], rtol=1e-5, atol=1e-5)
+    synonyms = tuple(config["synonyms_per_class"])
+    base = torch.ones(len(synonyms), dtype=torch.bool)
+    classes = OpenClasses(arrays["text_embed"], arrays["null_embed"][0], base, synonyms=synonyms)
+    embeddings, scale = arrays["mask_embed"].flatten(0, 1), config["logit_scale"]
+    for ours, name in (
+        (classes.similarities(embeddings, scale), "logits_max"),
+        (classes.mask_logits(embeddings, scale), "logits_with_null"),
+    ):
+        torch.testing.assert_close(ours, arrays[name].flatten(0, 1), rtol=1e-5, atol=1e-5)
 
 
 def test_a_view_without_masks_keeps_the_features_of_the_points(classes, fuser):

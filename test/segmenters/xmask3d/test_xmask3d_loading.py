@@ -61,6 +61,9 @@ def test_own_words_are_novel_unless_said_otherwise(clip, checkpoint):
     found = load(clip, words, checkpoint=str(checkpoint))
     assert found.label(wall_scene()).names == ("chair", "robot", "wall")
     assert found._classes.base.tolist() == [True, False, True]
+    assert found._classes.synonyms == (2, 1, 1) and len(found._classes.text) == 4
+    other = load(clip, ("seat|chair", *words[1:]), checkpoint=str(checkpoint))
+    assert other._classes.base.tolist() == [True, False, True]
     told = load(clip, words, checkpoint=str(checkpoint), base_labels=("Robot",))
     assert told._classes.base.tolist() == [False, True, False]
 
@@ -109,6 +112,6 @@ def test_download_says_where_the_files_are(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr("click.confirm", lambda _: False)
     assert main(["download", "xmask3d"]) == 0
     told = capsys.readouterr().out
-    for part in ("github.com/wangzy22/XMask3D", "b170n30.pth.tar", "MIT", "OpenRAIL"):
+    for part in ("github.com/wangzy22/XMask3D", "b170n30.pth.tar", "MIT", "OpenRAIL", "Google"):
         assert part in told, part
     assert str(tmp_path) in told
