@@ -1,12 +1,12 @@
 """RGB-D frames of ScanNet's .sens files, and what replay reads of them afterwards."""
 
 import io
-import struct
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
+from support.raw_scans import sens_bytes
 from support.toy_scannet import write_scannet
 
 from seg3d_ros.datasets.scannet import ScanNet
@@ -29,19 +29,13 @@ def _depth(number):
     return np.full(SHAPE, 1000 + number, np.uint16)
 
 
-def sens(poses, *, shift=1000.0, name=b"StructureSensor"):
+def sens(poses, **changes):
     """A recording of even colours and depths, 12 pixels each."""
-    matrices = np.stack([INTRINSIC, np.eye(4), INTRINSIC, np.eye(4)]).astype("<f4")
-    height, width = SHAPE
-    sizes = struct.pack("<iiIIIIfQ", 2, 1, width, height, width, height, shift, len(poses))
-    parts = [struct.pack("<IQ", 4, len(name)), name, matrices.tobytes(), sizes]
-    for number, pose in enumerate(poses):
-        jpeg = io.BytesIO()
-        Image.new("RGB", (width, height), (10 * number, 0, 0)).save(jpeg, "JPEG")
-        color, depth = jpeg.getvalue(), zlib.compress(_depth(number).tobytes())
-        stamps = struct.pack("<QQQQ", number, number, len(color), len(depth))
-        parts += [pose.astype("<f4").tobytes(), stamps, color, depth]
-    return b"".join(parts)
+    frames = [
+        (pose, np.full((*SHAPE, 3), (10 * number, 0, 0), np.uint8), _depth(number))
+        for number, pose in enumerate(poses)
+    ]
+    return sens_bytes(frames, INTRINSIC, **changes)
 
 
 @pytest.fixture

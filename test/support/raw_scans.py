@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
+import struct
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 _VERTEX = [("xyz", "<f4", 3), ("rgb", "u1", 3), ("alpha", "u1")]
 
@@ -49,3 +53,24 @@ def write_groups(path: Path, groups: Mapping[int, tuple[str, Sequence[int]]]) ->
         for i, (label, segments) in groups.items()
     ]
     path.write_text(json.dumps({"sceneId": "scannet.toy", "segGroups": listed}))
+
+
+def sens_bytes(
+    frames: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    intrinsic: np.ndarray,
+    *,
+    shift: float = 1000.0,
+    name: bytes = b"StructureSensor",
+) -> bytes:
+    """A .sens file of frames: pose (4, 4), RGB (H, W, 3) uint8, depth (H, W) uint16."""
+    matrices = np.stack([intrinsic, np.eye(4), intrinsic, np.eye(4)]).astype("<f4")
+    height, width = frames[0][2].shape
+    sizes = struct.pack("<iiIIIIfQ", 2, 1, width, height, width, height, shift, len(frames))
+    parts = [struct.pack("<IQ", 4, len(name)), name, matrices.tobytes(), sizes]
+    for number, (pose, rgb, depth) in enumerate(frames):
+        jpeg = io.BytesIO()
+        Image.fromarray(rgb).save(jpeg, "JPEG")
+        color, packed = jpeg.getvalue(), zlib.compress(depth.astype("<u2").tobytes())
+        stamps = struct.pack("<QQQQ", number, number, len(color), len(packed))
+        parts += [pose.astype("<f4").tobytes(), stamps, color, packed]
+    return b"".join(parts)
