@@ -1,53 +1,80 @@
-"""numba, with compiled kernels shared by all clones of the same sources.
-
-numba keeps compiled code beside each source file and checks that file alone. A kernel that was
-changed in another file, or a class that was renamed there, leaves code that is stale or cannot be
-read, and every new clone compiles for a minute. Here the content of all files with kernels is the
-key, and the code lies in the user's cache folder; numba itself tells machines apart.
-"""
+"""Kernels: functions that numba compiles, once for all clones and processes of a machine."""
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import os
-import shutil
+import fcntl
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numba
 from numba.core import caching
 
-__all__ = ["numba"]
+from seg3d_ros.kernel_folder import PACKAGE, kernel_digest, kernel_folder
 
-PACKAGE = Path(__file__).parent
-_IMPORT = b"from seg3d_ros.kernels import numba"
-_UNUSED_S = 30 * 86400.0  # code of other sources is removed when it is older
+__all__ = ["kernel", "numba"]
 
-
-@functools.cache
-def kernel_folder() -> Path:
-    """Folder of the code compiled from these sources; made if it is missing."""
-    digest = hashlib.sha256()
-    for file in sorted(PACKAGE.rglob("*.py")):
-        source = file.read_bytes()
-        if _IMPORT in source:
-            digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + source)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "seg3d_ros" / "kernels" / digest.hexdigest()[:16]
-    if not folder.is_dir():
-        _remove_unused(folder.parent)
-        folder.mkdir(parents=True, exist_ok=True)
-    os.utime(folder)
-    return folder
+_LONGEST_S = 60.0  # that another process may take to compile a kernel
 
 
-def _remove_unused(folder: Path) -> None:
-    for old in folder.glob("*"):
-        if time.time() - old.stat().st_mtime > _UNUSED_S:
-            shutil.rmtree(old, ignore_errors=True)
+def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """Compile a function when it is first called; it holds no GIL and its code is kept.
+
+    Args:
+        function: to compile; None: a decorator with these options is returned.
+        options: of `numba.njit`.
+    """
+    if function is None:
+        return lambda decorated: kernel(decorated, **options)
+    # No kernel is handed to C: numba's wrappers for that take a sixth of the compiler's time.
+    dispatcher = numba.njit(nogil=True, no_cfunc_wrapper=True, **options)(function)
+    dispatcher._cache = _SharedCache(function)  # what cache=True does, with a cache of numba's
+    return dispatcher
+
+
+class _SharedCache(caching.FunctionCache):  # type: ignore[misc]
+    """Cache of a kernel that one process compiles while the others wait for it."""
+
+    _lock: IO[bytes] | None = None
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        found = super().load_overload(sig, target_context)
+        if found is None:  # it is compiled next, and saved
+            self._lock = _locked(Path(self.cache_path) / f"{self._impl.filename_base}.lock")
+            found = super().load_overload(sig, target_context)
+            if found is not None:
+                self._unlock()
+        return found
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        super().save_overload(sig, data)
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def _locked(path: Path) -> IO[bytes] | None:
+    """Lock file, held until it is closed; None where it cannot be had: two compile the same."""
+    end = time.monotonic() + _LONGEST_S
+    try:
+        file = path.open("wb")
+    except OSError:
+        return None
+    while time.monotonic() < end:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.02)
+        except OSError:  # a file system without locks
+            break
+        else:
+            return file
+    file.close()
+    return None
 
 
 class _Locator(caching._SourceFileBackedLocatorMixin, caching._CacheLocator):  # type: ignore[misc]
@@ -60,6 +87,10 @@ class _Locator(caching._SourceFileBackedLocatorMixin, caching._CacheLocator):  #
 
     def get_cache_path(self) -> str:
         return str(self._folder)
+
+    def get_source_stamp(self) -> str:
+        """Content alone: by the times of files, as older numba does, each clone would be new."""
+        return kernel_digest()
 
     @classmethod
     def from_function(cls, function: Callable[..., Any], file: str) -> Any:

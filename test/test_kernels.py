@@ -21,19 +21,23 @@ print(sum(sum(f.stats.cache_hits.values()) for f in kernels),
 """
 
 
-def counts(clone: Path, cache: Path) -> list[int]:
-    """Kernels that were found compiled, and that were not."""
+def start(clone: Path, cache: Path) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(clone), "XDG_CACHE_HOME": str(cache)}
     environment.pop("NUMBA_CACHE_DIR", None)
-    done = subprocess.run(
-        [sys.executable, "-c", HITS],
-        cwd=clone,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
+    return subprocess.Popen(
+        [sys.executable, "-c", HITS], cwd=clone, env=environment, stdout=subprocess.PIPE, text=True
     )
-    return [int(word) for word in done.stdout.split()]
+
+
+def counts(clone: Path, cache: Path) -> list[int]:
+    """Kernels that were found compiled, and that were not."""
+    return ended(start(clone, cache))
+
+
+def ended(process: subprocess.Popen[str]) -> list[int]:
+    out, _ = process.communicate()
+    assert process.returncode == 0
+    return [int(word) for word in out.split()]
 
 
 def make_clone(folder: Path) -> Path:
@@ -46,6 +50,8 @@ def make_clone(folder: Path) -> Path:
 
 def test_a_second_clone_compiles_nothing(tmp_path) -> None:
     first, second = (make_clone(tmp_path / name) for name in ("first", "second"))
+    for file in second.rglob("*.py"):
+        os.utime(file, (1e9, 1e9))  # clones are written at different times
     cache = tmp_path / "cache"
     hits, misses = counts(first, cache)
     assert hits == 0 and misses > 0
@@ -61,6 +67,24 @@ def test_a_change_in_any_file_with_kernels_compiles_again(tmp_path) -> None:
     unrelated = clone / "seg3d_ros" / "scene.py"
     unrelated.write_text(unrelated.read_text() + "# changed\n")
     assert counts(clone, cache) == [misses, 0]
+
+
+def test_processes_that_start_together_compile_each_kernel_once(tmp_path) -> None:
+    clone = make_clone(tmp_path / "clone")
+    _, alone = counts(clone, tmp_path / "cache_of_one")
+    processes = [start(clone, tmp_path / "cache") for _ in range(2)]
+    found = [ended(process) for process in processes]
+    assert sum(misses for _, misses in found) == alone
+    assert sum(hits for hits, _ in found) == alone
+
+
+def test_a_process_that_died_while_compiling_holds_nobody_up(tmp_path) -> None:
+    clone, cache = make_clone(tmp_path / "clone"), tmp_path / "cache"
+    _, alone = counts(clone, cache)
+    for file in cache.rglob("*.nb?"):
+        file.unlink()
+    assert any(cache.rglob("*.lock"))
+    assert counts(clone, cache) == [0, alone]
 
 
 def test_every_file_with_kernels_takes_part_in_the_key() -> None:

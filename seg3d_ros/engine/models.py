@@ -5,23 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cached_property
 
-import numpy as np
-
 from seg3d_ros.engine.perception import PerceptionSettings
+from seg3d_ros.engine.warm_up import warm_up
 from seg3d_ros.errors import DeviceLostError
 from seg3d_ros.imaging.encoder import ImageEncoder, load_image_encoder
-from seg3d_ros.mapping.clicked_scene import scene_for_clicks
-from seg3d_ros.mapping.keyframes.store import KeyframeStore
-from seg3d_ros.mapping.voxel_map import MapSettings, VoxelMap
-from seg3d_ros.mapping.warm_up_frames import warm_up_frames
-from seg3d_ros.objects.best_views import BestViews
-from seg3d_ros.objects.object_map import ObjectMap
+from seg3d_ros.kernel_folder import note_compiled
 from seg3d_ros.packages import require_packages
-from seg3d_ros.pictures.overlay import draw_overlay
-from seg3d_ros.pictures.painted_points import painted_points
 from seg3d_ros.scene import Bool, Float32, Instances, Scene
 from seg3d_ros.segmenters.registry import load_prompt_segmenter, load_segmenter
 from seg3d_ros.segmenters.segmenter import (
@@ -32,7 +23,6 @@ from seg3d_ros.segmenters.segmenter import (
     SemanticSegmenter,
 )
 from seg3d_ros.segmenters.weights import SPACEFORMER
-from seg3d_ros.sensing.frame_filter import FrameFilter
 from seg3d_ros.text.cache import EmbeddingCache
 from seg3d_ros.text.encoder import TextEncoder
 from seg3d_ros.text.known_words import KnownWords
@@ -154,25 +144,8 @@ class Models:
 
     def warm_up(self) -> None:
         """Compile the kernels and run the networks once, so that the first frame is not late."""
-        trial = VoxelMap(MapSettings(), FrameFilter())  # at usual sizes, whatever the settings
-        keyframes = KeyframeStore()
-        for frame in warm_up_frames():
-            trial.integrate(frame)
-            keyframes.offer(frame)
-            keyframes.wait()
-        scene = trial.snapshot()
-        anything = replace(self._settings.tracking, confirm_score=0.0, sure_score=0.0)
-        objects = ObjectMap(anything)
-        instances = self.segmenter.segment(scene)
-        for _ in range(2):  # the second time there are objects to match
-            objects.update(scene, instances)
-        BestViews().update(objects.confirmed(), scene.grid, keyframes.all())
-        for keyframe in keyframes.all()[:1]:
-            draw_overlay(keyframe.view(), objects.confirmed(), scene.grid)
-        painted_points(scene, objects.confirmed(), dimming=1.0)
-        click = scene.points[len(scene) // 2][None].astype(np.float64)
-        clicked = scene_for_clicks(trial, click[0], version=0, refine_id=0, last=None)
-        self.prompt_segmenter.segment_at(clicked.scene, click, np.ones(1, bool))
+        warm_up(self.segmenter, self.prompt_segmenter)
+        note_compiled()
 
     def warm_up_encoder(self) -> None:
         """Load the text encoder, so that the first new word is not late."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.mapping.voxel_table import remove_row
 from seg3d_ros.scene import Camera, Float64
 from seg3d_ros.sensing.frame_filter import PAD
@@ -68,7 +68,7 @@ def depth_view(
         )
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _project(keys, view, ranges, pixels, limits):  # type: ignore[no-untyped-def]
     """Project voxels into the image, and bound the measured depth that sees through them.
 
@@ -113,7 +113,7 @@ def _project(keys, view, ranges, pixels, limits):  # type: ignore[no-untyped-def
         limits[n] = limit * limit
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def _window_is_clear(ranges, pixel, step, limit):  # type: ignore[no-untyped-def]
     """Is every measured pixel around beyond the squared range, and most of them measured?"""
     v, u = pixel // ranges.shape[1], pixel % ranges.shape[1]
@@ -129,7 +129,7 @@ def _window_is_clear(ranges, pixel, step, limit):  # type: ignore[no-untyped-def
     return 2 * measured > (2 * _WINDOW + 1) ** 2
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def carve(ranges, view, rows, index, count, first, end):  # type: ignore[no-untyped-def]
     """Take weight from the voxels in rows `first` to `end` that a view looks through.
 

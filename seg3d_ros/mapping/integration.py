@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Float32, Frame, Int64, MapGrid, UInt8
 from seg3d_ros.sensing.frame_filter import (
     PAD,
@@ -107,7 +107,7 @@ def pass_parameters(
     )
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def _to_grid(points, i, m):  # type: ignore[no-untyped-def]
     x, y, z = np.float64(points[i, 0]), np.float64(points[i, 1]), np.float64(points[i, 2])
     return (
@@ -117,7 +117,7 @@ def _to_grid(points, i, m):  # type: ignore[no-untyped-def]
     )
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def _in_box(x, y, z, low, high):  # type: ignore[no-untyped-def]
     return (
         (low[0] <= x)
@@ -129,13 +129,13 @@ def _in_box(x, y, z, low, high):  # type: ignore[no-untyped-def]
     )
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def _slot_of(key):  # type: ignore[no-untyped-def]
     mixed = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
     return np.int64(mixed >> np.uint64(64 - _SLOT_BITS))
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def _fold(pending, slot, parameters, rows, index, count):  # type: ignore[no-untyped-def]
     """Average a slot into its voxel and free it.
 
@@ -169,7 +169,7 @@ def _fold(pending, slot, parameters, rows, index, count):  # type: ignore[no-unt
     return count
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def fold_all(pending, parameters, rows, index, count):  # type: ignore[no-untyped-def]
     """Average every slot into its voxel.
 
@@ -185,7 +185,7 @@ def fold_all(pending, parameters, rows, index, count):  # type: ignore[no-untype
     return True, count
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def _collect(pending, slot, offset, colors, i):  # type: ignore[no-untyped-def]
     for k in range(3):
         pending.sums[slot, k] += np.float32(offset[k])
@@ -193,7 +193,7 @@ def _collect(pending, slot, offset, colors, i):  # type: ignore[no-untyped-def]
     pending.sums[slot, _COUNT] += np.float32(1)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def integrate_points(measured, parameters, pending, rows, index, count, start):  # type: ignore[no-untyped-def]
     """Take the points of a frame in, from point `start` on; the last ones stay in `pending`.
 

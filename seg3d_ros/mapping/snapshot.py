@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Float32, Float64, Int64, MapGrid, Scene
 from seg3d_ros.sparse.voxel_keys import unpack
 
@@ -39,7 +39,7 @@ def make_scene(
     return Scene(points, colors, keys[order], voxel_size, stamp_ns, origin=grid.origin)
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def _position(keys, means, row, voxel_size):  # type: ignore[no-untyped-def]
     """Mean position of a voxel, local; float64, since 20 km leave float32 no millimetres."""
     x, y, z = unpack(keys[row])
@@ -50,7 +50,7 @@ def _position(keys, means, row, voxel_size):  # type: ignore[no-untyped-def]
     )
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _in_ball(keys, means, voxel_size, center, radius):  # type: ignore[no-untyped-def]
     inside = np.empty(keys.size, np.bool_)
     for row in range(keys.size):
@@ -60,7 +60,7 @@ def _in_ball(keys, means, voxel_size, center, radius):  # type: ignore[no-untype
     return inside
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _gather(order, keys, means, voxel_size, points, colors):  # type: ignore[no-untyped-def]
     for i in range(order.size):
         row = order[i]

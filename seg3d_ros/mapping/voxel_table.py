@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Float32, Int64
 from seg3d_ros.sparse.hash_index import (
     build_index,
@@ -112,7 +112,7 @@ class VoxelTable:
         return number
 
 
-@numba.njit(cache=True)
+@kernel
 def remove_row(rows, index, count, row):  # type: ignore[no-untyped-def]
     """Take a voxel out; the last one moves into its row. Returns the new count."""
     remove(index.table_keys, index.table_rows, rows.keys[row])
@@ -127,7 +127,7 @@ def remove_row(rows, index, count, row):  # type: ignore[no-untyped-def]
     return last
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _remove_rows(rows, index, count, descending):  # type: ignore[no-untyped-def]
     for row in descending:
         count = remove_row(rows, index, count, row)

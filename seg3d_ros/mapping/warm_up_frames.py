@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from seg3d_ros.scene import Camera, Distortion, Float64, Frame
+from seg3d_ros.scene import Camera, Distortion, Float64, Frame, Scene, UInt8
 from seg3d_ros.sensing.depth_image import DepthImage
 from seg3d_ros.sensing.registration import register_color
 from seg3d_ros.sensing.warm_up_images import decode_warm_up_images
@@ -17,42 +17,49 @@ _CAMERA = Camera(80, 60, 40.0, 40.0, 39.5, 29.5)
 _DISTORTED = replace(_CAMERA, distortion=Distortion((0.1, -0.05, 0.0, 0.0, 0.0)))
 _GRID = (_CAMERA.height, _CAMERA.width)
 _STEP_M = 0.1  # the camera moves to and fro between frames, so that there is free space to carve
+_VOXEL_M = 0.02
 
 
-def warm_up_frames() -> Iterator[Frame]:
-    """Views of the same scene, in each memory layout and type that sensors give.
+def plain_frames() -> Iterator[Frame]:
+    """Views of a scene by a camera without distortion: depth in metres, then in millimetres."""
+    for number, image in enumerate(_images(_CAMERA)):
+        yield _frame(image, number)
 
-    Compiled code differs by layout and type: depth images in millimetres and in metres, of
-    cameras with and without distortion, registered or not; clouds (strided views, blue first),
-    organised and not. Images are decoded first, of each format that has a kernel.
+
+def other_frames() -> Iterator[Frame]:
+    """Views of the same scene for which other kernels are compiled.
+
+    Of a camera with distortion and of one that registers colours to depth; clouds, organised and
+    not. Before them, images are decoded of each format that has a kernel.
     """
     decode_warm_up_images()
-    images = [image for camera in (_CAMERA, _DISTORTED) for image in _images(camera)]
-    for number, image in enumerate(images):
-        yield Frame(
-            image.points(),
-            image.color.reshape(-1, 3),
-            number + 1,
-            _pose(number),
-            grid=_GRID,
-            camera=image.camera,
-        )
-    rows = np.zeros((_GRID[0] * _GRID[1], 4), np.float32)
-    rows[:, :3] = images[0].points()
-    colors = np.full((len(rows), 4), 128, np.uint8)
-    for number, grid in enumerate((_GRID, None), len(images)):
-        yield Frame(rows[:, :3], colors[:, 2::-1], number + 1, _pose(number), grid=grid)
+    for number, image in enumerate(_images(_DISTORTED)):
+        yield _frame(image, number)
+        yield _frame(register_color(image, image.color, _DISTORTED, np.eye(4)), number)
+    points = next(_images(_CAMERA)).points()
+    for number, grid in enumerate((_GRID, None)):
+        yield Frame(points, _color().reshape(-1, 3), number + 1, _pose(number), grid=grid)
+
+
+def warm_up_scene() -> Scene:
+    """The same scene as it would be in a map, made without compiled code."""
+    points = _points(_depth().ravel()) @ _pose(0)[:3, :3].T + _pose(0)[:3, 3]
+    voxels, rows = np.unique(np.floor(points / _VOXEL_M), axis=0, return_index=True)
+    centers = np.ascontiguousarray((voxels + 0.5) * _VOXEL_M, np.float32)
+    colors = np.ascontiguousarray(_color().reshape(-1, 3)[rows] / 255, np.float32)
+    return Scene(centers, colors, np.arange(len(rows)), _VOXEL_M)
 
 
 def _images(camera: Camera) -> Iterator[DepthImage]:
-    """Images as they come, the second half as of a camera that registers them itself."""
     depth = _depth()
-    color = np.full((*_GRID, 3), 128, np.uint8)
-    color[:, _GRID[1] // 2 :] = 64  # segments of one colour need two
     for values, unit in ((depth, 1.0), (np.rint(depth * 1000).astype(np.uint16), 0.001)):
-        image = DepthImage(color, values, unit, camera)
-        yield image
-        yield register_color(image, color, camera, np.eye(4))
+        yield DepthImage(_color(), values, unit, camera)
+
+
+def _frame(image: DepthImage, number: int) -> Frame:
+    colors = image.color.reshape(-1, 3)
+    pose = _pose(number)
+    return Frame(image.points(), colors, number + 1, pose, grid=_GRID, camera=image.camera)
 
 
 def _pose(number: int) -> Float64:
@@ -62,11 +69,29 @@ def _pose(number: int) -> Float64:
     return pose
 
 
+def _color() -> UInt8:
+    """(H, W, 3) RGB; segments of one colour need two."""
+    color = np.full((*_GRID, 3), 128, np.uint8)
+    color[:, _GRID[1] // 2 :] = 64
+    return color
+
+
+def _rays() -> tuple[Float64, Float64]:
+    """View rays of the pixels: x / z and y / z, (H, W) each."""
+    v, u = np.mgrid[: _CAMERA.height, : _CAMERA.width]
+    return (u - _CAMERA.cx) / _CAMERA.fx, (v - _CAMERA.cy) / _CAMERA.fy
+
+
+def _points(depth: npt.NDArray[np.float32]) -> Float64:
+    """(H * W, 3) in the optical frame."""
+    x, y = _rays()
+    return np.stack([x.ravel() * depth, y.ravel() * depth, depth], axis=1)
+
+
 def _depth() -> npt.NDArray[np.float32]:
     """(H, W) metres: floor 1 m below the camera, wall 2.5 m and box 1.5 m before it."""
-    v, u = np.mgrid[: _CAMERA.height, : _CAMERA.width]
-    across = np.abs(u - _CAMERA.cx) / _CAMERA.fx
-    down = (v - _CAMERA.cy) / _CAMERA.fy
+    across, down = _rays()
+    across = np.abs(across)
     below = np.maximum(down, 1e-6)
     depth = np.minimum(2.5, 1.0 / below)
     top = 0.5 / below  # of the box: 0.8 m wide, 0.5 m high, 0.5 m deep

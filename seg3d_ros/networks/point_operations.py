@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Float32, Int64
 
 MAX_POINTS = 250_000  # of one cloud
@@ -156,7 +156,7 @@ def _farthest(cloud: Float32, count: int) -> Int64:
     return _farthest_compiled(cloud[0], cloud[1], cloud[2], count)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _farthest_compiled(x, y, z, count):  # type: ignore[no-untyped-def]
     """(G,) rows; the first of several equally far points."""
     chosen = np.empty(count, np.int64)
@@ -179,7 +179,7 @@ def _farthest_compiled(x, y, z, count):  # type: ignore[no-untyped-def]
 
 
 # The flags let the maximum be computed in vectors; points are finite, so nothing else changes.
-@numba.njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})
+@kernel(fastmath={"nnan", "nsz"})
 def _approach(x, y, z, center, nearest):  # type: ignore[no-untyped-def]
     """Lower the square distances to a new center; return the largest that is left."""
     cx, cy, cz = center

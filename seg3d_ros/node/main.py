@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
+from seg3d_ros.engine.second_compiler import start_second_compiler
 from seg3d_ros.errors import InputError
 from seg3d_ros.node.fastdds_segments import unlink_own_segments
 from seg3d_ros.node.heap import configure_heap
@@ -39,6 +40,7 @@ def main(args: list[str] | None = None) -> NoReturn:
     faulthandler.enable()  # should native code crash, the log says in which call
     configure_heap()
     configure_openmp(spare_cores=1)  # for the integration, the middleware, other nodes
+    start_second_compiler()
     _leave(_run(args))
 
 

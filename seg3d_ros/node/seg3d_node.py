@@ -196,7 +196,7 @@ class Seg3dNode(LifecycleNode):
         if not (self._engine and self._transforms and self._results):
             raise RuntimeError("it is not configured")
         log = self.get_logger()
-        log.info("warming up; the first start compiles kernels, which takes a minute or two")
+        log.info("warming up; the first start compiles kernels, which takes half a minute or more")
         start = time.monotonic()
         self._engine.warm_up()
         log.info(f"warmed up in {time.monotonic() - start:.1f} s")

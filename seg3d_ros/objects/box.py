@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Float32, Float64, MapGrid
 
 _TIE = 1e-6  # relative; rectangles closer than this count as equal
@@ -93,10 +93,10 @@ def voxel_box(points: Float32, grid: MapGrid) -> tuple[Box, Float64]:
     )
     box.center[2] += half
     box.center[:] += grid.origin
-    return box, grid.map_from_local((mean + 0.5) * voxel_size)
+    return box, grid.map_from_local((np.array(mean) + 0.5) * voxel_size)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _footprint(points, voxel_size):  # type: ignore[no-untyped-def]
     """Voxels that can be corners of the footprint, lowest and highest z, mean; all in voxels.
 
@@ -120,12 +120,15 @@ def _footprint(points, voxel_size):  # type: ignore[no-untyped-def]
         highest[column] = max(highest[column], voxel_y)
         low, high = min(low, voxel_z), max(high, voxel_z)
         mean_x, mean_y, mean_z = mean_x + voxel_x, mean_y + voxel_y, mean_z + voxel_z
-    mean = np.array((mean_x, mean_y, mean_z)) / len(points)
-    filled = np.flatnonzero(lowest < np.inf)
-    x, y = np.empty(2 * filled.size), np.empty(2 * filled.size)
-    x[0::2], x[1::2] = first_x + filled, first_x + filled
-    y[0::2], y[1::2] = lowest[filled], highest[filled]
-    return x, y, low, high, mean
+    x, y = np.empty(2 * columns), np.empty(2 * columns)
+    count = 0
+    for column in range(columns):
+        if lowest[column] < np.inf:
+            x[count] = x[count + 1] = first_x + column
+            y[count], y[count + 1] = lowest[column], highest[column]
+            count += 2
+    mean = mean_x / len(points), mean_y / len(points), mean_z / len(points)
+    return x[:count], y[:count], low, high, mean
 
 
 def _box(x: Float64, y: Float64, low: float, high: float, margin: float) -> Box:
@@ -141,7 +144,7 @@ def _box(x: Float64, y: Float64, low: float, high: float, margin: float) -> Box:
     )
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _half_hull(x, y, order, hull):  # type: ignore[no-untyped-def]
     """Walk the points in `order`, keep left turns only; return how many stay in `hull`."""
     count = 0
@@ -156,7 +159,7 @@ def _half_hull(x, y, order, hull):  # type: ignore[no-untyped-def]
     return count
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _smallest_rectangle(x, y):  # type: ignore[no-untyped-def]
     """Center x, y, extents and yaw in [-pi/4, pi/4) around points in order of (x, y)."""
     hull = np.empty(2 * x.size, np.int64)

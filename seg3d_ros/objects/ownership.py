@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.objects.segments import NOBODY, Int32
 from seg3d_ros.objects.tracking import Owners
 from seg3d_ros.scene import Bool, Int64
@@ -83,7 +83,7 @@ def hand_over(
     return owner, claimant, changed
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _move(owner, segment, track_of_segment, takes, gives, fixed, changed):  # type: ignore[no-untyped-def]
     for i in range(owner.size):
         old, track = owner[i], track_of_segment[segment[i]]
@@ -97,7 +97,7 @@ def _move(owner, segment, track_of_segment, takes, gives, fixed, changed):  # ty
             owner[i] = new
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _claim(claimant, segment, track_of_segment, claims, matched, changed):  # type: ignore[no-untyped-def]
     for i in range(claimant.size):
         old, track = claimant[i], track_of_segment[segment[i]]
@@ -111,7 +111,7 @@ def _claim(claimant, segment, track_of_segment, claims, matched, changed):  # ty
             claimant[i] = new
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def rows_of_tracks(owner, claimant, changed):  # type: ignore[no-untyped-def]
     """Points that each changed track owns or claims, track after track, ascending.
 

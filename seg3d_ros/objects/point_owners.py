@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.objects.elements import ascending_order
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.scene import Int64, Scene
@@ -41,7 +41,7 @@ def object_rows(scene: Scene, known: MapObject) -> Int64:
     return np.flatnonzero(owner_of_points(scene, [known]) != NO_OWNER)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _find_owners(ids, owned, starts, owner):  # type: ignore[no-untyped-def]
     """Search ascending lists in an ascending one: in growing steps, then by halves."""
     for track in range(starts.size - 1):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.objects.elements import Elements
 from seg3d_ros.objects.look import Look
 from seg3d_ros.objects.map_object import MapObject
@@ -127,7 +127,7 @@ def find_owners(index: HashIndex, point_count: int, tracks: list[Track]) -> Owne
     return Owners(owner, claimant, in_scene, outside)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def count_overlap(owner, claimant, segment, track_count, segment_count):  # type: ignore[no-untyped-def]
     """(T, S) int64 number of points that track t owns or claims and segment s holds."""
     overlap = np.zeros((track_count, segment_count), np.int64)

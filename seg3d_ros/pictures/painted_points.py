@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.point_owners import owner_of_points
 from seg3d_ros.pictures.id_colors import NO_OBJECT
@@ -52,12 +52,12 @@ def painted_points(
     return painted
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def _byte(value):  # type: ignore[no-untyped-def]
     return np.uint32(np.rint(min(max(value, np.float32(0)), np.float32(1)) * np.float32(255)))
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _paint(points, origin, colors, dimming, owner, rgb, ids, scores, floats, words):  # type: ignore[no-untyped-def]
     """Fill rows that are seen as float32 and as uint32; the last entry of a table is nobody's."""
     for i in range(len(points)):

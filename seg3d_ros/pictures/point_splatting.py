@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Float32, Float64
 
 _NEAR_M = 0.05
@@ -89,7 +89,7 @@ def splat(points: Float32, view: View, *, point_size: float) -> Splatted:
     return Splatted(rows, depth)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _splat(projected, focal, point_size, rows, depth):  # type: ignore[no-untyped-def]
     height, width = rows.shape
     for row in range(len(projected)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seg3d_ros.errors import InputError
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import UInt8
 
 _LITERALS = 32  # control bytes below it announce bytes that follow as they are
@@ -28,7 +28,7 @@ def decompress(data: UInt8, size: int) -> UInt8:
     return result
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _decompress(data, result):  # type: ignore[no-untyped-def]
     """Fill `result`; returns the number of bytes written, -1 where data is damaged."""
     at, written = 0, 0

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.recordings.ply_header import PlyElement, PlyHeader, PlyProperty, parse_header
 from seg3d_ros.recordings.recording import RecordingError
 from seg3d_ros.recordings.text_numbers import parse_numbers
@@ -163,7 +163,7 @@ def _unit_sizes(element: PlyElement, *, text: bool) -> tuple[Int64, Int64]:
     return np.array([item.dtype.itemsize for item in element.properties]), np.array(heads)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _find_records(body, at, sizes, heads, big, starts, lengths):  # type: ignore[no-untyped-def]
     """Fill where each value or list begins and how many items it has.
 
@@ -199,7 +199,7 @@ def _find_records(body, at, sizes, heads, big, starts, lengths):  # type: ignore
     return len(starts), at
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _gather(body, starts, lengths, values):  # type: ignore[no-untyped-def]
     """Copy pieces of the body behind each other."""
     at = 0

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from seg3d_ros.errors import InputError
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Float32, Float64, Int64
 from seg3d_ros.segmenters.geometric.orientation import carry_signs
 from seg3d_ros.segmenters.geometric.surface import flattest_direction
@@ -182,7 +182,7 @@ def _ascending(weights: Float32) -> Int64:
     return (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _estimate_normals(points, nearest, normals):  # type: ignore[no-untyped-def]
     """Direction of least spread of each point's neighbours, itself included."""
     for i in range(len(points)):
@@ -199,7 +199,7 @@ def _estimate_normals(points, nearest, normals):  # type: ignore[no-untyped-def]
         )  # fmt: skip
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def _step(points, a, b):  # type: ignore[no-untyped-def]
     """From row a to row b."""
     return (
@@ -209,7 +209,7 @@ def _step(points, a, b):  # type: ignore[no-untyped-def]
     )
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _vertex_normals(points, faces):  # type: ignore[no-untyped-def]
     """(V, 3) running means of unit face normals, not normalised again."""
     normals = np.zeros_like(points)
@@ -233,7 +233,7 @@ def _vertex_normals(points, faces):  # type: ignore[no-untyped-def]
     return normals
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _weigh(points, normals, edges, weights):  # type: ignore[no-untyped-def]
     """One minus the cosine between the normals; its square across a convex fold."""
     for e in range(len(edges)):
@@ -247,7 +247,7 @@ def _weigh(points, normals, edges, weights):  # type: ignore[no-untyped-def]
         weights[e] = weight
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _join(edges, weights, threshold, smallest, labels):  # type: ignore[no-untyped-def]
     """Union by rank along edges of ascending weight; write the ids."""
     count = labels.size
@@ -281,7 +281,7 @@ def _join(edges, weights, threshold, smallest, labels):  # type: ignore[no-untyp
         labels[i] = numbers[root]
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def _root(parent, i):  # type: ignore[no-untyped-def]
     while parent[i] != i:
         parent[i] = parent[parent[i]]
@@ -289,7 +289,7 @@ def _root(parent, i):  # type: ignore[no-untyped-def]
     return i
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def _union(parent, rank, size, a, b):  # type: ignore[no-untyped-def]
     if rank[a] > rank[b]:
         a, b = b, a

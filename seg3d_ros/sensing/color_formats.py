@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import UInt8
 
 # Position of red in the 2 x 2 tile (row, column) by the name of a mosaic; blue lies opposite.
@@ -44,12 +44,12 @@ def rgb_from_bayer(mosaic: npt.NDArray[Any], red: tuple[int, int]) -> npt.NDArra
     return rgb
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def _byte(value):  # type: ignore[no-untyped-def]
     return np.uint8(min(max(value + np.float32(0.5), np.float32(0)), np.float32(255)))
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _convert_yuv422(pairs, luma, rgb):  # type: ignore[no-untyped-def]
     chroma = 1 - luma
     for row in range(pairs.shape[0]):
@@ -63,7 +63,7 @@ def _convert_yuv422(pairs, luma, rgb):  # type: ignore[no-untyped-def]
                 rgb[row, column, 2] = _byte(y + np.float32(2.018) * u)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _interpolate_bayer(mosaic, red, rgb):  # type: ignore[no-untyped-def]
     """Mean of the nearest pixels of each colour, those beside weighing double those across."""
     height, width = mosaic.shape

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Float32
 from seg3d_ros.sensing.image_decoder import DEPTH_TYPES, MAX_SIDE, ImageError
 
@@ -94,7 +94,7 @@ def _read_rvl(data: bytes) -> Depth16:
     return values.reshape(height, width)
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def _next_number(words, place):  # type: ignore[no-untyped-def]
     """Number from a nibble on, three bits in each, and the place after it; -1 at the end."""
     number = np.int64(0)
@@ -109,7 +109,7 @@ def _next_number(words, place):  # type: ignore[no-untyped-def]
     return np.int64(-1), place
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _decode_rvl(words, values):  # type: ignore[no-untyped-def]
     """Fill in runs of zeros and of differences; False when they do not fit the image."""
     done, place, previous = 0, 0, np.int64(0)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seg3d_ros.errors import InputError
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Camera, Float32, Float64, UInt8
 from seg3d_ros.sensing.lens import view_rays
 
@@ -86,7 +86,7 @@ def deproject(
     return points
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _deproject(depth, columns, rows, unit, points):  # type: ignore[no-untyped-def]
     height, width = depth.shape
     for v in range(height):
@@ -100,7 +100,7 @@ def _deproject(depth, columns, rows, unit, points):  # type: ignore[no-untyped-d
             points[pixel, 2] = z
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _deproject_rays(depth, rays, unit, points):  # type: ignore[no-untyped-def]
     height, width = depth.shape
     for v in range(height):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Float32, Float64, Frame
 from seg3d_ros.settings import SettingError, check_settings, setting
 
@@ -122,7 +122,7 @@ def range_image(frame: Frame) -> Float32:
     return ranges
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _fill_ranges(points, ranges):  # type: ignore[no-untyped-def]
     width = ranges.shape[1] - 2 * PAD
     for v in range(ranges.shape[0] - 2 * PAD):
@@ -134,7 +134,7 @@ def _fill_ranges(points, ranges):  # type: ignore[no-untyped-def]
             ranges[v + PAD, u + PAD] = squared if 0 < squared < np.inf else np.float32(0)
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def _bridges(a, b, c, d, e, limits):  # type: ignore[no-untyped-def]
     """Is c, of five neighbours in a line, part of a slope that is short or steeper than surfaces?
 
@@ -151,7 +151,7 @@ def _bridges(a, b, c, d, e, limits):  # type: ignore[no-untyped-def]
     return (rises & ~rises_on) | (falls & ~falls_on)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def keep_row(ranges, row, limits, keep):  # type: ignore[no-untyped-def]
     """Mark the pixels of an image row that are in range and bridge no depth edge.
 

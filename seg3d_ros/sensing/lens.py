@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Camera, Float32, Float64
 from seg3d_ros.sensing.frame_filter import PAD
 
@@ -121,7 +121,7 @@ def _lens(camera: Camera, max_radius2: float) -> Lens:
     return Lens(fx, fy, cx, cy, coefficients, equidistant, max_radius2)
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def _distort_polynomial(x, y, c):  # type: ignore[no-untyped-def]
     r2 = x * x + y * y
     radial = (1 + r2 * (c[0] + r2 * (c[1] + r2 * c[4]))) / (
@@ -132,13 +132,13 @@ def _distort_polynomial(x, y, c):  # type: ignore[no-untyped-def]
     return across, down
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def _distort_angle(angle, c):  # type: ignore[no-untyped-def]
     a2 = angle * angle
     return angle * (1 + a2 * (c[0] + a2 * (c[1] + a2 * (c[2] + a2 * c[3]))))
 
 
-@numba.njit(cache=True)
+@kernel
 def project(lens, x, y):  # type: ignore[no-untyped-def]
     """Pixel (u, v) of the view ray (x, y, 1); NaN beyond the rays of the image."""
     r2 = x * x + y * y
@@ -153,7 +153,7 @@ def project(lens, x, y):  # type: ignore[no-untyped-def]
     return lens.fx * x + lens.cx, lens.fy * y + lens.cy
 
 
-@numba.njit(cache=True)
+@kernel
 def _undistort_equidistant(x, y, c):  # type: ignore[no-untyped-def]
     """View ray of a point on the image plane, by Newton's method for the angle."""
     radius = np.sqrt(x * x + y * y)
@@ -175,7 +175,7 @@ def _undistort_equidistant(x, y, c):  # type: ignore[no-untyped-def]
     return x * scale, y * scale
 
 
-@numba.njit(cache=True)
+@kernel
 def _undistort_polynomial(target_x, target_y, c):  # type: ignore[no-untyped-def]
     """View ray of a point on the image plane, by Newton's method in two dimensions."""
     x, y = target_x, target_y
@@ -197,7 +197,7 @@ def _undistort_polynomial(target_x, target_y, c):  # type: ignore[no-untyped-def
     return np.nan, np.nan
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _undistort_all(lens, rays):  # type: ignore[no-untyped-def]
     for v in range(rays.shape[0]):
         y = (v - lens.cy) / lens.fy
@@ -210,7 +210,7 @@ def _undistort_all(lens, rays):  # type: ignore[no-untyped-def]
             rays[v, u, 0], rays[v, u, 1] = ray
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _tabulate(lens, x, y, size, pixels):  # type: ignore[no-untyped-def]
     height, width = size
     for row in range(y.size):
@@ -221,7 +221,7 @@ def _tabulate(lens, x, y, size, pixels):  # type: ignore[no-untyped-def]
                 pixels[row + PAD, column + PAD] = place
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _gather(values, places, found):  # type: ignore[no-untyped-def]
     for i in range(places.size):
         found[i] = values[places[i]]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Camera, Float64, UInt8
 from seg3d_ros.sensing.depth_image import DepthImage
 from seg3d_ros.sensing.lens import lens_of, project
@@ -50,7 +50,7 @@ def register_color(
     )
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _look_up(points, m, lens, size, pixels, ranges):  # type: ignore[no-untyped-def]
     """Colour pixel, row by row, of each point and its distance along the optical axis."""
     height, width = size
@@ -67,7 +67,7 @@ def _look_up(points, m, lens, size, pixels, ranges):  # type: ignore[no-untyped-
             ranges[i] = depth
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _drop_hidden(pixels, ranges, spot, width, nearest):  # type: ignore[no-untyped-def]
     """Set to -1 the pixels of points that others hide from the colour camera."""
     for i in range(pixels.size):

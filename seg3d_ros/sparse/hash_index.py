@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Int64
 from seg3d_ros.sparse.voxel_keys import AXIS_BITS, key_step
 
@@ -32,7 +32,7 @@ def capacity_for(count: int) -> int:
     return 1 << max(4, int(2 * count - 1).bit_length())
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def home_cell(key, mask):  # type: ignore[no-untyped-def]
     """Cell where the search for a key starts: Fibonacci hashing of its block of 2x2x2 voxels.
 
@@ -45,7 +45,7 @@ def home_cell(key, mask):  # type: ignore[no-untyped-def]
     return np.int64(((mixed << np.uint64(3)) | np.uint64(corner)) & np.uint64(mask))
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def cell_of(table_keys, key):  # type: ignore[no-untyped-def]
     """Cell that holds a key, or the free cell where it belongs."""
     mask = table_keys.size - 1
@@ -55,14 +55,14 @@ def cell_of(table_keys, key):  # type: ignore[no-untyped-def]
     return cell
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def find(table_keys, table_rows, key):  # type: ignore[no-untyped-def]
     """Row of a key, or -1."""
     cell = cell_of(table_keys, key)
     return np.int64(table_rows[cell]) if table_keys[cell] != EMPTY else np.int64(-1)
 
 
-@numba.njit(cache=True)
+@kernel
 def remove(table_keys, table_rows, key):  # type: ignore[no-untyped-def]
     """Take out a key that is in the table; later entries of its chain move up to close the gap."""
     mask = table_keys.size - 1
@@ -79,7 +79,7 @@ def remove(table_keys, table_rows, key):  # type: ignore[no-untyped-def]
     table_keys[gap] = EMPTY
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _fill(table_keys, table_rows, keys):  # type: ignore[no-untyped-def]
     for row in range(keys.size):
         cell = cell_of(table_keys, keys[row])
@@ -87,13 +87,13 @@ def _fill(table_keys, table_rows, keys):  # type: ignore[no-untyped-def]
         table_rows[cell] = row
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _find_all(table_keys, table_rows, keys, rows):  # type: ignore[no-untyped-def]
     for i in range(keys.size):
         rows[i] = find(table_keys, table_rows, keys[i])
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _fill_first(table_keys, keys, rows):  # type: ignore[no-untyped-def]
     count = 0
     for row in range(keys.size):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 
 Int32 = npt.NDArray[np.int32]
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def join_sorted(keys, rows, targets, target_rows, step, line):  # type: ignore[no-untyped-def]
     """Write to `line[target_rows[i]]` the row whose key is `targets[i] + step`, if there is one.
 
@@ -27,7 +27,7 @@ def join_sorted(keys, rows, targets, target_rows, step, line):  # type: ignore[n
             line[target_rows[i]] = rows[place]
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def mirror(line, mirrored):  # type: ignore[no-untyped-def]
     """Write the inverse of a partial one-to-one `line` to `mirrored`."""
     for i in range(line.size):
@@ -35,7 +35,7 @@ def mirror(line, mirrored):  # type: ignore[no-untyped-def]
             mirrored[line[i]] = i
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def count_pairs(table, block):  # type: ignore[no-untyped-def]
     """Pairs (blocks, K) of each tap in each block of `block` output rows."""
     taps, rows = table.shape
@@ -49,7 +49,7 @@ def count_pairs(table, block):  # type: ignore[no-untyped-def]
     return counts
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def fill_pairs(table, block, inputs, outputs):  # type: ignore[no-untyped-def]
     """Write the input and the output row of all pairs, ordered by block, tap and row.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 
 WIDTHS = 64, 48, 32  # columns of a tile, the fastest first
 DEPTH = 8  # products of a sum that are added together
@@ -22,7 +22,7 @@ _DEPTH = np.uint64(DEPTH)
 _32, _48, _64 = np.uint64(32), np.uint64(48), np.uint64(64)
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract"})
+@kernel(fastmath={"contract"})
 def convolve_pairs(x, tiles, pairs, first, last, out):  # type: ignore[no-untyped-def]
     """Add `x[input] @ weight[tap]` of each pair of some blocks to `out[output]`.
 
@@ -50,7 +50,7 @@ def convolve_pairs(x, tiles, pairs, first, last, out):  # type: ignore[no-untype
                 _add_tile(flat_x, (i, j, _1), flat_tiles, tile, depth, wide, flat_out, (a, b))
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract"})
+@kernel(fastmath={"contract"})
 def correlate_pairs(x, gradient, pairs, first, last, tiles):  # type: ignore[no-untyped-def]
     """Add the outer product of `x[input]` and `gradient[output]` of each pair to its tap's.
 
@@ -82,7 +82,7 @@ def correlate_pairs(x, gradient, pairs, first, last, tiles):  # type: ignore[no-
                     _add_tile(left, (k, k + _1, step), right, _0, depth, wide, flat_tiles, to)
 
 
-@numba.njit(nogil=True, cache=True, forceinline=True)
+@kernel(forceinline=True)
 def _gather(x, row, rows, column, width, out):  # type: ignore[no-untyped-def]
     """Copy `width` columns of some rows of a flat x, and zeros to the end of a depth."""
     for m in range(len(rows)):
@@ -92,7 +92,7 @@ def _gather(x, row, rows, column, width, out):  # type: ignore[no-untyped-def]
     out[len(rows) * width : (len(rows) + DEPTH - 1) * width] = 0
 
 
-@numba.njit(nogil=True, cache=True, forceinline=True)
+@kernel(forceinline=True)
 def _add_tile(x, of, w, tile, depth, width, out, to):  # type: ignore[no-untyped-def]
     """`_add_products` with a width that the compiler knows."""
     if width == 64:
@@ -103,7 +103,7 @@ def _add_tile(x, of, w, tile, depth, width, out, to):  # type: ignore[no-untyped
         _add_products(x, of, w, tile, depth, _32, out, to)
 
 
-@numba.njit(nogil=True, cache=True, forceinline=True, fastmath={"contract"})
+@kernel(forceinline=True, fastmath={"contract"})
 def _add_products(x, of, w, tile, depth, width, out, to):  # type: ignore[no-untyped-def]
     """Add the products of two vectors with a matrix to two rows.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from seg3d_ros.errors import InputError
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Float32, Float64, Int64
 
 AXIS_BITS = 21
@@ -18,7 +18,7 @@ AXIS_LIMIT = 1 << (AXIS_BITS - 1)  # coordinates lie in [-AXIS_LIMIT, AXIS_LIMIT
 _MASK = (1 << AXIS_BITS) - 1
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def pack(x, y, z):  # type: ignore[no-untyped-def]
     """Key of one voxel; coordinates must lie in [-AXIS_LIMIT, AXIS_LIMIT)."""
     return (
@@ -26,7 +26,7 @@ def pack(x, y, z):  # type: ignore[no-untyped-def]
     )
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def unpack(key):  # type: ignore[no-untyped-def]
     """Coordinates (x, y, z) of one key."""
     return (
@@ -89,7 +89,7 @@ def keys_of_points(points: Float32 | Float64, voxel_size: float) -> Int64:
     return pack_keys(np.clip(scaled, -2 * AXIS_LIMIT, 2 * AXIS_LIMIT).astype(np.int64))
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _fill_keys(points, voxel_size, keys):  # type: ignore[no-untyped-def]
     """Keys of points; False at the first that has none."""
     for i in range(len(points)):

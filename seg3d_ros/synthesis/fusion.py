@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.mapping.voxel_map import VoxelMap
 from seg3d_ros.scene import Float32, Frame, Int64, Scene
 from seg3d_ros.segmenters.geometric.surface import build_surface
@@ -87,7 +87,7 @@ def majority(voxels: Int32, labels: Int32, *, count: int) -> Int32:
     return winners
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _count_votes(starts, voxels, labels, winners):  # type: ignore[no-untyped-def]
     """Gather the votes of each voxel, which is where `starts` says, and look for long runs."""
     gathered = np.empty(labels.size, labels.dtype)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import UInt8
 from seg3d_ros.synthesis.mesh import Array
 from seg3d_ros.synthesis.ray_scene import Hits
@@ -117,7 +117,7 @@ class Lights:
         return result
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _shade(points, normals, colors, size, ambient, from_below, corner, lamps, powers, result):  # type: ignore[no-untyped-def]
     one, half = np.float32(1), np.float32(0.5)
     for i in range(len(points)):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.synthesis.mesh import Array, Mesh
 
 Int32 = NDArray[np.int32]
@@ -179,7 +179,7 @@ def _make_atlas(meshes: Sequence[Mesh]) -> _Atlas:
     )
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _look_up(atlas, faces, barycentric, texels):  # type: ignore[no-untyped-def]
     """Nearest texel of each hit: `barycentric` (N, 2) weighs the corners 1 and 2 of its face."""
     for i in range(faces.size):

@@ -1,7 +1,9 @@
 """Embeddings of text on disk, so that a known vocabulary costs no forward pass.
 
 One .npy file a text space: a structured array of (digest of the text, vector). It is a cache:
-a file that cannot be read is forgotten, a folder that cannot be written only costs time.
+a file that cannot be read is forgotten, a folder that cannot be written only costs time. Those of
+the household list and of the witnesses' words in the space of the default model come with the
+package (tools/embed_words.py): the first start needs no text encoder.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from seg3d_ros.scene import Float32
 
 logger = logging.getLogger(__name__)
 
+BUNDLED = Path(__file__).parent / "embeddings"
 MAX_ENTRIES = 20_000  # two vocabularies of the largest size; 31 MB at 384 dimensions
 _DIGEST_BYTES = 16
 
@@ -39,8 +42,14 @@ class EmbeddingCache:
     """
 
     def __init__(self, folder: Path | None = None, *, max_entries: int = MAX_ENTRIES) -> None:
-        """Use `folder`, made when first written to; None: `default_folder()`."""
+        """Use `folder`, made when first written to.
+
+        Args:
+            folder: None for `default_folder()`, on top of what comes with the package.
+            max_entries: of a space.
+        """
         self._folder = folder if folder is not None else default_folder()
+        self._read_first = [BUNDLED] if folder is None else []
         self._max_entries = max_entries
         self._lock = threading.Lock()
         self._spaces: dict[tuple[str, int], dict[bytes, Float32]] = {}
@@ -61,17 +70,16 @@ class EmbeddingCache:
             known.update((_digest(text), vector) for text, vector in vectors.items())
             while len(known) > self._max_entries:
                 known.pop(next(iter(known)))
-            self._write(self._path(space), known, _entry(dimension))
+            self._write(self._folder / _file_name(space), known, _entry(dimension))
 
     def _space(self, space: str, dimension: int) -> dict[bytes, Float32]:
         key = (space, dimension)
         if key not in self._spaces:
-            self._spaces[key] = self._read(self._path(space), _entry(dimension))
+            known: dict[bytes, Float32] = {}
+            for folder in (*self._read_first, self._folder):
+                known |= self._read(folder / _file_name(space), _entry(dimension))
+            self._spaces[key] = known
         return self._spaces[key]
-
-    def _path(self, space: str) -> Path:
-        readable = re.sub(r"[^A-Za-z0-9.-]+", "_", space)[:60]
-        return self._folder / f"{readable}-{_digest(space).hex()[:8]}.npy"
 
     def _read(self, path: Path, entry: np.dtype[np.void]) -> dict[bytes, Float32]:
         try:
@@ -102,6 +110,11 @@ class EmbeddingCache:
                 np.save(file, rows, allow_pickle=False)
         except OSError as error:
             logger.warning("cannot write the text cache %s: %s", path, error)
+
+
+def _file_name(space: str) -> str:
+    readable = re.sub(r"[^A-Za-z0-9.-]+", "_", space)[:60]
+    return f"{readable}-{_digest(space).hex()[:8]}.npy"
 
 
 def _entry(dimension: int) -> np.dtype[np.void]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Float32
 
 _BLURS = 2
@@ -28,7 +28,7 @@ def smooth_noise(cells: tuple[int, ...], rng: np.random.Generator) -> Float32:
     return noise
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def trilinear(grid, places):  # type: ignore[no-untyped-def]
     """Interpolate a grid.
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.random import Generator
 
 from seg3d_ros.datasets.scene_dataset import SceneSample, one_point_per_voxel
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Bool, Float32
 from seg3d_ros.training.elastic import smooth_noise, trilinear
 
@@ -171,7 +171,7 @@ def _field(points: Float32, spacing: float, rng: Generator) -> Float32:
     return noise
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _nearest(cells, distance, count):  # type: ignore[no-untyped-def]
     """For each point the least distance in its cell, (N,)."""
     least = np.full(count, np.inf, np.float32)

@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 
 from seg3d_ros.text.cache import EmbeddingCache, default_folder
+from seg3d_ros.text.encoder import load_text_encoder
+from seg3d_ros.text.known_words import KnownWords
+from seg3d_ros.text.vocabulary import Vocabulary
+from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 
 
 def vectors_for(texts: list[str], dimension: int = 8) -> dict[str, np.ndarray]:
@@ -87,3 +91,30 @@ def test_the_default_folder_follows_xdg(monkeypatch, tmp_path) -> None:
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert default_folder() == tmp_path / ".cache" / "seg3d_ros" / "text"
+
+
+class Unused:
+    """The text encoder of the default model, which must not be needed."""
+
+    def __init__(self, encoder):
+        self.name, self.dimension = encoder.name, encoder.dimension
+        self.temperature, self.templates = encoder.temperature, encoder.templates
+        self.latin_only = True
+
+    def encode(self, texts):
+        raise AssertionError(f"tools/embed_words.py was not run for {list(texts)[:3]}")
+
+
+def test_the_first_start_needs_no_text_encoder(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    encoder = load_text_encoder("all-MiniLM-L6-v2")
+    unused, household = Unused(encoder), load_vocabulary_file("household")
+    bundled = Vocabulary(
+        household,
+        encoder=unused,
+        cache=EmbeddingCache(),
+        known_words=KnownWords(unused, EmbeddingCache()),
+    )
+    afresh = Vocabulary(household[:8], encoder=encoder)
+    np.testing.assert_allclose(bundled.embeddings[:8], afresh.embeddings, atol=1e-5)
+    assert not list(tmp_path.iterdir())  # nothing was learnt

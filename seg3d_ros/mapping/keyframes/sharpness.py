@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import UInt8
 
 _STEP = 8
@@ -24,7 +24,7 @@ def sharpness(color: UInt8) -> float:
     return float(min(_sharpness_of_lines(across), _sharpness_of_lines(down)))
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _sharpness_of_lines(lines):  # type: ignore[no-untyped-def]
     """Share of the variation along the lines that a box filter takes away; 0 without any."""
     width = 2 * _HALF + 1

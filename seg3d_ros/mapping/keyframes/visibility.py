@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.mapping.keyframes.keyframe import COARSE, DEPTH_UNIT, Keyframe
 from seg3d_ros.scene import Bool, Camera, Float32, Float64, View
 from seg3d_ros.sensing.transforms import invert
@@ -92,7 +92,7 @@ def _pinhole(camera: Camera, map_from_camera: Float64) -> _Pinhole:
     return _Pinhole(pose, *intrinsics, camera.width, camera.height)
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def _pixel(points, i, pinhole):  # type: ignore[no-untyped-def]
     """Column, row and depth of a point; NaN behind the camera."""
     m = pinhole.pose
@@ -105,14 +105,14 @@ def _pixel(points, i, pinhole):  # type: ignore[no-untyped-def]
     return pinhole.fx * x / z + pinhole.cx, pinhole.fy * y / z + pinhole.cy, z
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def _agree(measured, z):  # type: ignore[no-untyped-def]
     """Whether a measured depth is that of a point, metres; 0 and NaN, unmeasured, are not."""
     tolerance = _TOLERANCE_M + _PER_RANGE * z + _PER_RANGE2 * z * z
     return measured > 0 and abs(measured - z) <= tolerance
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _project(points, pinhole, coarse, us, vs, visible):  # type: ignore[no-untyped-def]
     for i in range(len(points)):
         u, v, z = _pixel(points, i, pinhole)
@@ -125,7 +125,7 @@ def _project(points, pinhole, coarse, us, vs, visible):  # type: ignore[no-untyp
             visible[i] = _agree(coarse[row, column] * DEPTH_UNIT, z)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _paint(points, pinhole, depth, point_size, ids, value):  # type: ignore[no-untyped-def]
     height, width = ids.shape
     for i in range(len(points)):

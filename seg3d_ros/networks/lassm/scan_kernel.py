@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 
 HEAD_CHANNELS = 64  # P, constant so that the compiler makes vectors of it
 
@@ -56,7 +56,7 @@ def _arrays(*tensors: Tensor) -> list[Any]:
     return [tensor.detach().contiguous().numpy() for tensor in tensors]
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz"})
+@kernel(fastmath={"contract", "nsz"})
 def _convolve(tokens, weight, bias, rows, out):  # type: ignore[no-untyped-def]
     taps = len(weight)
     for order in range(len(rows)):
@@ -69,7 +69,7 @@ def _convolve(tokens, weight, bias, rows, out):  # type: ignore[no-untyped-def]
                     y[channel] += w[channel] * token[channel]
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz"})
+@kernel(fastmath={"contract", "nsz"})
 def _scan(mixed, kept, step, skip, rows, out):  # type: ignore[no-untyped-def]
     heads = out.shape[2]
     inner = heads * HEAD_CHANNELS

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Float32, Float64, Int64
 from seg3d_ros.segmenters.geometric.surface import Surface, square_distance
 from seg3d_ros.segmenters.superpoints import join_edges
@@ -56,7 +56,7 @@ def cielab(colors: Float32) -> Float64:
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _touching_pairs(surface):  # type: ignore[no-untyped-def]
     """(E, 2) int32 rows i < j of voxels that touch."""
     reach = (_TOUCHING * surface.voxel_size) ** 2

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Bool, Float64, Int64
 from seg3d_ros.segmenters.geometric.supervoxels import Supervoxels
 from seg3d_ros.segmenters.geometric.surface import Int32, Surface, square_distance
@@ -145,7 +145,7 @@ def _unit(a: Float64) -> Float64:
     return a / np.maximum(np.linalg.norm(a, axis=1, keepdims=True), 1e-12)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _contact_codes(surface, label_of, labels):  # type: ignore[no-untyped-def]
     reach = (CONTACT_DISTANCE * surface.voxel_size) ** 2
     codes = np.empty(surface.neighbors.size // 2, np.int64)

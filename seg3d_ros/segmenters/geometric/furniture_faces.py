@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from seg3d_ros.distinct import distinct
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Bool
 from seg3d_ros.segmenters.geometric.convexity import CONTACT_DISTANCE, join
 from seg3d_ros.segmenters.geometric.planes import Planes, covered_area
@@ -110,7 +110,7 @@ def _is_of_room(surface: Surface, planes: Planes) -> Bool:
     return of_room
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _touching(surface, label, parts):  # type: ignore[no-untyped-def]
     """Voxels on planes (labels from `parts` on) and the other labels they touch, with repeats."""
     reach = (CONTACT_DISTANCE * surface.voxel_size) ** 2
@@ -132,7 +132,7 @@ def _touching(surface, label, parts):  # type: ignore[no-untyped-def]
     return voxel[:count].copy(), other[:count].copy()
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _count_behind(  # type: ignore[no-untyped-def]
     points, starts, centers, half, label, normals, offsets, tolerance, labels
 ):

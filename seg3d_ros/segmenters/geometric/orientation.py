@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Float64
 from seg3d_ros.segmenters.geometric.plane_fronts import plane_fronts
 from seg3d_ros.segmenters.geometric.planes import Planes
@@ -117,7 +117,7 @@ def _dot(a: Float64, b: Float64) -> Float64:
     return product
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _list_pairs(surface):  # type: ignore[no-untyped-def]
     """Close pairs i < j and how well their normals agree up to sign, in 0..255."""
     points, normals = surface.points, surface.normals
@@ -130,7 +130,9 @@ def _list_pairs(surface):  # type: ignore[no-untyped-def]
         for at in range(surface.starts[i], surface.starts[i + 1]):
             j = surface.neighbors[at]
             square = square_distance(points, i, j)
-            if j < i or square > reach or not normals[i].any():
+            if j < i or square > reach:
+                continue
+            if normals[i, 0] == 0.0 and normals[i, 1] == 0.0 and normals[i, 2] == 0.0:
                 continue
             # The step between them, seen along either normal.
             across_i = dot(points, j, normals, i) - dot(points, i, normals, i)
@@ -143,7 +145,7 @@ def _list_pairs(surface):  # type: ignore[no-untyped-def]
     return first[:count], second[:count], agreement[:count]
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def carry_signs(normals, first, second):  # type: ignore[no-untyped-def]
     """Union-find with a sign on each link; returns the part of each voxel and whether to flip."""
     parent = np.arange(normals.shape[0]).astype(np.int32)
@@ -165,7 +167,7 @@ def carry_signs(normals, first, second):  # type: ignore[no-untyped-def]
     return parent, flip
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _root(parent, flip, i):  # type: ignore[no-untyped-def]
     turned = False
     while parent[i] != i:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seg3d_ros.distinct import distinct
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Bool, Float64, Int64
 from seg3d_ros.segmenters.geometric.point_blocks import rows_by_label
 from seg3d_ros.segmenters.geometric.surface import Int32, Surface, dot, flattest_direction
@@ -75,7 +75,7 @@ def covered_area(surface: Surface, members: Bool | Int32 | Int64, normal: Float6
     return float(len(covered) * surface.voxel_size**2 / abs(normal[axis]))
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _grow_planes(surface, seeds, plane_of, limits, min_count):  # type: ignore[no-untyped-def]
     """Label `plane_of`; returns (P, 4) rows of normal and offset."""
     voxels = len(surface.points)
@@ -106,7 +106,7 @@ def _grow_planes(surface, seeds, plane_of, limits, min_count):  # type: ignore[n
     return planes[:count].copy()
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _grow(surface, plane_of, plane, limits, visited, visit, members):  # type: ignore[no-untyped-def]
     """Collect `members` of a plane breadth first from members[0]; refits `plane` in place.
 
@@ -133,11 +133,11 @@ def _grow(surface, plane_of, plane, limits, visited, visit, members):  # type: i
                 members[size] = j
                 size += 1
     if size >= FIRST_FIT:
-        _fit(sums, size, plane)
+        _fit(sums, np.int64(size), plane)  # as it is, it would be compiled for the first size, too
     return size
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def _fits(surface, i, plane, thickness, cosine):  # type: ignore[no-untyped-def]
     x, y, z = plane[0], plane[1], plane[2]
     point, normal = surface.points, surface.normals
@@ -146,7 +146,7 @@ def _fits(surface, i, plane, thickness, cosine):  # type: ignore[no-untyped-def]
     return abs(off) <= thickness and abs(turn) >= cosine
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def _add_moments(sums, point):  # type: ignore[no-untyped-def]
     x, y, z = point[0], point[1], point[2]
     sums[0] += x
@@ -160,7 +160,7 @@ def _add_moments(sums, point):  # type: ignore[no-untyped-def]
     sums[8] += z * z
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _fit(sums, count, plane):  # type: ignore[no-untyped-def]
     """Least-squares plane through the points behind the moments."""
     x, y, z = sums[0] / count, sums[1] / count, sums[2] / count

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Bool, Float64
 from seg3d_ros.segmenters.geometric.surface import Int32, Surface, dot, square_distance
 
@@ -97,7 +97,7 @@ def _measure(surface: Surface, normals: Float64, label: Int32) -> Supervoxels:
     return Supervoxels(label, sizes.astype(np.int32), center, unit)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _reassign(surface, normals, label, centers, directions, radius):  # type: ignore[no-untyped-def]
     """Each voxel takes the nearest of the supervoxels that it or its close neighbours are in."""
     result = label.copy()
@@ -122,7 +122,7 @@ def _reassign(surface, normals, label, centers, directions, radius):  # type: ig
     return result
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def _cost(points, normals, i, centers, directions, supervoxel, scale):  # type: ignore[no-untyped-def]
     x = points[i, 0] - centers[supervoxel, 0]
     y = points[i, 1] - centers[supervoxel, 1]
@@ -131,7 +131,7 @@ def _cost(points, normals, i, centers, directions, supervoxel, scale):  # type: 
     return (x * x + y * y + z * z) * scale + NORMAL_WEIGHT * (1.0 - along)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _split(surface, label):  # type: ignore[no-untyped-def]
     """Connected components of voxels with equal labels, -1 stays -1."""
     result = np.full(label.size, -1, np.int32)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Float64, Int64, Scene
 from seg3d_ros.sparse.voxel_keys import key_step, keys_of_points
 
@@ -71,7 +71,7 @@ def build_surface(scene: Scene) -> Surface:
     return Surface(order, points, starts, neighbors, normals, curvature, scene.voxel_size)
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def square_distance(points, i, j):  # type: ignore[no-untyped-def]
     """Between rows i and j, square metres; spelled out because slices cost an allocation."""
     x = points[i, 0] - points[j, 0]
@@ -80,13 +80,13 @@ def square_distance(points, i, j):  # type: ignore[no-untyped-def]
     return x * x + y * y + z * z
 
 
-@numba.njit(inline="always", cache=True)
+@kernel(inline="always")
 def dot(a, i, b, j):  # type: ignore[no-untyped-def]
     """Product of row i of a with row j of b, both (…, 3)."""
     return a[i, 0] * b[j, 0] + a[i, 1] * b[j, 1] + a[i, 2] * b[j, 2]
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _count_neighbors(keys, starts):  # type: ignore[no-untyped-def]
     first = np.zeros(_COLUMNS.size, np.int64)
     last = np.zeros(_COLUMNS.size, np.int64)
@@ -102,7 +102,7 @@ def _count_neighbors(keys, starts):  # type: ignore[no-untyped-def]
         starts[i + 1] = count
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _list_neighbors(keys, starts, neighbors):  # type: ignore[no-untyped-def]
     first = np.zeros(_COLUMNS.size, np.int64)
     for i in range(keys.size):
@@ -119,7 +119,7 @@ def _list_neighbors(keys, starts, neighbors):  # type: ignore[no-untyped-def]
                 row += 1
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def flattest_direction(xx, xy, xz, yy, yz, zz):  # type: ignore[no-untyped-def]
     """Eigenvector of the smallest eigenvalue of a symmetric 3x3 matrix, in closed form.
 
@@ -163,7 +163,7 @@ def flattest_direction(xx, xy, xz, yy, yz, zz):  # type: ignore[no-untyped-def]
     return nx * scale, ny * scale, nz * scale, max(0.0, smallest)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _find_normals(points, starts, neighbors, normals, curvature):  # type: ignore[no-untyped-def]
     for i in range(len(points)):
         count = starts[i + 1] - starts[i] + 1

@@ -8,7 +8,7 @@ import weakref
 
 import numpy as np
 
-from seg3d_ros.kernels import numba
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Bool, Float32, Int64, Scene
 from seg3d_ros.segmenters.geometric.decomposition import Decomposition, decompose
 from seg3d_ros.segmenters.geometric.settings import GeometricSettings
@@ -80,7 +80,7 @@ def _region(decomposition: Decomposition, seeds: Int64, excluded: Int64) -> Bool
     return won
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _share_out(surface, normals, region, seeds, excluded):  # type: ignore[no-untyped-def]
     """Voxels of the region whose shortest way over the surface leads to a seed, (N,) bool.
 
