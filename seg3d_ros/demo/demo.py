@@ -146,7 +146,7 @@ def run(demo: Demo) -> Results:
         Seg3dClient(timeout=ANSWER_S) as client,
     ):
         start = time.monotonic()
-        click.echo("node      starting; the first time it compiles kernels for half a minute or more")
+        click.echo("node      starting; the first time it compiles kernels for half a minute")
         status = _wait(lambda: observer.status(f"input {demo.source}"), node, START_S, "a node")
         active = time.monotonic()
         click.echo(f"node      active after {active - start:.1f} s")

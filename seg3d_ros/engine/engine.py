@@ -452,11 +452,13 @@ class Engine:
     def warm_up(self) -> None:
         """Compile the kernels and load the networks, so that the first frame is not late.
 
-        The text encoder loads when there is nothing else to do: names that were used before are
-        known without it, and its libraries take longer than all the rest.
+        What people may ask for comes after that: clicks, then new words. Names that were used
+        before are known without the text encoder, and its libraries take longer than all the rest;
+        in a thread of its own no segmentation waits for them.
         """
         self.models.warm_up()
-        self.jobs.submit(Priority.ENCODE, self.models.warm_up_encoder, on_drop=lambda: None)
+        self.jobs.submit(Priority.CLICK, self.models.warm_up_clicks, on_drop=lambda: None)
+        threading.Thread(target=self.models.warm_up_encoder, name="encoder", daemon=True).start()
 
     def _take_view_embeddings(
         self, epoch: int, space: str, found: Mapping[int, Embedding]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import cached_property
 
 from seg3d_ros.engine.perception import PerceptionSettings
-from seg3d_ros.engine.warm_up import warm_up
+from seg3d_ros.engine.warm_up import warm_up, warm_up_clicks
 from seg3d_ros.errors import DeviceLostError
 from seg3d_ros.imaging.encoder import ImageEncoder, load_image_encoder
 from seg3d_ros.kernel_folder import note_compiled
@@ -143,9 +143,14 @@ class Models:
         )
 
     def warm_up(self) -> None:
-        """Compile the kernels and run the networks once, so that the first frame is not late."""
-        warm_up(self.segmenter, self.prompt_segmenter)
+        """Compile kernels and run the network once, so that the first frame is not late."""
+        warm_up(self.segmenter)
         note_compiled()
+
+    def warm_up_clicks(self) -> None:
+        """Compile kernels and run the network once, so that the first click is not late."""
+        with self.watched_device():
+            warm_up_clicks(self.prompt_segmenter)
 
     def warm_up_encoder(self) -> None:
         """Load the text encoder, so that the first new word is not late."""

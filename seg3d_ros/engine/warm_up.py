@@ -1,4 +1,4 @@
-"""Warm-up: every kernel that frames, segmentation and clicks need is compiled before the first."""
+"""Warm-up: a synthetic scene goes through all that a node does, so that the real ones are fast."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from seg3d_ros.segmenters.segmenter import PromptSegmenter, Segmenter
 from seg3d_ros.sensing.frame_filter import FrameFilter
 
 
-def warm_up(segmenter: Segmenter, prompt_segmenter: PromptSegmenter) -> None:
-    """Run a synthetic scene through all that a node does, at usual sizes."""
+def warm_up(segmenter: Segmenter) -> None:
+    """Compile what frames of any kind and their segmentation need, at usual sizes."""
     trial, keyframes = VoxelMap(MapSettings(), FrameFilter()), KeyframeStore()
     for frame in plain_frames():
         trial.integrate(frame)
@@ -35,8 +35,18 @@ def warm_up(segmenter: Segmenter, prompt_segmenter: PromptSegmenter) -> None:
         draw_overlay(keyframe.view(), objects.confirmed(), scene.grid)
     for frame in other_frames():
         trial.integrate(frame)
-    click = scene.points[len(scene) // 2][None].astype(np.float64)
-    clicked = scene_for_clicks(trial, click[0], version=0, refine_id=0, last=None)
+
+
+def warm_up_clicks(prompt_segmenter: PromptSegmenter) -> None:
+    """Compile what clicks need."""
+    trial = VoxelMap(MapSettings(), FrameFilter())
+    for frame in plain_frames():
+        trial.integrate(frame)
+    scene = trial.snapshot()
+    click = scene.points[len(scene) // 2][None]
+    clicked = scene_for_clicks(
+        trial, click[0].astype(np.float64), version=0, refine_id=0, last=None
+    )
     prompt_segmenter.segment_at(clicked.scene, click, np.ones(1, bool))
 
 

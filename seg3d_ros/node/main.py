@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import logging
 import os
 import select
@@ -41,6 +42,7 @@ def main(args: list[str] | None = None) -> NoReturn:
     configure_heap()
     configure_openmp(spare_cores=1)  # for the integration, the middleware, other nodes
     start_second_compiler()
+    gc.disable()  # a million objects come, and none of them goes
     _leave(_run(args))
 
 
@@ -92,6 +94,8 @@ def _run(args: list[str] | None) -> int:
     executor.add_node(node)
     if _started(node):
         started.set()
+        gc.freeze()  # what was imported stays
+        gc.enable()
         _spin(executor, lambda: ended.is_set() or node.is_lost)
         if node.is_lost:  # who asked for what the GPU did not survive is told
             end = time.monotonic() + ANSWERS_S

@@ -15,8 +15,8 @@ from seg3d_ros.kernel_folder import are_compiled, kernel_folder, note_compiled
 
 FIRST = """
 from seg3d_ros.engine.warm_up import warm_up
-from seg3d_ros.segmenters.registry import load_prompt_segmenter, load_segmenter
-warm_up(load_segmenter("geometric"), load_prompt_segmenter("geometric"))
+from seg3d_ros.segmenters.registry import load_segmenter
+warm_up(load_segmenter("geometric"))
 """
 SECOND = """
 from seg3d_ros.engine.warm_up import compile_from_the_other_end

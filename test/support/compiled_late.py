@@ -66,7 +66,8 @@ def main(model: str, prompt_model: str) -> None:
     engine = Engine(
         PerceptionSettings.of({"segmentation.model": model, "prompt.model": prompt_model})
     )
-    engine.warm_up()
+    engine.models.warm_up()
+    engine.models.warm_up_clicks()
     before = compiled_kernels()
     assert before, "no kernel was found"
     fisheye = replace(CAMERA, distortion=Distortion((0.01, 0.0, 0.0, 0.0), equidistant=True))
