@@ -42,7 +42,7 @@ def other_frames() -> Iterator[Frame]:
 
 
 def warm_up_scene() -> Scene:
-    """The same scene as it would be in a map, made without compiled code."""
+    """Scene of the same room as a map would hold it, made without compiled code."""
     points = _points(_depth().ravel()) @ _pose(0)[:3, :3].T + _pose(0)[:3, 3]
     voxels, rows = np.unique(np.floor(points / _VOXEL_M), axis=0, return_index=True)
     centers = np.ascontiguousarray((voxels + 0.5) * _VOXEL_M, np.float32)
