@@ -13,6 +13,7 @@ TORCH_IN_SEGMENTERS = (
 )  # fmt: skip
 SHELLS = ("seg3d_ros.demo", "seg3d_ros.node")  # the folders that may import ROS
 MADE_OF_TORCH = (
+    "seg3d_ros.imaging.efficientdet",
     "seg3d_ros.imaging.efficientnet",
     "seg3d_ros.compute", "seg3d_ros.datasets.click_simulation", "seg3d_ros.datasets.made_rooms",
     "seg3d_ros.datasets.scene_dataset",

@@ -281,12 +281,12 @@ def _evaluate_prompts(request: _Request) -> None:
 
 def _evaluate_frames(request: _Request) -> None:
     from seg3d_ros.evaluation.frame_names import evaluate_names, name_table
-    from seg3d_ros.imaging.encoder import load_image_encoder
+    from seg3d_ros.imaging.encoder import load_image_encoders
     from seg3d_ros.segmenters.registry import load_segmenter
 
     imaging, settings = request.settings.imaging, request.settings
-    encoder = load_image_encoder(imaging.encoder, folder=imaging.folder, device=imaging.device)
-    if encoder is None:
+    encoders = load_image_encoders(imaging.encoder, folder=imaging.folder, device=imaging.device)
+    if not encoders:
         raise click.UsageError("--frames needs an image encoder")
     scores = []
     for name in request.models:
@@ -296,7 +296,7 @@ def _evaluate_frames(request: _Request) -> None:
             evaluate_names(
                 split,
                 segmenter,
-                encoder,
+                encoders,
                 vocabulary,
                 request.classes,
                 min_points=request.min_points,

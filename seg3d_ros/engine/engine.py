@@ -461,11 +461,11 @@ class Engine:
         threading.Thread(target=self.models.warm_up_encoder, name="encoder", daemon=True).start()
 
     def _take_view_embeddings(
-        self, epoch: int, space: str, found: Mapping[int, Embedding]
+        self, epoch: int, found: Mapping[int, Mapping[str, Embedding]]
     ) -> None:
         with self._lock:
             if epoch == self._state.epoch:
-                self._objects.add_embeddings(space, found)
+                self._objects.add_embeddings(found)
                 self._advance()
 
     def _advance(self, **changes: Any) -> WorldState:

@@ -10,7 +10,7 @@ from functools import cached_property
 from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.engine.warm_up import warm_up, warm_up_clicks
 from seg3d_ros.errors import DeviceLostError
-from seg3d_ros.imaging.encoder import ImageEncoder, load_image_encoder
+from seg3d_ros.imaging.encoder import ImageEncoder, load_image_encoders
 from seg3d_ros.kernel_folder import note_compiled
 from seg3d_ros.packages import require_packages
 from seg3d_ros.scene import Bool, Float32, Instances, Scene
@@ -51,7 +51,7 @@ class Models:
             FileNotFoundError: weights are not on this machine.
             ImportError: packages are missing.
         """
-        _ = self.segmenter, self.prompt_segmenter, self.encoder, self.image_encoder
+        _ = self.segmenter, self.prompt_segmenter, self.encoder, self.image_encoders
 
     @cached_property
     def segmenter(self) -> Segmenter:
@@ -75,12 +75,12 @@ class Models:
         )
 
     @cached_property
-    def image_encoder(self) -> ImageEncoder | None:
-        """Encoder of pictures of objects; None without one, or without words to name them."""
+    def image_encoders(self) -> tuple[ImageEncoder, ...]:
+        """Encoders of pictures of objects; none without words to name these."""
         imaging = self._settings.imaging
         if self.encoder is None:
-            return None
-        return load_image_encoder(imaging.encoder, folder=imaging.folder, device=imaging.device)
+            return ()
+        return load_image_encoders(imaging.encoder, folder=imaging.folder, device=imaging.device)
 
     @cached_property
     def known_words(self) -> KnownWords | None:

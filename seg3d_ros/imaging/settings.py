@@ -10,19 +10,19 @@ from seg3d_ros.settings import check_settings, setting
 
 @dataclass(frozen=True)
 class ImagingSettings:
-    """Settings of the image encoder."""
+    """Settings of the image encoders."""
 
     encoder: str = setting(
         "auto",
-        "Encoder of the pictures of objects; auto: efficientnet_lite2 where its packages are "
-        "installed.",
-        choices=("auto", "none", "efficientnet_lite2", "siglip2", "clip"),
+        "Encoder of the pictures of objects; auto: efficientdet_lite0, and efficientnet_lite2 "
+        "where its package is installed.",
+        choices=("auto", "none", "efficientnet_lite2", "efficientdet_lite0", "siglip2", "clip"),
     )
     weights: str = setting(
         "", "Folder with its weights; empty: its package, or where a download puts them."
     )
     device: str = setting(
-        "auto", "Where the image encoder runs: cpu, cuda or cuda:1; auto: a GPU if there is one."
+        "auto", "Where image encoders run: cpu, cuda or cuda:1; auto: a GPU if there is one."
     )
 
     def __post_init__(self) -> None:

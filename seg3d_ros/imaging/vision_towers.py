@@ -7,12 +7,14 @@ Natural Language Supervision", ICML 2021.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from seg3d_ros.imaging.crops import Box, square_crop
 from seg3d_ros.packages import require_packages
 from seg3d_ros.scene import Float32, UInt8
 from seg3d_ros.text.clip import CLIP_REPOSITORY, CLIP_SPACE
@@ -86,7 +88,7 @@ class VisionTower:
 
     def __init__(self, tower: Tower, folder: Path | None = None, *, device: str = "auto") -> None:
         require_packages(tower.name, ("torch", "transformers"))
-        self.name, self.crop_size = tower.name, tower.crop_size
+        self.name = tower.name
         self.space = tower.text_space + OF_PICTURES
         self._tower = tower
         self._folder = folder
@@ -94,8 +96,8 @@ class VisionTower:
         self._lock = threading.Lock()
         self._model: Any = None
 
-    def encode(self, crops: UInt8) -> Float32:
-        """Embed (B, S, S, 3) RGB crops into (B, D) float32 unit vectors.
+    def encode(self, pictures: Sequence[UInt8], boxes: Sequence[Box]) -> Float32:
+        """Embed tight squares around boxes into (B, D) float32 unit vectors; see `ImageEncoder`.
 
         Raises:
             FileNotFoundError: the weights are not on this machine; the message says what to do.
@@ -113,8 +115,12 @@ class VisionTower:
             torch.tensor(values, device=device)
             for values in (self._tower.mean, self._tower.deviation)
         )
+        crops = [
+            square_crop(color, box, self._tower.crop_size)
+            for color, box in zip(pictures, boxes, strict=True)
+        ]
         with loss_told(device), torch.inference_mode():
-            colors = torch.from_numpy(np.ascontiguousarray(crops)).to(device).float() / 255
+            colors = torch.from_numpy(np.stack(crops)).to(device).float() / 255
             images = ((colors - mean) / deviation).permute(0, 3, 1, 2).to(dtype)
             vectors = getattr(self._model(pixel_values=images), self._tower.output).float()
             unit: Float32 = torch.nn.functional.normalize(vectors, dim=1).cpu().numpy()

@@ -16,8 +16,7 @@ from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.sizes import Measures, measure, size_likelihoods, structure_of
 from seg3d_ros.scene import Float32
 from seg3d_ros.text.known_words import (
-    IMAGENET_CLASSES,
-    IMAGENET_SPACE,
+    CLASSIFIERS,
     OF_PICTURES,
     LabelKnowledge,
 )
@@ -80,7 +79,8 @@ def label_logits(
 
 
 def _has_witness(known: MapObject, vocabulary: Vocabulary) -> bool:
-    seen = (_class_shares(known), _tower_vector(known, vocabulary))
+    seen = [_class_shares(known, space) for space in CLASSIFIERS]
+    seen.append(_tower_vector(known, vocabulary))
     pictured = vocabulary.knowledge is not None and any(vector is not None for vector in seen)
     return pictured or vector_for(known.embeddings, vocabulary) is not None
 
@@ -96,10 +96,10 @@ def model_logits(objects: Sequence[MapObject], vocabulary: Vocabulary) -> Float3
     return vocabulary.logits(vectors)
 
 
-def _class_shares(known: MapObject) -> Float32 | None:
-    """(1000,) mean probabilities of the classes of ImageNet, of any sum."""
-    embedding = known.embeddings.get(IMAGENET_SPACE)
-    if embedding is None or len(embedding.vector) != IMAGENET_CLASSES:
+def _class_shares(known: MapObject, space: str) -> Float32 | None:
+    """(C,) mean shares of the classes of one of `CLASSIFIERS`, of any sum."""
+    embedding = known.embeddings.get(space)
+    if embedding is None or len(embedding.vector) != CLASSIFIERS[space][0]:
         return None
     return embedding.vector
 
@@ -118,11 +118,13 @@ def picture_logits(objects: Sequence[MapObject], vocabulary: Vocabulary) -> Floa
     assert knowledge is not None
     logits = np.zeros((len(objects), len(knowledge.commonness)), np.float32)
     for row, known in enumerate(objects):
-        shares, vector = _class_shares(known), _tower_vector(known, vocabulary)
-        if shares is not None:
-            shares = np.maximum(shares[knowledge.classes], 0)
-            mixture = shares @ knowledge.class_shares / max(float(shares.sum()), 1e-9)
-            logits[row] += np.log(mixture + _LEAST_SHARE)
+        for space, classes in knowledge.pictures.items():
+            shares = _class_shares(known, space)
+            if shares is not None:
+                shares = np.maximum(shares[classes.classes], 0)
+                mixture = shares @ classes.shares / max(float(shares.sum()), 1e-9)
+                logits[row] += np.log(mixture + _LEAST_SHARE)
+        vector = _tower_vector(known, vocabulary)
         if vector is not None:
             logits[row] += vocabulary.logits(vector[None])[0]
     return logits

@@ -165,13 +165,14 @@ class ObjectMap:
             self._label([track for track in self._tracks if track.confirmed], steady=False)
             self._publish(relabelled=False)
 
-    def add_embeddings(self, space: str, found: Mapping[int, Embedding]) -> None:
-        """Take in embeddings of views by object id, all of one space; unknown ids are skipped."""
+    def add_embeddings(self, found: Mapping[int, Mapping[str, Embedding]]) -> None:
+        """Take in embeddings of views by object id and space; unknown ids are skipped."""
         with self._lock:
             seen = [track for track in self._tracks if track.known.id in found]
             for track in seen:
-                view = found[track.known.id]
-                embeddings = with_view(track.known.embeddings, space, view)
+                embeddings = track.known.embeddings
+                for space, view in found[track.known.id].items():
+                    embeddings = with_view(embeddings, space, view)
                 track.known = replace(track.known, embeddings=embeddings)
             if any(track.known.pinned_label for track in seen):
                 self._learn_names()

@@ -7,7 +7,7 @@ vocabulary that a user chooses; the text encoder tells how near its words are to
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
@@ -19,15 +19,34 @@ from seg3d_ros.text.cache import EmbeddingCache
 from seg3d_ros.text.encoder import TextEncoder
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 
-IMAGENET_SPACE = "imagenet-1k"  # of vectors that hold a probability of each class
-IMAGENET_CLASSES = 1000
+IMAGENET_SPACE = "imagenet-1k"  # of vectors that hold a share of each class
+COCO_SPACE = "coco"  # the same, and the share of nothing that the detector knows
+# Length of the vectors of each space, and the file with the words of its classes.
+CLASSIFIERS: Mapping[str, tuple[int, str]] = {
+    IMAGENET_SPACE: (1000, "imagenet_classes.txt"),
+    COCO_SPACE: (91, "coco_classes.txt"),
+}
 # After the name of a text space: its image tower's vectors, which are kept apart from a model's.
 OF_PICTURES = " of pictures"
 STRUCTURE = ("floor", "wall", "ceiling")
 _COMMON = "scannet200"  # vocabulary in the order of how often its things stand in real rooms
+_ANYTHING = "*"  # in place of the words of a class
 _SAME_WORD = 0.8  # cosine of two words for one thing
 _UNLIKE_ALL = 0.45  # cosine from which on a word tells of another one's size
 _RARE_FROM = 20  # places in the order that differ little
+
+
+@dataclass(frozen=True, eq=False)
+class ClassKnowledge:
+    """Labels of the classes of a classifier.
+
+    Attributes:
+        classes: (C,) those that count.
+        shares: (C, L) probability of each label, given the class.
+    """
+
+    classes: Int64
+    shares: Float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,16 +54,14 @@ class LabelKnowledge:
     """Knowledge about L labels.
 
     Attributes:
-        classes: (C,) classes of ImageNet that count.
-        class_shares: (C, L) probability of each label, given the class.
+        pictures: labels of the classes of each of `CLASSIFIERS`.
         size_shares: (R + 1, L) probability that a row of the table of sizes is right for the
             label; of the last one, that none is.
         commonness: (L,) log of how often such things stand in rooms, up to a constant.
         structure: label of the words of STRUCTURE, -1 where there is none.
     """
 
-    classes: Int64
-    class_shares: Float32
+    pictures: Mapping[str, ClassKnowledge]
     size_shares: Float32
     commonness: Float32
     structure: tuple[int, ...]
@@ -68,7 +85,6 @@ class KnownWords:
         A word is compared with each synonym: the mean of all of them is like none of them.
         """
         temperature = self._encoder.temperature
-        classes = imagenet_words()
         synonyms = self._embed([word for words in labels for word in words])
         of_label = _starts(labels)
 
@@ -77,21 +93,22 @@ class KnownWords:
             cosines: Float32 = np.maximum.reduceat(words @ synonyms.T, of_label, axis=1)
             return cosines
 
-        near = np.maximum.reduceat(
-            likeness(self._class_words), _starts(tuple(classes.values())), axis=0
-        )
+        def shares(space: str) -> ClassKnowledge:
+            """Labels of the classes of a space; one that may be anything tells of none."""
+            words = class_words(space)
+            known = self._embed([word for named in words.values() for word in named])
+            near = np.maximum.reduceat(likeness(known), _starts(tuple(words.values())), axis=0)
+            near[[named == (_ANYTHING,) for named in words.values()]] = 0
+            classes = np.array(list(words), np.int64)
+            return ClassKnowledge(classes, _softmax(near / temperature, axis=1))
+
         like = np.concatenate([likeness(self._size_words), np.full((1, len(labels)), _UNLIKE_ALL)])
         return LabelKnowledge(
-            np.array(list(classes), np.int64),
-            _softmax(near / temperature, axis=1),
+            {space: shares(space) for space in CLASSIFIERS},
             _softmax(like / temperature, axis=0),
             _commonness(likeness(self._common_words)),
             tuple(_same(row) for row in likeness(self._structure_words)),
         )
-
-    @cached_property
-    def _class_words(self) -> Float32:
-        return self._embed([word for words in imagenet_words().values() for word in words])
 
     @cached_property
     def _size_words(self) -> Float32:
@@ -148,10 +165,10 @@ def typical_sizes() -> tuple[TypicalSize, ...]:
 
 
 @cache
-def imagenet_words() -> dict[int, tuple[str, ...]]:
-    """Words of each class of ImageNet that stands in homes and offices."""
+def class_words(space: str) -> dict[int, tuple[str, ...]]:
+    """Words of each class of one of `CLASSIFIERS` that stands in homes and offices."""
     found: dict[int, tuple[str, ...]] = {}
-    for line in _lines("imagenet_classes.txt"):
+    for line in _lines(CLASSIFIERS[space][1]):
         numbers, _, words = line.partition(" ")
         first, _, last = numbers.partition("-")
         for number in range(int(first), int(last or first) + 1):

@@ -13,6 +13,7 @@ from support.waiting import wait_until
 from seg3d_ros.engine.job_queue import JobQueue
 from seg3d_ros.engine.view_encoding import MOST_CROPS, ViewEncoding
 from seg3d_ros.engine.world_state import WorldState
+from seg3d_ros.imaging.crops import square_crop
 from seg3d_ros.mapping.keyframes.best_views import ObjectView, best_views
 from seg3d_ros.objects.box import upright_box
 from seg3d_ros.objects.map_object import MapObject
@@ -25,12 +26,14 @@ RED = toy_room.BOXES[0]
 class MeanColor:
     """Image encoder: the direction of the mean colour."""
 
-    name, space, crop_size = "mean color", "colors", 16
+    name = "mean color"
 
-    def __init__(self) -> None:
+    def __init__(self, space: str = "colors") -> None:
+        self.space = space
         self.crops = 0
 
-    def encode(self, crops: np.ndarray) -> np.ndarray:
+    def encode(self, pictures, boxes) -> np.ndarray:
+        crops = np.stack([square_crop(*seen, 16) for seen in zip(pictures, boxes, strict=True)])
         self.crops += len(crops)
         mean = crops.reshape(len(crops), -1, 3).mean(axis=1)
         return (mean / np.linalg.norm(mean, axis=1, keepdims=True)).astype(np.float32)
@@ -39,11 +42,11 @@ class MeanColor:
 class Encoding:
     """A ViewEncoding with what it took in."""
 
-    def __init__(self, encoder: MeanColor | None) -> None:
-        self.encoder = encoder
+    def __init__(self, *encoders: MeanColor) -> None:
+        self.encoder = encoders[0] if encoders else None
         self.taken: list[tuple] = []
         self.jobs = JobQueue()
-        models = type("Models", (), {"image_encoder": encoder, "watched_device": _nothing})()
+        models = type("Models", (), {"image_encoders": encoders, "watched_device": _nothing})()
         self.under_test = ViewEncoding(
             self.jobs, models, StageTimings(), lambda *found: self.taken.append(found)
         )
@@ -82,11 +85,19 @@ def state_of(views: dict, *, label: str = "box", epoch: int = 0, version: int = 
 
 def test_an_object_gets_the_embedding_of_what_its_views_show(encoding) -> None:
     encoding.under_test.finish(state_of({7: (view_of(1), view_of(2))}))
-    ((epoch, space, found),) = encoding.taken
-    assert (epoch, space, list(found)) == (0, "colors", [7])
-    assert found[7].views == 2
-    assert found[7].vector.argmax() == 0  # red
+    ((epoch, found),) = encoding.taken
+    assert (epoch, list(found), list(found[7])) == (0, [7], ["colors"])
+    assert found[7]["colors"].views == 2
+    assert found[7]["colors"].vector.argmax() == 0  # red
     assert (encoding.under_test.encoded, encoding.under_test.backlog) == (2, 0)
+
+
+def test_several_encoders_see_a_view_before_the_object_is_named_anew() -> None:
+    made = Encoding(MeanColor(), MeanColor("other colors"))
+    made.under_test.finish(state_of({7: (view_of(1),)}))
+    ((_, found),) = made.taken
+    assert set(found[7]) == {"colors", "other colors"}
+    made.jobs.close()
 
 
 def test_each_view_is_encoded_once_and_few_over_a_life(encoding) -> None:
@@ -113,7 +124,7 @@ def test_a_request_is_answered_in_the_background(encoding) -> None:
 
 
 def test_without_an_encoder_nothing_waits() -> None:
-    made = Encoding(None)
+    made = Encoding()
     made.under_test.request(state_of({7: (view_of(1),)}))
     made.under_test.finish(state_of({7: (view_of(1),)}))
     assert (made.taken, made.under_test.backlog) == ([], 0)

@@ -11,11 +11,12 @@ from support.word_vectors import WordVectors
 from seg3d_ros.datasets.scene_dataset import ScanNetDataset
 from seg3d_ros.evaluation.frame_names import evaluate_names, name_table
 from seg3d_ros.evaluation.scenes import Classes
+from seg3d_ros.imaging.crops import square_crop
 from seg3d_ros.recordings.recording import RecordedFrame
 from seg3d_ros.recordings.tum_writer import write_tum
 from seg3d_ros.scene import Instances
 from seg3d_ros.sensing.depth_image import DepthImage
-from seg3d_ros.text.known_words import IMAGENET_CLASSES, IMAGENET_SPACE, KnownWords
+from seg3d_ros.text.known_words import CLASSIFIERS, IMAGENET_SPACE, KnownWords
 from seg3d_ros.text.vocabulary import Vocabulary
 
 NAMES = ("wall", "bag", "plant")
@@ -25,11 +26,13 @@ RED, GREEN = toy_room.BOXES[:2]
 class ByColor:
     """Image encoder that takes red things for bags and all others for plants."""
 
-    name, space, crop_size = "by color", IMAGENET_SPACE, 16
+    name, space = "by color", IMAGENET_SPACE
 
-    def encode(self, crops: np.ndarray) -> np.ndarray:
+    def encode(self, pictures, boxes) -> np.ndarray:
+        crops = np.stack([square_crop(*seen, 16) for seen in zip(pictures, boxes, strict=True)])
         red = crops[:, 4:12, 4:12].mean(axis=(1, 2)).argmax(axis=1) == 0
-        return np.eye(IMAGENET_CLASSES, dtype=np.float32)[np.where(red, 728, 738)]
+        classes = np.eye(CLASSIFIERS[IMAGENET_SPACE][0], dtype=np.float32)
+        return classes[np.where(red, 728, 738)]
 
 
 class RightHalf:
@@ -71,7 +74,7 @@ def evaluate(dataset: ScanNetDataset):
     encoder = WordVectors()
     vocabulary = Vocabulary(NAMES, encoder=encoder, known_words=KnownWords(encoder))
     classes = Classes(NAMES, tuple(range(len(NAMES))), frozenset({"wall"}))
-    return evaluate_names(dataset, RightHalf(), ByColor(), vocabulary, classes, min_points=50)
+    return evaluate_names(dataset, RightHalf(), [ByColor()], vocabulary, classes, min_points=50)
 
 
 def test_the_model_is_asked_for_what_it_found_and_pictures_for_all(dataset) -> None:

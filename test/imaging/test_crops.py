@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seg3d_ros.imaging.crops import square_crop
+from seg3d_ros.imaging.crops import square_crop, stretched_crop
 
 
 @pytest.fixture
@@ -33,3 +33,11 @@ def test_a_crop_is_the_square_around_the_box(picture, box, columns, rows) -> Non
     blur = 1 + max(width, height) / 40
     assert crop[0, 0] == pytest.approx([columns[0], rows[0]], abs=blur)
     assert crop[-1, -1] == pytest.approx([columns[1], rows[1]], abs=blur)
+
+
+def test_a_stretched_crop_shows_the_box_alone(picture) -> None:
+    crop = stretched_crop(picture, (80, 30, 120, 50), 64)[..., :2].astype(float)
+    assert crop.shape == (64, 64, 2)
+    assert crop[0, 0] == pytest.approx([80, 30], abs=1) and crop[-1, -1] == pytest.approx(
+        [120, 50], abs=1
+    )

@@ -20,6 +20,7 @@ SMALL = {
 }
 SMALL_SIGLIP = replace(SIGLIP2, crop_size=32, dimension=16)
 SMALL_CLIP = replace(CLIP, crop_size=32, dimension=8)
+BOXES = [(0, 0, 32, 32)] * 3  # all of each picture
 
 
 @pytest.fixture(scope="module")
@@ -52,18 +53,20 @@ def test_vectors_are_those_of_the_processor_and_the_model(tower, folders, crops)
         expected = torch.nn.functional.normalize(getattr(model(**inputs), tower.output), dim=1)
     encoder = VisionTower(tower, folders[tower.name], device="cpu")
     assert encoder.space == tower.text_space + " of pictures"
-    np.testing.assert_allclose(encoder.encode(crops), expected.numpy(), atol=1e-5)
+    np.testing.assert_allclose(encoder.encode(crops, BOXES), expected.numpy(), atol=1e-5)
 
 
 def test_files_of_another_model_are_refused(folders, crops, tmp_path) -> None:
     with pytest.raises(InputError, match="16 numbers instead of 1152"):
-        VisionTower(replace(SIGLIP2, crop_size=32), folders["siglip2"], device="cpu").encode(crops)
+        VisionTower(replace(SIGLIP2, crop_size=32), folders["siglip2"], device="cpu").encode(
+            crops, BOXES
+        )
     with pytest.raises(InputError, match="cannot be read"):
-        VisionTower(SMALL_CLIP, tmp_path, device="cpu").encode(crops)
+        VisionTower(SMALL_CLIP, tmp_path, device="cpu").encode(crops, BOXES)
 
 
 def test_weights_that_are_not_here_are_told(monkeypatch, tmp_path, crops) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     absent = replace(SMALL_CLIP, repository="nobody/has-this")
     with pytest.raises(FileNotFoundError, match="hf download nobody/has-this"):
-        VisionTower(absent, device="cpu").encode(crops)
+        VisionTower(absent, device="cpu").encode(crops, BOXES)

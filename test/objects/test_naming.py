@@ -10,7 +10,8 @@ from seg3d_ros.objects.embedding import Embedding
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.naming import label_logits, rank_labels
 from seg3d_ros.text.known_words import (
-    IMAGENET_CLASSES,
+    CLASSIFIERS,
+    COCO_SPACE,
     IMAGENET_SPACE,
     OF_PICTURES,
     KnownWords,
@@ -19,6 +20,7 @@ from seg3d_ros.text.vocabulary import Candidate, Vocabulary
 
 LABELS = ["sofa", "cup", "floor", "plant"]
 SOFA, CUP = 831, 968  # classes of ImageNet
+CUP_OF_COCO = 46
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def thing(encoder, word: str = "", *, classes: dict | None = None, size=(0.6, 0.
     if word:
         embeddings[encoder.name] = Embedding(encoder.encode([word])[0], 1.0)
     if classes:
-        shares = np.zeros(IMAGENET_CLASSES, np.float32)
+        shares = np.zeros(CLASSIFIERS[IMAGENET_SPACE][0], np.float32)
         shares[list(classes)] = list(classes.values())
         embeddings[IMAGENET_SPACE] = Embedding(shares / np.linalg.norm(shares), 1.0)
     box = Box(np.array([0.0, 0.0, size[2] / 2]), np.array(size), 0.0)
@@ -60,6 +62,23 @@ def test_pictures_name_what_the_model_does_not(encoder, vocabulary) -> None:
     assert name_of(thing(encoder, classes={CUP: 0.9, SOFA: 0.1}, size=size), vocabulary) == "cup"
     assert name_of(thing(encoder, classes={CUP: 0.1, SOFA: 0.9}, size=size), vocabulary) == "sofa"
     assert name_of(thing(encoder), vocabulary) == ""
+
+
+def test_a_detector_speaks_up_where_it_found_something(encoder, vocabulary) -> None:
+    size = (0.4, 0.3, 0.3)
+    unsure = thing(encoder, classes={CUP: 0.5, SOFA: 0.5}, size=size)
+    (before,) = label_logits([unsure], vocabulary, 0.0)
+
+    def logits_with(**shares: float) -> np.ndarray:
+        length, _ = CLASSIFIERS[COCO_SPACE]
+        vector = np.zeros(length, np.float32)
+        vector[[CUP_OF_COCO, length - 1]] = shares["cup"], shares["nothing"]
+        seen = {**unsure.embeddings, COCO_SPACE: Embedding(vector, 1.0)}
+        return label_logits([replace(unsure, embeddings=seen)], vocabulary, 0.0)[0]
+
+    nothing = logits_with(cup=0.0, nothing=1.0) - before
+    np.testing.assert_allclose(nothing, nothing[0], atol=1e-4)  # alike for all labels
+    assert LABELS[(logits_with(cup=0.5, nothing=0.3)).argmax()] == "cup"
 
 
 def test_the_image_tower_of_the_space_of_the_words_is_a_witness_of_its_own(

@@ -493,10 +493,9 @@ def test_embeddings_of_pictures_join_those_of_segmentations(world, encoder) -> N
     vectors = encoder.encode(["mug"])
     made.update(scene, world.instances(scene, part, embeddings=vectors))
     (known,) = made.confirmed()
-    made.add_embeddings(
-        "pictures", {known.id: Embedding(vectors[0], 2.0), 99: Embedding(vectors[0], 1.0)}
-    )
-    made.add_embeddings("pictures", {known.id: Embedding(-vectors[0], 1.0)})
+    first = {"pictures": Embedding(vectors[0], 2.0)}
+    made.add_embeddings({known.id: first, 99: first})
+    made.add_embeddings({known.id: {"pictures": Embedding(-vectors[0], 1.0)}})
     (seen,) = made.confirmed()
     assert seen.id == known.id
     assert set(seen.embeddings) == {encoder.name, "pictures"}

@@ -5,10 +5,12 @@ import pytest
 
 from seg3d_ros.text.cache import EmbeddingCache
 from seg3d_ros.text.known_words import (
-    IMAGENET_CLASSES,
+    CLASSIFIERS,
+    COCO_SPACE,
+    IMAGENET_SPACE,
     STRUCTURE,
     KnownWords,
-    imagenet_words,
+    class_words,
     typical_sizes,
 )
 from seg3d_ros.text.vocabulary import Vocabulary
@@ -22,8 +24,9 @@ def knowledge(encoder):
 
 
 def test_the_tables_are_sound() -> None:
-    classes = imagenet_words()
-    assert min(classes) >= 0 and max(classes) < IMAGENET_CLASSES
+    for space, (length, _) in CLASSIFIERS.items():
+        assert min(class_words(space)) >= 0 and max(class_words(space)) < length
+    classes = class_words(IMAGENET_SPACE)
     assert classes[831] == ("sofa", "couch")
     assert classes[924] == classes[932]  # a range
     rows = typical_sizes()
@@ -35,16 +38,24 @@ def test_the_tables_are_sound() -> None:
 
 
 def test_a_class_speaks_for_the_label_of_its_word(knowledge) -> None:
-    row = {int(number): row for row, number in enumerate(knowledge.classes)}
-    np.testing.assert_allclose(knowledge.class_shares.sum(axis=1), 1, rtol=1e-5)
-    assert knowledge.class_shares[row[831]].argmax() == 1  # sofa
-    assert knowledge.class_shares[row[738]].argmax() == 0  # potted plant
+    imagenet, coco = (knowledge.pictures[space] for space in (IMAGENET_SPACE, COCO_SPACE))
+    for known in (imagenet, coco):
+        np.testing.assert_allclose(known.shares.sum(axis=1), 1, rtol=1e-5)
+    row = {int(number): row for row, number in enumerate(imagenet.classes)}
+    assert imagenet.shares[row[831]].argmax() == 1  # sofa
+    assert imagenet.shares[row[738]].argmax() == 0  # potted plant
+
+
+def test_what_may_be_anything_speaks_for_no_label(knowledge) -> None:
+    coco = knowledge.pictures[COCO_SPACE]
+    np.testing.assert_allclose(coco.shares[coco.classes == 90], 1 / len(LABELS))
 
 
 def test_a_class_speaks_for_a_label_by_any_of_its_synonyms(encoder) -> None:
     labels = ["plant|indoor plant|green thing", "flower pot|planter"]
     found = Vocabulary(labels, encoder=encoder, known_words=KnownWords(encoder)).knowledge
-    flower_pot = found.class_shares[found.classes.tolist().index(738)]
+    known = found.pictures[IMAGENET_SPACE]
+    flower_pot = known.shares[known.classes.tolist().index(738)]
     np.testing.assert_allclose(flower_pot, 0.5, atol=1e-6)  # both words are the class's own
 
 
