@@ -66,7 +66,7 @@ class MapWorld:
         """Places to look at an object from, best first."""
         return [
             AgentPlace(place.position.tolist(), place.yaw, place.score, place.distance)
-            for place in self._engine.find_approaches(object_id, request)
+            for place in self._engine.places.find_approaches(object_id, request)
         ]
 
     def click(self, points: Float64, foreground: Bool, *, name: str) -> AgentObject:

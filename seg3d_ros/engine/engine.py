@@ -12,56 +12,38 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from seg3d_ros.engine.background import BackgroundSegmentation
 from seg3d_ros.engine.clicks import ClickAnswer, Clicks, Prompted
 from seg3d_ros.engine.job_queue import JobQueue, Priority
+from seg3d_ros.engine.map_files import largest_file, moved_here, refusing_map, unpack_map
 from seg3d_ros.engine.map_segmentation import EmptyMapError, MapSegmentation
 from seg3d_ros.engine.models import Models
 from seg3d_ros.engine.perception import PerceptionSettings
-from seg3d_ros.engine.relocalised import moved_here
-from seg3d_ros.engine.subscription import Listener, Listeners, Subscription
+from seg3d_ros.engine.places import Places
+from seg3d_ros.engine.subscription import Listener, Subscription
 from seg3d_ros.engine.view_encoding import ViewEncoding
 from seg3d_ros.engine.world_state import WorldState
-from seg3d_ros.errors import InputError
-from seg3d_ros.mapping.keyframes.archive import pack_keyframes, unpack_keyframes
+from seg3d_ros.engine.world_states import WorldStates
+from seg3d_ros.mapping.keyframes.archive import pack_keyframes
 from seg3d_ros.mapping.keyframes.store import KeyframeStore
 from seg3d_ros.mapping.voxel_map import IntegrationReport, VoxelMap
-from seg3d_ros.objects.approach import (
-    SEARCHED_M,
-    Approach,
-    ApproachRequest,
-    find_approaches,
-)
-from seg3d_ros.objects.areas import (
-    Area,
-    pack_areas,
-    room_area,
-    unpack_areas,
-    with_area,
-    without_area,
-)
-from seg3d_ros.objects.best_views import BestViews
+from seg3d_ros.objects.areas import Area, pack_areas
 from seg3d_ros.objects.editor import EditReport
 from seg3d_ros.objects.edits import Edit, Split, SplitOff
 from seg3d_ros.objects.embedding import Embedding
 from seg3d_ros.objects.load_report import LoadReport, load_remarks
 from seg3d_ros.objects.map_object import MapObject
-from seg3d_ros.objects.object_map import ObjectMap
 from seg3d_ros.objects.query import Query, QueryResult, answer_query
 from seg3d_ros.objects.reading import World
 from seg3d_ros.objects.relations import Shapes
-from seg3d_ros.objects.storage import MAX_BYTES, MapFileError, load_map, save_map
+from seg3d_ros.objects.storage import load_map, save_map
 from seg3d_ros.scene import Bool, Float64, Frame, Instances, Scene
 from seg3d_ros.text.vocabulary import Vocabulary
 from seg3d_ros.text.vocabulary_files import load_vocabulary_file
 from seg3d_ros.timings import StageTimings
-
-_VOXEL_BYTES = 64  # in a map file, at most
-_OBJECT_BYTES = 16_384  # with its embedding and name, without its voxels
 
 log = logging.getLogger(__name__)
 
@@ -77,8 +59,8 @@ class Engine:
         settings: those in force; `apply` changes them.
         models: segmenters and text encoder.
         map: the voxels.
-        keyframes: pictures of the map.
         jobs: what runs beside the caller, by priority.
+        places: named areas, and poses from which objects are seen.
         background: segments when the map has changed.
         view_encoding: gives objects embeddings of their best views.
         timings: durations of all stages.
@@ -91,55 +73,52 @@ class Engine:
         self.settings = settings or PerceptionSettings()
         self.models = Models(self.settings)
         self.map = VoxelMap(self.settings.map, self.settings.input)
-        self.keyframes = KeyframeStore(self.settings.views)
+        self._states = WorldStates(self.settings)
         self.jobs = JobQueue()
         self.background = BackgroundSegmentation(self.jobs, self.segment)
         self.timings = StageTimings()
+        self.places = Places(self._states, lambda: self.map, self.timings)
         self.view_encoding = ViewEncoding(
             self.jobs, self.models, self.timings, self._take_view_embeddings
         )
         self.frames = self.views_waiting = 0
         self.newest_picture: Frame | None = None
-        self._objects = ObjectMap(self.settings.tracking)
-        self._best_views = BestViews()
-        self._state = WorldState()
-        self._listeners = Listeners()
-        self._lock = threading.Lock()
         self._segment_lock = threading.Lock()
         self._segmented: tuple[int, int] = (0, 0)  # frames and stamp of the newest segmentation
-        self._sensor_position: Float64 | None = None  # map frame
         self._map_segmentation = MapSegmentation(self.models, self.timings)
         self._clicks = Clicks(self.models, self.timings)
 
     def close(self) -> None:
         """Drop the jobs that wait and stop listening; what runs ends by itself."""
         self.jobs.close()
-        with self._lock:
-            self._listeners.close()
+        self._states.close()
 
     @property
     def state(self) -> WorldState:
         """The newest world state."""
-        return self._state
+        return self._states.newest
+
+    @property
+    def keyframes(self) -> KeyframeStore:
+        """Pictures of the map."""
+        return self._states.keyframes
 
     def subscribe(self, listener: Listener) -> Subscription:
         """Call a listener with the newest world state, now and after every change."""
-        with self._lock:
-            return self._listeners.add(listener, self._state)
+        return self._states.subscribe(listener)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """End a subscription."""
-        with self._lock:
-            self._listeners.remove(subscription)
+        self._states.unsubscribe(subscription)
 
     def apply(self, settings: PerceptionSettings) -> None:
         """Take over the settings that can change while frames flow (those marked `live`)."""
-        with self._lock:
+        with self._states.lock:
             self.settings = settings
             self.map.frame_filter = settings.input
             self.map.settings = settings.map
             self.keyframes.settings = settings.views
-            self._objects.settings = settings.tracking
+            self._states.objects.settings = settings.tracking
 
     def integrate(self, frame: Frame) -> IntegrationReport:
         """Fuse one frame into the map."""
@@ -153,7 +132,7 @@ class Engine:
             if not self.frames:
                 self._segmented = (0, frame.stamp_ns)
             self.frames += 1
-            self._sensor_position = frame.map_from_sensor[:3, 3].astype(np.float64)
+            self.places.sensor_position = frame.map_from_sensor[:3, 3].astype(np.float64)
         return report
 
     def is_due(self, period_s: float = 0.0) -> bool:
@@ -178,24 +157,24 @@ class Engine:
         """
         with self._segment_lock:
             while True:
-                epoch = self._state.epoch
+                epoch = self.state.epoch
                 self._segmented = (self.frames, self.map.newest_stamp_ns)
                 found = self._instances(scene)
                 labels = self.models.label(found[0])
-                with self._lock, self.timings.measure("track"):
-                    if epoch == self._state.epoch:
-                        self._objects.update(*found)
+                with self._states.lock, self.timings.measure("track"):
+                    if epoch == self.state.epoch:
+                        self._states.objects.update(*found)
                         if scene is None:
-                            self._objects.follow_map(self.map.last_seen)
+                            self._states.objects.follow_map(self.map.last_seen)
                         self.views_waiting = labels.waiting if labels else 0
-                        return self._advance(scene=found[0], semantic=labels)
+                        return self._states.advance(scene=found[0], semantic=labels)
                 # The map was replaced meanwhile: these instances are of another one.
 
     def publish_map(self) -> WorldState:
         """Publish the map as it is now, with the objects known so far."""
         scene = self.map.snapshot()
-        with self._lock:
-            return self._advance(scene=scene, semantic=None)
+        with self._states.lock:
+            return self._states.advance(scene=scene, semantic=None)
 
     def settle(self) -> WorldState:
         """Segment a map that stands still until every object has been seen often enough."""
@@ -205,8 +184,8 @@ class Engine:
 
     def encode_views(self) -> WorldState:
         """Encode the best views of all objects now; their names may change."""
-        self.view_encoding.finish(self._state)
-        return self._state
+        self.view_encoding.finish(self.state)
+        return self.state
 
     def set_vocabulary(self, labels: Sequence[str], templates: Sequence[str] = ()) -> Vocabulary:
         """Name all objects, known and future, with these words; no network runs on the map.
@@ -223,12 +202,12 @@ class Engine:
             vocabulary = self.models.embed_vocabulary(
                 labels,
                 templates,
-                version=self._state.vocabulary_version + 1,
+                version=self.state.vocabulary_version + 1,
                 between=lambda: self.jobs.give_way(Priority.ENCODE),
             )
-        with self._lock, self.timings.measure("relabel"):
-            self._objects.relabel(vocabulary)
-            self._advance(vocabulary=vocabulary)
+        with self._states.lock, self.timings.measure("relabel"):
+            self._states.objects.relabel(vocabulary)
+            self._states.advance(vocabulary=vocabulary)
         return vocabulary
 
     def set_first_vocabulary(self, labels: Sequence[str] = ()) -> None:
@@ -238,60 +217,10 @@ class Engine:
 
     def query(self, query: Query) -> QueryResult:
         """Rank the objects of one world state; see `objects.query.answer_query` for the errors."""
-        state = self._state
+        state = self.state
         world = World(state.objects, state.vocabulary, state.areas, Shapes())
         with self.models.watched_device():
             return answer_query(query, world)
-
-    def find_approaches(self, object_id: int, request: ApproachRequest) -> list[Approach]:
-        """Places to look at an object from, best first; see `objects.approach`.
-
-        A robot whose place is not given is where the sensor was when the newest frame was taken.
-
-        Raises:
-            UnknownObjectError: there is no such object.
-            NoApproachError: there is no such place.
-        """
-        known = self.get(object_id)
-        position = self._sensor_position
-        if request.start is None and position is not None:
-            request = replace(request, start=(float(position[0]), float(position[1])))
-        scene = self.map.snapshot(center=known.box.center, radius=SEARCHED_M)
-        with self.timings.measure("approach"):
-            return find_approaches(scene, known, request)
-
-    def set_area(self, area: Area) -> WorldState:
-        """Name a part of the map, or give an area other corners.
-
-        Raises:
-            InputError: there are too many areas.
-        """
-        with self._lock:
-            return self._advance(areas=with_area(self._state.areas, area))
-
-    def set_room(self, name: str, place: Float64) -> WorldState:
-        """Name the room around a place (2,) or (3,), map frame, metres, as seen so far.
-
-        Raises:
-            EmptyMapError: nothing has been integrated yet.
-            InputError: no floor or no room was seen there.
-        """
-        scene = self.map.snapshot()
-        if not len(scene):
-            raise EmptyMapError
-        return self.set_area(room_area(name, scene, place))
-
-    def remove_area(self, name: str) -> WorldState:
-        """Forget an area.
-
-        Raises:
-            InputError: there is none of this name.
-        """
-        with self._lock:
-            left = without_area(self._state.areas, name)
-            if len(left) == len(self._state.areas):
-                raise InputError(f"there is no area {name!r} to forget")
-            return self._advance(areas=left)
 
     def get(self, object_id: int) -> MapObject:
         """The known object with this id.
@@ -299,7 +228,7 @@ class Engine:
         Raises:
             UnknownObjectError: there is none.
         """
-        return self._objects.get(object_id)
+        return self._states.objects.get(object_id)
 
     def segment_at(
         self,
@@ -325,25 +254,25 @@ class Engine:
             UnknownObjectError: no object has the id `refine_id`.
         """
         found = self.answer_clicks(points, foreground, refine_id=refine_id, scene=scene)
-        with self._lock:
-            if found.epoch != self._state.epoch:
+        with self._states.lock:
+            if found.epoch != self.state.epoch:
                 raise EmptyMapError
-            made = self._objects.add_prompted(
+            made = self._states.objects.add_prompted(
                 found.scene, found.mask, name=name, refine_id=refine_id
             )
             self._clicks.keep(found, made.id)
-            self._advance(scene=self._state.scene or scene or self.map.snapshot())
+            self._states.advance(scene=self.state.scene or scene or self.map.snapshot())
         return Prompted(made, found.scene, self.models.prompt_segmenter.name, found.predicted_iou)
 
     def answer_clicks(
         self, points: Float64, foreground: Bool, *, refine_id: int = 0, scene: Scene | None = None
     ) -> ClickAnswer:
         """Segment what was clicked and change nothing; see `segment_at`."""
-        epoch, frames = self._state.epoch, self.frames
+        epoch, frames = self.state.epoch, self.frames
         if scene is None and not len(self.map):
             raise EmptyMapError
         if refine_id:
-            self._objects.get(refine_id)
+            self._states.objects.get(refine_id)
         if scene is not None:
             return self._clicks.answer_in(scene, points, foreground, epoch=epoch)
         return self._clicks.answer(
@@ -359,13 +288,13 @@ class Engine:
             NothingThereError: no voxel near the clicks of a split.
             InputError: the edit makes no sense.
         """
-        epoch = self._state.epoch
+        epoch = self.state.epoch
         map_edit = self._split_off(edit) if isinstance(edit, Split) else edit
-        with self._lock:
-            if epoch != self._state.epoch:
+        with self._states.lock:
+            if epoch != self.state.epoch:
                 raise EmptyMapError
-            report = self._objects.edit(map_edit)
-            self._advance()
+            report = self._states.objects.edit(map_edit)
+            self._states.advance()
         return report
 
     def _split_off(self, edit: Split) -> SplitOff:
@@ -375,11 +304,11 @@ class Engine:
 
     def clear(self) -> None:
         """Forget the map and all objects; ids are not used again."""
-        with self._lock:
+        with self._states.lock:
             stamp_ns = self.map.newest_stamp_ns
             self.map.clear()
             self.keyframes.clear()
-            self._objects.clear()
+            self._states.objects.clear()
             self._replace_map(self.map, replace(self.map.snapshot(), stamp_ns=stamp_ns))
 
     def save(self, path: str | Path, *, fixed_frame: str = "") -> tuple[int, int]:
@@ -392,10 +321,11 @@ class Engine:
         Raises:
             MapFileError: the file cannot be written, or is something else than a map.
         """
-        with self._lock:
-            voxels, objects = self.map.to_arrays(), self._objects.to_arrays()
-            objects |= pack_areas(self._state.areas)
-            count, keyframes = len(self._state.objects), self.keyframes.all()
+        states = self._states
+        with states.lock:
+            voxels, objects = self.map.to_arrays(), states.objects.to_arrays()
+            objects |= pack_areas(states.newest.areas)
+            count, keyframes = len(states.newest.objects), self.keyframes.all()
             next_id = self.keyframes.next_id
         save_map(
             path,
@@ -403,7 +333,7 @@ class Engine:
             objects,
             pack_keyframes(keyframes, next_id=next_id),
             fixed_frame=fixed_frame,
-            max_bytes=_largest_file(self.settings),
+            max_bytes=largest_file(self.settings),
         )
         return count, len(voxels["keys"])
 
@@ -425,29 +355,26 @@ class Engine:
             EmptyMapError: there is no map so far to find the place in.
             NotRecognisedError: it is not sure to be this place; the map is left as it was.
         """
-        most = _largest_file(self.settings)
-        file = load_map(path, fixed_frame="" if relocalise else fixed_frame, max_bytes=most)
-        loaded = VoxelMap(self.settings.map, self.settings.input)
+        file = load_map(
+            path,
+            fixed_frame="" if relocalise else fixed_frame,
+            max_bytes=largest_file(self.settings),
+        )
         map_from_file = None
-        try:
+        with refusing_map(path):
             if relocalise:
                 with self.timings.measure("relocalise"):
-                    file, map_from_file = moved_here(file, self.map, self._state)
-            meta, voxels, objects, keyframes = file
-            loaded.load_arrays(voxels)
-            scene, seen = loaded.snapshot(), unpack_keyframes(keyframes)
-            areas = unpack_areas(objects)
-            with self._lock:
-                self._objects.load_arrays(objects, scene)  # raises before it changes anything
-                self.keyframes.replace(*seen)
-                state = self._replace_map(loaded, scene, areas)
-        except InputError as error:
-            raise MapFileError(f"the map {path} does not fit: {error}") from error
+                    file, map_from_file = moved_here(file, self.map, self.state)
+            loaded = unpack_map(file, self.settings)
+            with self._states.lock:
+                self._states.objects.load_arrays(loaded.objects, loaded.scene)  # raises first
+                self.keyframes.replace(*loaded.keyframes)
+                state = self._replace_map(loaded.map, loaded.scene, loaded.areas)
         space = self.models.text_model
-        remarks = load_remarks(meta, state.objects, fixed_frame=fixed_frame, space=space)
+        remarks = load_remarks(file.meta, state.objects, fixed_frame=fixed_frame, space=space)
         for remark in remarks:
             log.warning("%s: %s", path, remark)
-        return LoadReport(len(state.objects), len(loaded), remarks, map_from_file)
+        return LoadReport(len(state.objects), len(loaded.map), remarks, map_from_file)
 
     def warm_up(self) -> None:
         """Compile the kernels and load the networks, so that the first frame is not late.
@@ -463,31 +390,10 @@ class Engine:
     def _take_view_embeddings(
         self, epoch: int, found: Mapping[int, Mapping[str, Embedding]]
     ) -> None:
-        with self._lock:
-            if epoch == self._state.epoch:
-                self._objects.add_embeddings(found)
-                self._advance()
-
-    def _advance(self, **changes: Any) -> WorldState:
-        """Make the next world state and tell the listeners; called under the lock."""
-        state = replace(
-            self._state,
-            version=self._state.version + 1,
-            objects=self._objects.confirmed(),
-            events=self._objects.events(),
-            prototypes=self._objects.prototypes(),
-            **changes,
-        )
-        if state.scene is not None:
-            keyframes = self.keyframes.all()
-            found = self._best_views.update(state.objects, state.scene.grid, keyframes)
-            self.keyframes.keep(self._best_views.in_use)
-            state = replace(
-                state, stamp_ns=state.scene.stamp_ns, keyframes=keyframes, best_views=found
-            )
-        self._state = state
-        self._listeners.tell(state)
-        return state
+        with self._states.lock:
+            if epoch == self.state.epoch:
+                self._states.objects.add_embeddings(found)
+                self._states.advance()
 
     def _replace_map(
         self, voxel_map: VoxelMap, scene: Scene, areas: tuple[Area, ...] = ()
@@ -497,25 +403,18 @@ class Engine:
         self._clicks.forget()
         self._map_segmentation.forget()
         self.views_waiting = 0
-        self._best_views.clear()
-        return self._advance(epoch=self._state.epoch + 1, scene=scene, areas=areas, semantic=None)
+        return self._states.begin_epoch(scene=scene, areas=areas)
 
     def _instances(self, scene: Scene | None) -> tuple[Scene, Instances]:
         """Instances of a scene; None: of the map around the sensor."""
         if scene is not None:
             with self.timings.measure("segment"):
                 return scene, self.models.segment(scene)
-        radius, position = self.settings.segmentation.radius, self._sensor_position
+        radius, position = self.settings.segmentation.radius, self.places.sensor_position
         return self._map_segmentation.run(
             self.map,
             self.keyframes,
-            version=(self._state.epoch, self.frames, self.settings),
+            version=(self.state.epoch, self.frames, self.settings),
             views_waiting=self.views_waiting,
             ball=(position, radius) if radius and position is not None else None,
         )
-
-
-def _largest_file(settings: PerceptionSettings) -> int:
-    """Bytes of the largest map that these settings allow; what can be saved can be loaded."""
-    size = _VOXEL_BYTES * settings.map.max_voxels + _OBJECT_BYTES * settings.tracking.max_objects
-    return max(MAX_BYTES, size + settings.views.memory * 10**6)

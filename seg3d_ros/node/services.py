@@ -189,11 +189,11 @@ class Services:
             if area.corners:
                 corners = in_fixed_frame(points_of(area.corners), pose)[:, :2]
                 if len(corners) == 1:
-                    self._engine.set_room(area.name, corners[0])
+                    self._engine.places.set_room(area.name, corners[0])
                 else:
-                    self._engine.set_area(Area(area.name, corners))
+                    self._engine.places.set_area(Area(area.name, corners))
             elif area.name:
-                self._engine.remove_area(area.name)
+                self._engine.places.remove_area(area.name)
             response.areas = area_msgs(self._engine.state.areas)
             response.message = f"{len(response.areas)} areas"
 
@@ -205,7 +205,9 @@ class Services:
 
         def get_approach(request: Any, response: Any) -> None:
             start = in_fixed_frame(points_of([request.start.point]), pose)[0] if given else None
-            found = self._engine.find_approaches(request.id, approach_of_request(request, start))
+            found = self._engine.places.find_approaches(
+                request.id, approach_of_request(request, start)
+            )
             stamp_ns = self._engine.map.newest_stamp_ns
             fill_in_approaches(response, found, fixed_frame=self._fixed_frame, stamp_ns=stamp_ns)
             response.message = f"{len(found)} places to look at object {request.id} from"

@@ -52,7 +52,9 @@ def saved(tmp_path_factory) -> Path:
     engine = engine_with(ROOM, np.linspace(-1.2, 1.2, 8))
     found = engine.query(Query(near=tuple(ROOM[0].center), radius=0.01)).matches
     engine.edit(Rename(max((match.object for match in found), key=len).id, "crate"))
-    engine.set_area(Area("corner", np.array([(0.7, -0.7), (1.4, -0.7), (1.4, 0), (0.7, 0)])))
+    engine.places.set_area(
+        Area("corner", np.array([(0.7, -0.7), (1.4, -0.7), (1.4, 0), (0.7, 0)]))
+    )
     path = tmp_path_factory.mktemp("map") / "room.map"
     engine.save(path, fixed_frame="odom")
     return path
