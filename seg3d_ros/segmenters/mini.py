@@ -18,6 +18,7 @@ from seg3d_ros.networks.mini.seeds import seeds_for_all
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Bool, Float32, Instances, Int64, Scene
 from seg3d_ros.segmenters.geometric.color_segments import color_segments
+from seg3d_ros.segmenters.geometric.plane_patches import PlanePatches, plane_patches
 from seg3d_ros.segmenters.geometric.proposals import (
     FINE_CONCAVITIES,
     geometric_segments,
@@ -85,9 +86,10 @@ class MiniSegmenter(BlockwiseSegmenter):
         # Pictures and rugs: structure would cut more than half of them away.
         on_structure = of_color[2 * colored.sum(axis=1) < of_color.sum(axis=1)]
         objects = [m & is_object for m in (self._masks(features), of_shape, of_fine_shape)]
+        masks = np.concatenate([*objects, colored, on_structure])
+        patches = plane_patches(voxels.points, voxels.colors, structure, voxels.voxel_size)
         instances = joined(
-            self._read(features, np.concatenate([*objects, colored, on_structure])),
-            self._structure(structure, probabilities),
+            self._read(features, masks, patches), self._structure(structure, probabilities)
         )
         return replace(instances, masks=np.take(instances.masks, rows_of_voxels, axis=1))
 
@@ -115,13 +117,17 @@ class MiniSegmenter(BlockwiseSegmenter):
         masks = self._model.decoder.masks(features, queries) > self._mask_logit
         return np.asarray(masks.cpu().numpy())
 
-    def _read(self, features: SceneFeatures, masks: Bool) -> Instances:
+    def _read(self, features: SceneFeatures, masks: Bool, patches: PlanePatches) -> Instances:
         """The masks that seem to be objects, with what the network reads in them."""
-        masks = masks[masks.sum(axis=1) >= _FEWEST]
+        proposed = masks[masks.sum(axis=1) >= _FEWEST]
+        masks = np.concatenate([proposed, patches.masks])
         readings = self._model.reader(features, torch.from_numpy(masks).to(self._device))
         quality = readings.quality.sigmoid().cpu().numpy()
         # What was found twice, in two ways, is more likely to be there.
         scores = quality * (1 + best_overlaps(masks)) / 2
+        # What is flat has nothing around it in which to be found once more.
+        on_plane = slice(len(proposed), None)
+        scores[on_plane] = (quality[on_plane] + patches.fills) / 2
         good = np.flatnonzero(scores >= self._settings.min_score)
         embeddings = readings.embeddings.cpu().numpy()
         return Instances(masks, scores, embeddings, self.embedding_space).select(good)

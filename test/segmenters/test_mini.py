@@ -64,11 +64,14 @@ def test_what_a_person_would_name_is_found_and_named(room):
     assert counts["chair"] >= 4
 
 
-def test_the_floor_is_one_object_called_floor(room):
-    lowest = room.scene.element_ids[room.scene.points[:, 2] < 0.03]
+def test_the_floor_is_one_object_called_floor_and_the_rug_another(room):
     floors = [item for item in room.objects if item.label == "floor"]
-    assert len(floors) == 1
-    assert np.isin(lowest, floors[0].element_ids).mean() > 0.97
+    rugs = [item for item in room.objects if item.label in ("carpet", "rug")]
+    assert (len(floors), len(rugs)) == (1, 1)
+    assert np.allclose(rugs[0].box.size[:2], (1.35, 1.05), atol=0.15)
+    lowest = room.scene.element_ids[room.scene.points[:, 2] < 0.03]
+    known = np.concatenate([floors[0].element_ids, rugs[0].element_ids])
+    assert np.isin(lowest, known).mean() > 0.97
 
 
 def names(item, made):
