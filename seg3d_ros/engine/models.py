@@ -13,7 +13,7 @@ from seg3d_ros.errors import DeviceLostError
 from seg3d_ros.imaging.encoder import ImageEncoder, load_image_encoders
 from seg3d_ros.kernel_folder import note_compiled
 from seg3d_ros.packages import require_packages
-from seg3d_ros.scene import Bool, Float32, Instances, Scene
+from seg3d_ros.scene import Bool, Float32, Instances, Scene, View
 from seg3d_ros.segmenters.registry import load_prompt_segmenter, load_segmenter
 from seg3d_ros.segmenters.segmenter import (
     PromptResult,
@@ -108,6 +108,11 @@ class Models:
             return None
         with self.watched_device():
             return self.segmenter.label(scene)
+
+    def views_waiting(self, views: Sequence[View]) -> int:
+        """Number of views that the segmenter has not looked at yet; 0 where it looks at none."""
+        segmenter = self.segmenter
+        return segmenter.waiting(views) if isinstance(segmenter, SemanticSegmenter) else 0
 
     def segment_at(self, scene: Scene, points: Float32, foreground: Bool) -> PromptResult:
         """Segment the clicked object; see `PromptSegmenter`."""

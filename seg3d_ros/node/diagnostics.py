@@ -18,6 +18,7 @@ from rclpy.node import Node
 from seg3d_ros.engine.engine import Engine
 from seg3d_ros.engine.source_stats import SourceStats
 from seg3d_ros.engine.throttle import Throttle
+from seg3d_ros.mapping.keyframes.keyframe import KeyframeViews
 from seg3d_ros.node.clock_watch import ClockWatch, steady_clock
 from seg3d_ros.node.source_health import SourceJudge
 from seg3d_ros.node.subscriptions import Subscriptions
@@ -99,6 +100,7 @@ class Diagnostics:
     def _segmentation_status(self) -> DiagnosticStatus:
         engine = self._engine
         state, background, models = engine.state, engine.background, engine.models
+        keyframes = engine.keyframes.all()
         failed = background.failures > self._failures_before
         self._failures_before = background.failures
         values: dict[str, object] = {
@@ -108,9 +110,9 @@ class Diagnostics:
             "map_voxels": len(engine.map),
             "max_voxels": engine.settings.map.max_voxels,
             "objects": len(state.objects),
-            "keyframes": len(engine.keyframes.all()),
+            "keyframes": len(keyframes),
             "keyframes_mb": f"{engine.keyframes.size / 1e6:.1f}",
-            "keyframes_waiting": engine.views_waiting,
+            "keyframes_waiting": models.views_waiting(KeyframeViews(keyframes)),
             "segmentations": background.runs,
             "segmentations_skipped": background.skipped,
             "segmentations_failed": background.failures,

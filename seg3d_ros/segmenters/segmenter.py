@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from seg3d_ros.errors import InputError
-from seg3d_ros.scene import Bool, Float32, Instances, Int64, Scene
+from seg3d_ros.scene import Bool, Float32, Instances, Int64, Scene, View
 
 
 class Segmenter(Protocol):
@@ -53,6 +54,10 @@ class SemanticSegmenter(Protocol):
 
     def label(self, scene: Scene) -> SemanticLabels:
         """Classes of the points of `scene`, in its order."""
+        ...
+
+    def waiting(self, views: Sequence[View]) -> int:
+        """Number of views that it has not looked at yet; may be called from any thread."""
         ...
 
 

@@ -85,6 +85,9 @@ def test_views_of_a_map_that_is_cleared_meanwhile_wait_no_more(engine):
     class Cleared(GeometricSegmenter):
         """Labels points; meanwhile somebody clears the map."""
 
+        def waiting(self, views):
+            return len(views)
+
         def label(self, scene):
             engine.clear()
             return SemanticLabels(np.zeros(len(scene), np.int64), ("wall",), waiting=3)

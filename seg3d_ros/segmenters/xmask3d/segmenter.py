@@ -7,7 +7,7 @@ the masks of a class-agnostic segmenter, each with the mean feature of its eleme
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -70,7 +70,7 @@ class _Vote:
 class XMask3DSegmenter:
     """Labels of points, and instances with embeddings in the space of CLIP.
 
-    Threads: `segment` and `label` may be called from any thread, one at a time.
+    Threads: `segment` and `label` may be called from any thread, one at a time; `waiting` beside.
 
     Args:
         network: `XMask3D` with the frozen networks, or its point branch without them.
@@ -119,7 +119,7 @@ class XMask3DSegmenter:
             DeviceLostError: the GPU takes no more work from this process.
         """
         _, seen = self._look(scene)
-        return SemanticLabels(seen.labels, self._names, self.waiting(scene))
+        return SemanticLabels(seen.labels, self._names, self.waiting(scene.views))
 
     def segment(self, scene: Scene) -> Instances:
         """Masks of the proposals in which anything was seen; raises as `label` does."""
@@ -134,9 +134,9 @@ class XMask3DSegmenter:
         unit = embeddings / np.maximum(lengths, 1e-12)
         return Instances(found.masks[known], found.scores[known], unit, CLIP_SPACE)
 
-    def waiting(self, scene: Scene) -> int:
-        """Number of the scene's views that are not computed yet."""
-        return sum(key not in self._done for key in view_keys(scene.views))
+    def waiting(self, views: Sequence[View]) -> int:
+        """Number of views that are not computed yet; may be called from any thread."""
+        return sum(key not in self._done for key in view_keys(views))
 
     def _look(self, scene: Scene) -> tuple[ElementVotes, SeenElements]:
         """Votes, those of new views included; asked again about the same scene, the same."""

@@ -59,12 +59,12 @@ def looks(monkeypatch):
 def test_a_keyframe_is_computed_once(scene, looks):
     found = segmenter()
     first = found.label(scene)
-    assert len(looks) == 3 and found.waiting(scene) == 0
+    assert len(looks) == 3 and found.waiting(scene.views) == 0
     assert (found.label(scene).labels == first.labels).all()
     found.segment(scene)
     assert len(looks) == 3
     more = replace(scene, views=wall_scene(views=4).views)
-    assert found.waiting(more) == 1
+    assert found.waiting(more.views) == 1
     found.label(more)
     assert len(looks) == 4
 
@@ -73,7 +73,7 @@ def test_views_wait_for_the_next_segmentation(scene, looks):
     found, at_once = segmenter(keyframes_at_once=1), segmenter()
     for waiting in (2, 1, 0):
         labels = found.label(replace(scene)).labels  # as of the next segmentation
-        assert found.waiting(scene) == waiting
+        assert found.waiting(scene.views) == waiting
     assert (labels == at_once.label(scene).labels).all()
     assert len(looks) == 6
 
@@ -92,7 +92,7 @@ def test_views_see_the_whole_map_of_which_a_part_is_segmented(scene, looks):
     parts = [replace(scene.take(rows), whole=scene) for rows in (left, right)]
     for rows, part in zip((left, right), parts, strict=True):
         assert (found.label(part).labels == labels[rows]).all()
-        assert found.waiting(part) == 0
+        assert found.waiting(part.views) == 0
     assert len(looks) == 6  # three views, by each of the segmenters
 
 
