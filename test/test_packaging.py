@@ -24,6 +24,11 @@ def test_the_version_is_the_same_everywhere():
     assert PACKAGE.findtext("version") == seg3d_ros.__version__ == version("seg3d_ros")
 
 
+def test_the_data_of_the_tests_stays_small():
+    files = [path for path in (ROOT / "test/data").rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 20_000_000
+
+
 def test_every_interface_is_built():
     listed = set(re.findall(r'"((?:msg|srv)/\w+\.\w+)"', (ROOT / "CMakeLists.txt").read_text()))
     present = {
