@@ -175,8 +175,9 @@ class ObjectMap:
                     embeddings = with_view(embeddings, space, view)
                 track.known = replace(track.known, embeddings=embeddings)
             if any(track.known.pinned_label for track in seen):
-                self._learn_names()
-            self._label(seen)
+                self._learn_names(seen)
+            else:
+                self._label(seen)
             self._publish()
 
     def add_prompted(
@@ -220,8 +221,9 @@ class ObjectMap:
             self._tracks.append(Track(made, segmented_size=len(made)))
             if label:
                 self._taught.allow(label)
-                self._learn_names(label)
-            self._label(self._tracks[-1:])
+                self._learn_names(self._tracks[-1:], label)
+            else:
+                self._label(self._tracks[-1:])
             self._enforce_bound()
             self._publish(provenance=Provenance.BY_HAND)
             return self.get(made.id)
@@ -242,8 +244,8 @@ class ObjectMap:
             report = self._editor.apply(self._tracks, edit, self._grid, self._new_id)
             if isinstance(edit, Rename):
                 self._taught.allow(edit.name)
-            self._learn_names(*self._names_of(report.ids))
-            self._label([track for track in self._tracks if track.known.id in report.ids])
+            edited = [track for track in self._tracks if track.known.id in report.ids]
+            self._learn_names(edited, *self._names_of(report.ids))
             self._publish(report.events(self._stamp_ns, self._tracks), Provenance.BY_HAND)
         return report
 
@@ -341,13 +343,15 @@ class ObjectMap:
     def _label_all(self) -> None:
         self._label([track for track in self._tracks if track.confirmed])
 
-    def _learn_names(self, *renamed: str) -> None:
-        """Learn the names that a person gave; if prototypes change, objects may be renamed."""
+    def _learn_names(self, tracks: Sequence[Track], *renamed: str) -> None:
+        """Learn the names that a person gave and label tracks; all, where that may rename them."""
         before = self._taught.prototypes
         known = [track.known for track in self._tracks if track.shown]
         self._taught.relearn(known, renamed=renamed)
         if before or self._taught.prototypes:
             self._label_all()
+        else:
+            self._label(tracks)
 
     def _names_of(self, ids: Sequence[int]) -> set[str]:
         """Names by hand of objects, before and after an edit."""

@@ -97,21 +97,55 @@ def learn_named(objects: Iterable[MapObject], forgotten: Iterable[str]) -> list[
 def likenesses(prototype: Prototype, objects: Sequence[MapObject]) -> Float64:
     """(M,) likeness of objects to a prototype: 1 as the examples, 0 as usual others, NaN unknown.
 
-    What has the name already, or a name of its own, is no usual other for the purpose.
+    What has the name already, or a name of its own, is no usual other for the purpose. A space
+    in which the examples look like all others tells nothing where another one tells something.
     """
-    columns = []
-    others = np.array([known.pinned_label is None for known in objects], bool)
+    return _likenesses(prototype, _Looks(objects))
+
+
+class _Looks:
+    """Embeddings and sizes of M objects as arrays.
+
+    Attributes:
+        unnamed: (M,) whether an object has no name by hand.
+        log_extents: (M, 3) logarithms of the extents of their boxes, blurred, metres.
+    """
+
+    def __init__(self, objects: Sequence[MapObject]) -> None:
+        self.unnamed = np.array([known.pinned_label is None for known in objects], bool)
+        self.log_extents = np.array([_log_extents(known) for known in objects]).reshape(-1, 3)
+        self._objects = objects
+        self._vectors: dict[tuple[str, int], Float32] = {}
+
+    def vectors(self, space: str, dimension: int) -> Float32:
+        """(M, D) embeddings of a space; NaN for objects without one of this length."""
+        key = space, dimension
+        if key not in self._vectors:
+            found = np.full((len(self._objects), dimension), np.nan, np.float32)
+            for row, known in enumerate(self._objects):
+                embedding = known.embeddings.get(space)
+                if embedding is not None and len(embedding.vector) == dimension:
+                    found[row] = embedding.vector
+            self._vectors[key] = found
+        return self._vectors[key]
+
+
+def _likenesses(prototype: Prototype, objects: _Looks) -> Float64:
+    columns, spreads = [], []
     for space, kind in prototype.kinds.items():
-        cosines = np.array([_cosine(known, space, kind) for known in objects])
-        usual = cosines[others & np.isfinite(cosines)]
+        cosines = (objects.vectors(space, len(kind.vector)) @ kind.vector).astype(np.float64)
+        usual = cosines[objects.unnamed & np.isfinite(cosines)]
         base = float(np.median(usual)) if len(usual) > LEAST_EXAMPLES else -np.inf
         base = max(base, kind.likeness - _NO_OTHERS)
-        columns.append((cosines - base) / max(kind.likeness - base, _LEAST_SPREAD))
-    looks = np.array(columns).reshape(len(columns), len(objects))
-    known_looks = np.isfinite(looks)
-    count = known_looks.sum(axis=0)
-    mean = np.where(known_looks, looks, 0).sum(axis=0) / np.maximum(count, 1)
-    return np.where(count > 0, mean - _size_penalty(prototype, objects), np.nan)
+        spreads.append(kind.likeness - base)
+        columns.append((cosines - base) / max(spreads[-1], _LEAST_SPREAD))
+    telling = np.array(spreads) >= min(_LEAST_SPREAD, max(spreads))
+    looks = np.array(columns)[telling]
+    seen = np.isfinite(looks)
+    count = seen.sum(axis=0)
+    mean = np.where(seen, looks, 0).sum(axis=0) / np.maximum(count, 1)
+    apart = np.abs(objects.log_extents - prototype.log_extents).max(axis=1, initial=0)
+    return np.where(count > 0, mean - (apart / (2 * _SIZE_SPREAD)) ** 2, np.nan)
 
 
 def with_prototypes(
@@ -133,8 +167,9 @@ def with_prototypes(
     """
     combined = list(ranked)
     rows = {known.id: row for row, known in enumerate(population)}
+    looks = _Looks(population)
     for prototype in prototypes:
-        likeness = likenesses(prototype, population)
+        likeness = _likenesses(prototype, looks)
         for row, known in enumerate(objects):
             if known.id in rows and np.isfinite(likeness[rows[known.id]]):
                 combined[row] = _joined(combined[row], prototype.name, likeness[rows[known.id]])
@@ -169,21 +204,6 @@ def _kind(vectors: Float32) -> Kind:
     likeness = float(((others * vectors).sum(axis=1) / lengths).mean())
     length = max(float(np.linalg.norm(total)), 1e-9)
     return Kind((total / length).astype(np.float32), likeness)
-
-
-def _cosine(known: MapObject, space: str, kind: Kind) -> float:
-    """Cosine between an object and a kind; NaN where the object has no such embedding."""
-    embedding = known.embeddings.get(space)
-    if embedding is None or len(embedding.vector) != len(kind.vector):
-        return float("nan")
-    return float(embedding.vector @ kind.vector)
-
-
-def _size_penalty(prototype: Prototype, objects: Sequence[MapObject]) -> Float64:
-    """(M,) likeness that another size takes off."""
-    extents = np.array([_log_extents(known) for known in objects]).reshape(-1, 3)
-    excess: Float64 = np.abs(extents - prototype.log_extents).max(axis=1) / (2 * _SIZE_SPREAD)
-    return excess**2
 
 
 def _log_extents(known: MapObject) -> Float64:

@@ -169,3 +169,16 @@ def test_a_voxel_more_or_less_is_no_other_size(room, world, encoder):
     scene = world.scene(thicker, stamp_s=2.0)
     objects.update(scene, world.instances(scene, thicker, embeddings=encoder.encode(["gizmo"])))
     assert likenesses(prototype, objects.confirmed())[-1] > 0.9
+
+
+def test_pictures_in_which_all_look_alike_do_not_blur_the_likeness(room):
+    objects, _ = room
+    unknown = np.eye(91, dtype=np.float32)[90]  # a detector that knows none of them
+    objects.add_embeddings(
+        {known.id: {"coco": Embedding(unknown, 1.0)} for known in objects.confirmed()}
+    )
+    teach(objects, 1, 2, 3)
+    (prototype,) = objects.prototypes()
+    assert set(prototype.kinds) == {SPACE, "coco"}
+    assert likenesses(prototype, objects.confirmed())[:4].min() > 0.8
+    assert objects.get(4).label == "gizmo"
