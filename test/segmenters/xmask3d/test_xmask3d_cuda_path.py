@@ -1,4 +1,4 @@
-"""Both forms of xmask3d on a pretend GPU: nothing is left on the CPU, half precision on request."""
+"""Both forms of xmask3d on a pretend GPU: nothing stays on the CPU; half precision on request."""
 
 from __future__ import annotations
 
