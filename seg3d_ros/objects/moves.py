@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from seg3d_ros.objects.embedding import Embedding, with_view
 from seg3d_ros.objects.events import Event, EventKind, Place
@@ -73,6 +72,8 @@ def pair_up(
     vanished: Sequence[Vanished], newcomers: Sequence[tuple[MapObject, Look]]
 ) -> list[tuple[int, int]]:
     """Pairs (row of `vanished`, row of `newcomers`) that are one thing, most alike in sum."""
+    from scipy.optimize import linear_sum_assignment  # a quarter of a second to import
+
     table = np.zeros((len(vanished), len(newcomers)))
     for row, gone in enumerate(vanished):
         for column, (known, look) in enumerate(newcomers):

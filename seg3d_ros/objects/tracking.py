@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from seg3d_ros.kernels import kernel
 from seg3d_ros.objects.elements import Elements
@@ -184,11 +183,21 @@ def associate(
     allowed = iou >= min_iou
     affinity = np.where(allowed, iou * (1 - _DISAGREEMENT * (1 - cosine) / 2), 0.0)
 
-    # Most tracks and segments have no partner at all: solve the rest.
+    track, segment = _assign(affinity, allowed)
+    track_of_segment = np.full(overlap.shape[1], NOBODY, np.int64)
+    track_of_segment[segment] = track
+    return track_of_segment
+
+
+def _assign(affinity: Float64, allowed: Bool) -> tuple[Int64, Int64]:
+    """Rows and columns of allowed pairs, each at most once, of the largest sum."""
+    if allowed.sum(axis=0).max(initial=0) <= 1 and allowed.sum(axis=1).max(initial=0) <= 1:
+        return np.nonzero(allowed)  # nothing to choose
+    from scipy.optimize import linear_sum_assignment  # a quarter of a second to import
+
+    # Most rows and columns have no partner at all: solve the rest.
     rows, columns = np.flatnonzero(allowed.any(axis=1)), np.flatnonzero(allowed.any(axis=0))
     row, column = linear_sum_assignment(affinity[np.ix_(rows, columns)], maximize=True)
-    track, segment = rows[row], columns[column]
-    valid = allowed[track, segment]
-    track_of_segment = np.full(overlap.shape[1], NOBODY, np.int64)
-    track_of_segment[segment[valid]] = track[valid]
-    return track_of_segment
+    row, column = rows[row], columns[column]
+    valid = allowed[row, column]
+    return row[valid], column[valid]
