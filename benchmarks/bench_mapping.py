@@ -12,7 +12,8 @@ from itertools import cycle
 import numpy as np
 
 from benchmarks.table import Row, measure, print_table
-from seg3d_ros.mapping.voxel_map import MapSettings, VoxelMap
+from seg3d_ros.mapping.settings import MapSettings
+from seg3d_ros.mapping.voxel_map import VoxelMap
 from seg3d_ros.scene import Camera, Float32, Float64, Frame
 from seg3d_ros.sensing.depth_image import deproject
 from seg3d_ros.sensing.frame_filter import FrameFilter

@@ -21,7 +21,8 @@ import torch
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from seg3d_ros.mapping.keyframes.keyframe import view_of
-from seg3d_ros.mapping.voxel_map import MapSettings, VoxelMap
+from seg3d_ros.mapping.settings import MapSettings
+from seg3d_ros.mapping.voxel_map import VoxelMap
 from seg3d_ros.networks.xmask3d.classes import OpenClasses
 from seg3d_ros.networks.xmask3d.clip_masks import embed_masks
 from seg3d_ros.networks.xmask3d.diffusion import DiffusionFeatures

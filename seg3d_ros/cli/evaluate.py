@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from seg3d_ros.cli.errors import one_line_errors
+from seg3d_ros.cli.evaluation_request import EvaluationRequest, class_split, validation_splits
 from seg3d_ros.cli.settings_options import SettingsCommand, chosen_settings
 
 if TYPE_CHECKING:
-    from seg3d_ros.datasets.scene_dataset import ScanNetDataset
-    from seg3d_ros.engine.perception import PerceptionSettings
-    from seg3d_ros.evaluation.naming import Labels
-    from seg3d_ros.evaluation.predictions import PredictionSource
-    from seg3d_ros.evaluation.scenes import Classes
     from seg3d_ros.text.class_splits import ClassSplit
 
 
@@ -111,13 +105,13 @@ def evaluate(
         from seg3d_ros.engine.perception import PerceptionSettings
         from seg3d_ros.evaluation.scenes import load_classes
 
-        partition, splits = _class_split(splits) if semantic else (None, splits)
+        partition, splits = class_split(splits) if semantic else (None, splits)
         label_set = label_set if partition is None else partition.label_set
-        request = _Request(
+        request = EvaluationRequest(
             classes=load_classes(dataset, label_set, objects_only=objects_only),
             splits=[
                 ScanNetDataset(dataset, split, label_set=label_set, superpoints=as_published)
-                for split in splits or _validation_splits(dataset)
+                for split in splits or validation_splits(dataset)
             ],
             models=models,
             as_published=as_published,
@@ -138,85 +132,7 @@ def evaluate(
             _evaluate_instances(request)
 
 
-@dataclass(frozen=True)
-class _Request:
-    """Request to evaluate models and predictions.
-
-    Attributes:
-        classes: of the data set.
-        splits: of the data set.
-        models: names of segmenters.
-        as_published: they run as their results were published.
-        folders: of predictions.
-        vocabulary: file or bundled list; None: the names of the classes.
-        settings: of the models and of the text encoder.
-        kept: "limit" of the scenes and "density" of their points.
-        min_points: smaller instances are ignored.
-        output: folder for the results.
-    """
-
-    classes: Classes
-    splits: list[ScanNetDataset]
-    models: tuple[str, ...]
-    as_published: bool
-    folders: tuple[Path, ...]
-    vocabulary: str | None
-    settings: PerceptionSettings
-    kept: dict[str, Any]
-    min_points: int
-    output: Path
-
-    def labels(self, class_names: tuple[str, ...]) -> Labels:
-        """Labels of the vocabulary for classes."""
-        from seg3d_ros.evaluation.naming import Labels
-        from seg3d_ros.text.encoder import load_text_encoder
-        from seg3d_ros.text.vocabulary_files import load_vocabulary_file
-
-        entries = load_vocabulary_file(self.vocabulary) if self.vocabulary else class_names
-        text = self.settings.text
-        load = partial(load_text_encoder, folder=text.folder, device=text.device)
-        return Labels(entries, class_names, load=load)
-
-    def sources(self, names: tuple[str, ...] = ()) -> list[PredictionSource]:
-        """Models, loaded, and folders of predictions.
-
-        Args:
-            names: of the classes, for models that label points; empty: their own ones.
-        """
-        from seg3d_ros.evaluation.predictions import FileSource, SegmenterSource
-
-        folders = [FileSource(folder, self.classes.ids) for folder in self.folders]
-        if self.as_published:
-            from seg3d_ros.evaluation.published import load_published_lassm
-
-            return [load_published_lassm(self.settings.model.lassm, self.classes.names), *folders]
-        from seg3d_ros.segmenters.registry import load_segmenter
-
-        settings = self.settings
-        text = replace(settings.text, vocabulary=names or settings.text.vocabulary)
-        loaded = [load_segmenter(m, settings.model, text=text) for m in self.models]
-        return [*map(SegmenterSource, loaded), *folders]
-
-
-def _validation_splits(dataset: Path) -> list[str]:
-    found = sorted(path.name for path in dataset.glob("val*") if path.is_dir())
-    if not found:
-        raise FileNotFoundError(f"{dataset} has no folder val...: choose one with --split")
-    return found
-
-
-def _class_split(splits: tuple[str, ...]) -> tuple[ClassSplit | None, tuple[str, ...]]:
-    """Partition into base and novel classes that is among the splits, and the folders."""
-    from seg3d_ros.text.class_splits import class_splits
-
-    named = [split for split in splits if split in class_splits()]
-    if len(named) > 1:
-        raise click.UsageError(f"give one of --split {', '.join(named)}")
-    folders = tuple(split for split in splits if split not in named)
-    return (class_splits()[named[0]] if named else None), folders
-
-
-def _evaluate_instances(request: _Request) -> None:
+def _evaluate_instances(request: EvaluationRequest) -> None:
     from seg3d_ros.evaluation.evaluator import Protocol
     from seg3d_ros.evaluation.page import write_page
     from seg3d_ros.evaluation.report import text_table, write_json
@@ -237,7 +153,7 @@ def _evaluate_instances(request: _Request) -> None:
     click.echo(f"{output / 'evaluation.json'}  all numbers")
 
 
-def _evaluate_semantic(request: _Request, partition: ClassSplit | None) -> None:
+def _evaluate_semantic(request: EvaluationRequest, partition: ClassSplit | None) -> None:
     from seg3d_ros.evaluation.semantic_run import (
         evaluate_labels,
         point_labels,
@@ -262,7 +178,7 @@ def _evaluate_semantic(request: _Request, partition: ClassSplit | None) -> None:
     click.echo(f"{path}  all numbers")
 
 
-def _evaluate_prompts(request: _Request) -> None:
+def _evaluate_prompts(request: EvaluationRequest) -> None:
     from seg3d_ros.evaluation.prompt_run import evaluate_prompts, prompt_table, write_prompt_json
     from seg3d_ros.segmenters.registry import load_prompt_segmenter
 
@@ -279,7 +195,7 @@ def _evaluate_prompts(request: _Request) -> None:
     click.echo(f"\n{path}  all numbers")
 
 
-def _evaluate_frames(request: _Request) -> None:
+def _evaluate_frames(request: EvaluationRequest) -> None:
     from seg3d_ros.evaluation.frame_names import evaluate_names, name_table
     from seg3d_ros.imaging.encoder import load_image_encoders
     from seg3d_ros.segmenters.registry import load_segmenter

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from seg3d_ros.demo.child_process import Child
 from seg3d_ros.demo.observer import Observer, Status
 from seg3d_ros.demo.recording_player import CAMERA, CLOUD_TOPIC
-from seg3d_ros.mapping.voxel_map import MapSettings
+from seg3d_ros.mapping.settings import MapSettings
 from seg3d_ros.node.client import Seg3dClient
 from seg3d_ros.objects.settings import TrackingSettings
 from seg3d_ros.pictures.object_picture import ObjectPicture

@@ -8,7 +8,7 @@ from typing import Any
 
 from seg3d_ros.imaging.settings import ImagingSettings
 from seg3d_ros.mapping.keyframes.settings import ViewSettings
-from seg3d_ros.mapping.voxel_map import MapSettings
+from seg3d_ros.mapping.settings import MapSettings
 from seg3d_ros.objects.settings import TrackingSettings
 from seg3d_ros.segmenters.settings import ModelSettings
 from seg3d_ros.sensing.frame_filter import FrameFilter

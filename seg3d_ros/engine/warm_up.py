@@ -6,7 +6,8 @@ import numpy as np
 
 from seg3d_ros.mapping.clicked_scene import scene_for_clicks
 from seg3d_ros.mapping.keyframes.store import KeyframeStore
-from seg3d_ros.mapping.voxel_map import MapSettings, VoxelMap
+from seg3d_ros.mapping.settings import MapSettings
+from seg3d_ros.mapping.voxel_map import VoxelMap
 from seg3d_ros.mapping.warm_up_frames import other_frames, plain_frames, warm_up_scene
 from seg3d_ros.objects.best_views import BestViews
 from seg3d_ros.objects.object_map import ObjectMap

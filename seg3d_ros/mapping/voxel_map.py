@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from seg3d_ros.mapping.carving import carve, depth_view
+from seg3d_ros.mapping.input_frame import checked_frame, is_view, read_only
 from seg3d_ros.mapping.integration import (
     Measured,
     Pending,
@@ -18,6 +19,7 @@ from seg3d_ros.mapping.integration import (
     integrate_points,
     pass_parameters,
 )
+from seg3d_ros.mapping.settings import MapSettings
 from seg3d_ros.mapping.snapshot import make_scene
 from seg3d_ros.mapping.voxel_arrays import arrays_of_rows, rows_of_arrays
 from seg3d_ros.mapping.voxel_table import VoxelTable
@@ -31,44 +33,15 @@ from seg3d_ros.scene import (
     Scene,
     origin_near,
 )
-from seg3d_ros.sensing.estimate_intrinsics import as_image, camera_of, is_image
+from seg3d_ros.sensing.estimate_intrinsics import as_image, camera_of
 from seg3d_ros.sensing.frame_filter import FrameFilter, range_image
 from seg3d_ros.sensing.lens import ideal_view, resample
 from seg3d_ros.sensing.stamp_clock import Change, StampClock
-from seg3d_ros.sensing.transforms import check_rigid
-from seg3d_ros.settings import check_settings, setting
 from seg3d_ros.sparse.hash_index import find_rows
 from seg3d_ros.sparse.voxel_keys import AXIS_LIMIT, keys_of_points
 
 NEVER = np.iinfo(np.int64).min  # stamp of an element that the map does not hold
 _CARVED_ROWS = 200_000  # checked a frame, larger maps in turns: about 1 ms
-
-
-@dataclass(frozen=True)
-class MapSettings:
-    """Settings of the voxel map."""
-
-    voxel_size: float = setting(0.02, "Edge of a voxel, metres.", low=0.001, high=1.0)
-    max_voxels: int = setting(
-        2_000_000,
-        "Voxels kept at most, about 80 bytes each; the longest unseen go first.",
-        low=1_000,
-        high=200_000_000,
-    )
-    max_weight: float = setting(
-        100.0,
-        "Observations a voxel's mean remembers; fewer follow a change faster.",
-        low=1.0,
-        high=1e6,
-    )
-    carve_free_space: bool = setting(
-        True,
-        "Forget voxels that a newer depth view looks through (organised clouds and depth images).",
-        live=True,
-    )
-
-    def __post_init__(self) -> None:
-        check_settings(self)
 
 
 @dataclass(frozen=True)
@@ -171,11 +144,10 @@ class VoxelMap:
         Raises:
             ValueError: arrays of another type than `Frame` says, or a pose that is not rigid.
         """
-        _check_frame(frame)
-        frame = as_image(_packed(frame))
+        frame = as_image(checked_frame(frame))
         ranges = range_image(frame)
         camera = camera_of(frame)
-        organised = camera is not None or _is_image(frame)
+        organised = camera is not None or is_view(frame)
         with self._lock:
             self._follow_clock(frame.source, frame.stamp_ns)
             before = self._table.count
@@ -282,7 +254,7 @@ class VoxelMap:
     ) -> tuple[int, int, int]:
         """Integrate the points; returns points used, points outside and voxels evicted."""
         table, settings = self._table, self._settings
-        measured = Measured(_read_only(frame.points), _read_only(frame.colors), ranges)
+        measured = Measured(read_only(frame.points), read_only(frame.colors), ranges)
         parameters = pass_parameters(
             frame,
             self.frame_filter,
@@ -323,33 +295,3 @@ class VoxelMap:
         table.count = carve(ranges, view, table.rows, table.index, before, first, end)
         self._next_carved = end if end < before else 0
         return before - table.count
-
-
-def _check_frame(frame: Frame) -> None:
-    if frame.points.dtype != np.float32 or frame.colors.dtype != np.uint8:
-        raise ValueError(
-            f"points have type {frame.points.dtype}, colors {frame.colors.dtype}; "
-            "expected float32 and uint8"
-        )
-    check_rigid(frame.map_from_sensor, "map_from_sensor")
-
-
-def _packed(frame: Frame) -> Frame:
-    """The frame without gaps in memory: copying is faster than to integrate strided views."""
-    return replace(
-        frame,
-        points=np.ascontiguousarray(frame.points),
-        colors=np.ascontiguousarray(frame.colors),
-    )
-
-
-def _is_image(frame: Frame) -> bool:
-    """True for the view of a camera; the rings of a lidar are no rows of an image."""
-    return frame.grid is not None and is_image(frame.points, frame.grid)
-
-
-def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """A view that cannot be written: writable arrays would be compiled for once more."""
-    view = array.view()
-    view.flags.writeable = False
-    return view

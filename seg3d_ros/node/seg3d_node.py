@@ -16,22 +16,17 @@ from rclpy.lifecycle import TransitionCallbackReturn as Result
 from rclpy.parameter import Parameter
 
 from seg3d_ros.engine.engine import Engine
-from seg3d_ros.engine.integrator import Integrator
 from seg3d_ros.engine.perception import PerceptionSettings
-from seg3d_ros.engine.world_state import WorldState
 from seg3d_ros.errors import InputError
-from seg3d_ros.node.clock_watch import steady_clock
-from seg3d_ros.node.diagnostics import Diagnostics
 from seg3d_ros.node.heap import give_back_free_memory
 from seg3d_ros.node.logging import forward_library_logs, stop_forwarding
 from seg3d_ros.node.old_parameters import refuse_old_names
-from seg3d_ros.node.overlay import OverlayPublisher
 from seg3d_ros.node.parameters import changed, declare_parameters
 from seg3d_ros.node.publishers import Publishers
+from seg3d_ros.node.running import Running
 from seg3d_ros.node.service_host import ServiceHost
 from seg3d_ros.node.services import SERVICES, Services
 from seg3d_ros.node.settings import AllSettings
-from seg3d_ros.node.subscriptions import Subscriptions
 from seg3d_ros.node.transform_source import TransformSource, listen
 from seg3d_ros.packages import INSTALL_TEXT, missing_packages
 from seg3d_ros.settings import with_values
@@ -64,7 +59,7 @@ class Seg3dNode(LifecycleNode):
         self._results: Publishers | None = None  # rclpy has _publishers of its own
         self._host: ServiceHost | None = None  # from the first configuration on
         self._offered: Services | None = None  # rclpy has a _services of its own
-        self._running: _Running | None = None
+        self._running: Running | None = None
         self._viewer: Viewer | None = None
         refuse_old_names(self._parameter_overrides)  # rclpy has no public way to ask for them
         self.settings: AllSettings = declare_parameters(self)
@@ -204,7 +199,7 @@ class Seg3dNode(LifecycleNode):
         if node.map_file and not len(self._engine.map):
             report = self._engine.load(node.map_file, fixed_frame=node.fixed_frame)
             log.info(f"map loaded: {report.objects} objects, {report.voxels} voxels")
-        self._running = _Running(self, self._engine, self._transforms, self._results)
+        self._running = Running(self, self.settings, self._engine, self._transforms, self._results)
         log.info("active")
 
     def _stop(self) -> None:
@@ -258,77 +253,3 @@ class Seg3dNode(LifecycleNode):
             self._engine.apply(self.settings)
         if self._running is not None:
             self._running.apply(self.settings)
-
-
-class _Running:
-    """Parts that exist only while the node is active: sensors, threads, timers."""
-
-    def __init__(
-        self, node: Seg3dNode, engine: Engine, transforms: TransformSource, results: Publishers
-    ) -> None:
-        self._node = node
-        self._engine = engine
-        self._results = results
-        settings = node.settings
-        self._integrator = Integrator(
-            engine,
-            transforms,
-            fixed_frame=settings.node.fixed_frame,
-            tf_timeout=settings.input.tf_timeout,
-            on_time_jump=self._on_time_jump,
-        )
-        self._subscriptions = Subscriptions(
-            node,
-            cloud_topics=settings.input.point_cloud_topics,
-            cameras=settings.input.cameras,
-            compressed_color=settings.input.compressed_color,
-            compressed_depth=settings.input.compressed_depth,
-            sync_slop=settings.input.sync_slop,
-            deliver=self._integrator.offer,
-        )
-        self._integrator.start(self._subscriptions.stats)
-        self._diagnostics = Diagnostics(node, engine, self._subscriptions)
-        self._overlay = OverlayPublisher(node, engine)
-        results.begin()
-        self._publishing = engine.subscribe(self._publish)
-        self._encoding = engine.subscribe(engine.view_encoding.request)
-        self._timer = node.create_timer(
-            settings.segmentation.period, self._tick, clock=steady_clock()
-        )
-
-    def apply(self, settings: AllSettings) -> None:
-        """Take over what can change while the node runs."""
-        self._integrator.tf_timeout = settings.input.tf_timeout
-        period_ns = round(settings.segmentation.period * 1e9)
-        if period_ns != self._timer.timer_period_ns:
-            self._timer.timer_period_ns = period_ns
-            self._timer.reset()  # else the old period has to end first
-
-    def close(self) -> None:
-        """Stop listening, then end the threads."""
-        self._engine.unsubscribe(self._publishing)
-        self._engine.unsubscribe(self._encoding)
-        self._node.destroy_timer(self._timer)
-        self._diagnostics.close()
-        self._overlay.close()
-        self._subscriptions.close()
-        self._integrator.stop()
-
-    def _tick(self) -> None:
-        """Segment if the map has changed; else serve clouds to those who came late."""
-        state = self._engine.state
-        if self._engine.is_due():
-            self._engine.background.request()
-        elif self._results.lacks_clouds(state):
-            self._publishing.offer(state)
-
-    def _publish(self, state: WorldState) -> None:
-        with self._engine.timings.measure("publish"):
-            self._results.publish(state)
-
-    def _on_time_jump(self) -> None:
-        if self._node.settings.node.clear_on_time_jump:
-            self._engine.clear()
-            self._node.get_logger().warning(
-                "map and objects are forgotten (node.clear_on_time_jump)"
-            )

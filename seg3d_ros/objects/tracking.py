@@ -192,7 +192,8 @@ def associate(
 def _assign(affinity: Float64, allowed: Bool) -> tuple[Int64, Int64]:
     """Rows and columns of allowed pairs, each at most once, of the largest sum."""
     if allowed.sum(axis=0).max(initial=0) <= 1 and allowed.sum(axis=1).max(initial=0) <= 1:
-        return np.nonzero(allowed)  # nothing to choose
+        rows, columns = np.nonzero(allowed)  # nothing to choose
+        return rows, columns
     from scipy.optimize import linear_sum_assignment  # a quarter of a second to import
 
     # Most rows and columns have no partner at all: solve the rest.

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from seg3d_ros.errors import InputError
 from seg3d_ros.scene import Float64
@@ -13,20 +11,15 @@ from seg3d_ros.sensing.pose_arithmetic import (
     IDENTITY,
     Rows,
     compose,
-    interpolated,
     inverted,
     matrix_from_rows,
     rows_from_matrix,
     rows_from_pose,
 )
+from seg3d_ros.sensing.transform_history import History, Link
 from seg3d_ros.sensing.transforms import check_rigid
 
 MAX_FRAMES = 1_000
-MAX_SAMPLES = 5_000  # of one frame: 10 s at 500 Hz
-# Successive samples beyond the cache's reach that make up a new history. Behind the newest one it
-# takes one more: a second publisher whose clock lags must not win by chance.
-CONFIRM_AHEAD = 2
-CONFIRM_BEHIND = 3
 
 
 class TransformError(Exception):
@@ -57,99 +50,6 @@ class ExtrapolationError(TransformError):
         self.is_past = is_past
 
 
-@dataclass(frozen=True, eq=False)
-class _Link:
-    parent: str
-    parent_from_child: Rows
-
-
-@dataclass
-class _Samples:
-    """Links of one child frame, sorted by time."""
-
-    stamps: list[int] = field(default_factory=list)
-    links: list[_Link] = field(default_factory=list)
-
-    def add(self, stamp_ns: int, link: _Link) -> None:
-        place = bisect_left(self.stamps, stamp_ns)
-        if place < len(self.stamps) and self.stamps[place] == stamp_ns:
-            self.links[place] = link
-            return
-        self.stamps.insert(place, stamp_ns)
-        self.links.insert(place, link)
-
-    def trim(self, cache_ns: int) -> None:
-        oldest_kept = bisect_left(self.stamps, self.stamps[-1] - cache_ns)
-        surplus = max(oldest_kept, len(self.stamps) - MAX_SAMPLES)
-        del self.stamps[:surplus]
-        del self.links[:surplus]
-
-    def at(self, stamp_ns: int) -> _Link | None:
-        """Link at a time, None beyond the samples.
-
-        Between samples with two parents the earlier one holds until the later one comes, as in
-        tf2: there is nothing to interpolate.
-        """
-        after = bisect_right(self.stamps, stamp_ns)
-        if after == 0:
-            return None
-        earlier, start = self.links[after - 1], self.stamps[after - 1]
-        if start == stamp_ns:
-            return earlier
-        if after == len(self.stamps):
-            return None
-        later, end = self.links[after], self.stamps[after]
-        if later.parent != earlier.parent:
-            return earlier
-        fraction = (stamp_ns - start) / (end - start)
-        between = interpolated(earlier.parent_from_child, later.parent_from_child, fraction)
-        return _Link(earlier.parent, between)
-
-
-@dataclass
-class _History(_Samples):
-    """Samples of one child frame; a static one has a single sample.
-
-    `outliers` are the newest samples in a row that lie beyond the cache's reach. One wrong stamp
-    must not cost the history, and a clock that was set must not be refused for ever: they hold at
-    their own times, and replace the history when there are enough of them.
-    """
-
-    static: bool = False
-    outliers: _Samples = field(default_factory=_Samples)
-
-    def take(self, stamp_ns: int, link: _Link, cache_ns: int) -> bool:
-        """Store a sample; False for an outlier that others have yet to confirm."""
-        if not self.stamps or abs(stamp_ns - self.stamps[-1]) <= cache_ns:
-            self.outliers = _Samples()
-            self.add(stamp_ns, link)
-        elif not self._confirms(stamp_ns, link, cache_ns):
-            return False
-        self.trim(cache_ns)
-        return True
-
-    def at(self, stamp_ns: int) -> _Link | None:
-        """Link at a time, None beyond the samples; of a static frame at all times."""
-        if self.static:
-            return self.links[0]
-        found = super().at(stamp_ns)
-        return found if found is not None else self.outliers.at(stamp_ns)
-
-    def _confirms(self, stamp_ns: int, link: _Link, cache_ns: int) -> bool:
-        """Count an outlier; with enough of them in order they replace the history."""
-        newest, others = self.stamps[-1], self.outliers.stamps
-        if others:
-            same_side = (others[-1] > newest) == (stamp_ns > newest)
-            if not same_side or stamp_ns < others[-1] - cache_ns:
-                self.outliers = _Samples()
-        self.outliers.add(stamp_ns, link)
-        if len(self.outliers.stamps) < (CONFIRM_AHEAD if stamp_ns > newest else CONFIRM_BEHIND):
-            return False
-        self.stamps, self.links = self.outliers.stamps, self.outliers.links
-        self.outliers = _Samples()
-        return True
-
-
 class TransformBuffer:
     """A tree of frames with a history; the part of tf2's buffer that a perception node needs.
 
@@ -162,7 +62,7 @@ class TransformBuffer:
         if not cache_s > 0:
             raise ValueError(f"cache_s is {cache_s}; it must be a positive number of seconds")
         self._cache_ns = int(cache_s * 1e9)
-        self._histories: dict[str, _History] = {}  # by child frame
+        self._histories: dict[str, History] = {}  # by child frame
         self._known: set[str] = set()  # children and parents
         self._lock = threading.Lock()
 
@@ -219,8 +119,8 @@ class TransformBuffer:
             self._remember(parent, child)
             history = self._histories.get(child)
             if history is None or static or history.static:
-                history = self._histories[child] = _History(static=static)
-            return history.take(stamp_ns, _Link(parent, rows), self._cache_ns)
+                history = self._histories[child] = History(static=static)
+            return history.take(stamp_ns, Link(parent, rows), self._cache_ns)
 
     def clear(self) -> None:
         """Forget everything that moves, after time went back; static transforms stay."""

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from seg3d_ros.mapping import voxel_map as voxel_map_module
-from seg3d_ros.mapping.voxel_map import MapSettings, VoxelMap
+from seg3d_ros.mapping.settings import MapSettings
+from seg3d_ros.mapping.voxel_map import VoxelMap
 from seg3d_ros.scene import Camera, Frame
 from seg3d_ros.sensing.depth_image import deproject
 from seg3d_ros.sensing.transforms import matrix_from_pose

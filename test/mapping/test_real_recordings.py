@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from seg3d_ros.mapping.voxel_map import MapSettings, VoxelMap
+from seg3d_ros.mapping.settings import MapSettings
+from seg3d_ros.mapping.voxel_map import VoxelMap
 from seg3d_ros.recordings.open import open_recording
 from seg3d_ros.recordings.recording import to_frame
 from seg3d_ros.sensing.estimate_intrinsics import estimate_camera

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seg3d_ros.mapping.voxel_map import NEVER, MapSettings, VoxelMap
+from seg3d_ros.mapping.settings import MapSettings
+from seg3d_ros.mapping.voxel_map import NEVER, VoxelMap
 from seg3d_ros.scene import Frame
 from seg3d_ros.sensing.frame_filter import FrameFilter
 from seg3d_ros.sensing.transforms import invert, matrix_from_pose

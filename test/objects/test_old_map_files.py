@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seg3d_ros.mapping.voxel_map import MapSettings, VoxelMap
+from seg3d_ros.mapping.settings import MapSettings
+from seg3d_ros.mapping.voxel_map import VoxelMap
 from seg3d_ros.objects.object_map import ObjectMap
 from seg3d_ros.objects.old_archive import upgrade_objects
 from seg3d_ros.objects.storage import load_map, read_meta, save_map

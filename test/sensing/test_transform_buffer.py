@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg3d_ros.sensing import transform_buffer
+from seg3d_ros.sensing import transform_buffer, transform_history
 from seg3d_ros.sensing.transform_buffer import (
     ExtrapolationError,
     NotConnectedError,
@@ -243,7 +243,7 @@ def test_useless_transforms_are_refused(robot, parent, child, matrix):
 
 
 def test_histories_and_frames_are_bounded(monkeypatch):
-    monkeypatch.setattr(transform_buffer, "MAX_SAMPLES", 10)
+    monkeypatch.setattr(transform_history, "MAX_SAMPLES", 10)
     monkeypatch.setattr(transform_buffer, "MAX_FRAMES", 5)
     buffer = TransformBuffer()
     for stamp_ns in range(50):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from seg3d_ros.scene import Instances, Scene
 from seg3d_ros.segmenters.masks.mask_matrix import intersections
+from seg3d_ros.segmenters.masks.parts import split_parts
 from seg3d_ros.segmenters.masks.postprocess import (
     OBJECT_COLUMN,
     Queries,
@@ -18,7 +19,6 @@ from seg3d_ros.segmenters.masks.postprocess import (
     mask_nms,
     propose,
     score_queries,
-    split_parts,
 )
 from seg3d_ros.segmenters.settings import MaskSettings
 
