@@ -70,7 +70,7 @@ def download(model: str, *, variant: str | None, yes: bool) -> None:
         click.echo(f"already here: {weights.path}")
         return
     _ask(
-        f"{weights.file}, {weights.megabytes} MB, https://huggingface.co/{weights.repository}",
+        f"{weights.file}, about {weights.megabytes} MB, https://huggingface.co/{weights.repository}",
         f"{weights.licence}: {weights.notice}",
         yes=yes,
     )

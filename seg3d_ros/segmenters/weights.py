@@ -77,6 +77,7 @@ SPACEFORMER = Weights(
     licence="CC-BY-NC-4.0",
     notice="non-commercial use only, with credit to the authors",
 )
+# Sizes are those of the weights and of the two moments of AdamW, which the files hold as well.
 LASSM = {
     variant: Weights(
         model="lassm",
