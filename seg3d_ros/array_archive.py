@@ -103,6 +103,21 @@ def _check_sizes(infos: list[zipfile.ZipInfo], max_bytes: int) -> None:
         raise InputError("it is compressed in another way than NumPy does")
 
 
+def split_rows(
+    flat: npt.NDArray[Any], lengths: npt.NDArray[np.int64], name: str
+) -> list[npt.NDArray[Any]]:
+    """Parts of these lengths, of which `flat` holds one behind the other.
+
+    Raises:
+        InputError: a length is impossible, or they do not add up.
+    """
+    if not np.all((lengths >= 1) & (lengths <= len(flat))):
+        raise InputError(f"the stored {name} are damaged: a length is impossible")
+    if int(lengths.sum()) != len(flat):
+        raise InputError(f"the stored {name} are damaged: their lengths do not add up")
+    return np.split(flat, np.cumsum(lengths)[:-1]) if len(lengths) else []
+
+
 def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> npt.NDArray[Any]:
     """Read one array; memory is taken only when its header agrees with the archive's size."""
     with archive.open(info) as file:

@@ -65,7 +65,7 @@ class MapWorld:
     def approach(self, object_id: int, request: ApproachRequest) -> list[AgentPlace]:
         """Places to look at an object from, best first."""
         return [
-            AgentPlace(place.position.tolist(), place.yaw, place.score, place.distance)
+            AgentPlace.rounded(place.position, place.yaw, place.score, place.distance)
             for place in self._engine.places.find_approaches(object_id, request)
         ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -61,6 +61,14 @@ class AgentPlace:
     yaw: float
     score: float
     distance: float
+
+    @classmethod
+    def rounded(
+        cls, position: Iterable[float], yaw: float, score: float, distance: float
+    ) -> AgentPlace:
+        """Place in digits that mean something: millimetres, and a ten-thousandth."""
+        xyz = [round(float(value), 3) for value in position]
+        return cls(xyz, round(yaw, 4), round(float(score), 4), round(float(distance), 3))
 
 
 class AgentWorld(Protocol):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seg3d_ros.cli.errors import one_line_errors
-from seg3d_ros.cli.settings_options import chosen_settings
+from seg3d_ros.cli.named_map import open_named_map
 from seg3d_ros.cli.words import WordsCommand, chosen_words, words_options
 
 if TYPE_CHECKING:
@@ -69,14 +69,8 @@ def _map_world(
     path: Path, words: list[str], model: str, settings: dict[str, Any]
 ) -> Iterator[AgentWorld]:
     from seg3d_ros.agents.map_world import MapWorld
-    from seg3d_ros.engine.perception import PerceptionSettings
-    from seg3d_ros.engine.saved_map import open_map
 
-    chosen = chosen_settings(
-        PerceptionSettings(), settings | {"segmentation.model": model}, [model]
-    )
-    engine, meta = open_map(path, chosen)
-    engine.set_first_vocabulary(words)
+    engine, meta = open_named_map(path, words, model, settings)
     yield MapWorld(engine, path, fixed_frame=meta.fixed_frame)
 
 

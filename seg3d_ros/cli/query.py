@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seg3d_ros.cli.errors import one_line_errors
-from seg3d_ros.cli.settings_options import chosen_settings
+from seg3d_ros.cli.named_map import open_named_map
 from seg3d_ros.cli.words import WordsCommand, chosen_words, words_options
 
 if TYPE_CHECKING:
@@ -42,16 +42,11 @@ def query(
     TEXT is a phrase about places, such as "the cup on the desk", "chairs not next to a table" or
     "how many chairs are near the door", or any other words.
     """
-    from seg3d_ros.engine.perception import PerceptionSettings
-    from seg3d_ros.engine.saved_map import open_map
     from seg3d_ros.objects.query import Query
 
     with one_line_errors():
-        chosen = chosen_settings(
-            PerceptionSettings(), settings | {"segmentation.model": model}, [model]
-        )
-        engine, _ = open_map(map_file, chosen)
-        engine.set_first_vocabulary(chosen_words(labels, vocabulary))
+        words = chosen_words(labels, vocabulary)
+        engine, _ = open_named_map(map_file, words, model, settings)
         found = engine.query(Query(text, label, area=area, max_results=max_results))
     click.echo(_json(found) if as_json else _table(found))
 

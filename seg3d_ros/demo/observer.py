@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from typing import Any
 
@@ -13,7 +12,7 @@ from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import PointCloud2
 
 from seg3d_ros.msg import Instance, InstanceArray
-from seg3d_ros.node.conversions import cloud_from_msg, stamp_ns
+from seg3d_ros.node.conversions import cloud_from_msg, stamp_ns, yaw_of
 from seg3d_ros.node.qos import LATCHED, STREAM
 from seg3d_ros.objects.box import Box
 from seg3d_ros.objects.map_object import MapObject
@@ -110,9 +109,9 @@ def _scene(msg: PointCloud2, voxel_size: float) -> Scene:
 
 
 def _map_object(item: Instance, scene: Scene, ids: Any) -> MapObject:
-    p, q, s = item.pose.position, item.pose.orientation, item.size
+    p, s = item.pose.position, item.size
     c = item.centroid
-    box = Box(np.array([p.x, p.y, p.z]), np.array([s.x, s.y, s.z]), 2 * math.atan2(q.z, q.w))
+    box = Box(np.array([p.x, p.y, p.z]), np.array([s.x, s.y, s.z]), yaw_of(item.pose))
     ranked = zip(item.candidate_labels, item.candidate_scores, strict=True)
     return MapObject(
         id=item.id,

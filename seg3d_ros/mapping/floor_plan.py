@@ -38,10 +38,6 @@ class FloorPlan:
         """Middles (K, 2) of (K, 2) cells, map frame, metres."""
         return self.corner + (cells + 0.5) * self.cell
 
-    def cell_at(self, place: Float64) -> Int64:
-        """Cell (2,) of a place (2,) or (3,) of the map frame, which may be outside of the plan."""
-        return np.floor((place[:2] - self.corner) / self.cell).astype(np.int64)
-
     def clearance(self) -> Float64:
         """(W, H) distance from the middles of cells to the nearest that is not free, metres."""
         padded = np.pad(self.free, 1)  # beyond the plan nothing was seen

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from seg3d_ros.agents.world import AgentAnswer, AgentObject, AgentPlace
 from seg3d_ros.errors import InputError
 from seg3d_ros.node.client import Seg3dClient
-from seg3d_ros.node.conversions import cloud_from_msg
+from seg3d_ros.node.conversions import cloud_from_msg, yaw_of
 from seg3d_ros.objects.approach import ApproachRequest
 from seg3d_ros.objects.edits import Rename
 from seg3d_ros.objects.query import Query
@@ -64,7 +63,7 @@ class NodeWorld:
         )
         rows = zip(answer.poses, answer.scores, answer.distances, strict=True)
         return [
-            AgentPlace(_xyz(pose.position), _yaw(pose), float(score), float(distance))
+            AgentPlace.rounded(_xyz(pose.position), yaw_of(pose), score, distance)
             for pose, score, distance in rows
         ]
 
@@ -88,7 +87,7 @@ def _agent_object(instance: Any, score: float, reason: str = "") -> AgentObject:
         score=round(float(score), 4),
         center=_xyz(instance.pose.position),
         size=[round(value, 3) for value in (size.x, size.y, size.z)],
-        yaw=_yaw(instance.pose),
+        yaw=round(yaw_of(instance.pose), 4),
         candidates=list(instance.candidate_labels),
         reason=reason,
     )
@@ -96,8 +95,3 @@ def _agent_object(instance: Any, score: float, reason: str = "") -> AgentObject:
 
 def _xyz(point: Any) -> list[float]:
     return [round(value, 3) for value in (point.x, point.y, point.z)]
-
-
-def _yaw(pose: Any) -> float:
-    """Rotation about z, all that boxes and places have."""
-    return round(2 * math.atan2(pose.orientation.z, pose.orientation.w), 4)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
-from geometry_msgs.msg import Pose, Quaternion
-
-from seg3d_ros.node.conversions import header_msg, point_msg
+from seg3d_ros.node.conversions import header_msg, upright_pose_msg
 from seg3d_ros.objects.approach import Approach, ApproachRequest
 from seg3d_ros.scene import Float64
 
@@ -40,15 +37,9 @@ def fill_in_approaches(
 ) -> None:
     """Fill the places into a GetApproach response."""
     response.header = header_msg(fixed_frame, stamp_ns)
-    response.poses = [_pose_msg(place) for place in found]
+    response.poses = [upright_pose_msg(place.position, place.yaw) for place in found]
     response.scores = [place.score for place in found]
     response.distances = [place.distance for place in found]
     response.visible = [place.visible for place in found]
     response.clearances = [place.clearance for place in found]
     response.path_lengths = [place.path_length for place in found]
-
-
-def _pose_msg(place: Approach) -> Any:
-    half = place.yaw / 2
-    turn = Quaternion(x=0.0, y=0.0, z=math.sin(half), w=math.cos(half))
-    return Pose(position=point_msg(place.position), orientation=turn)

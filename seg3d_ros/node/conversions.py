@@ -13,7 +13,6 @@ from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
 from seg3d_ros.msg import Instance
-from seg3d_ros.objects.box import Box
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.pictures.painted_points import PAINTED_POINT
 from seg3d_ros.scene import Float32, Float64, Int64
@@ -82,13 +81,16 @@ def points_of(messages: Any) -> Float64:
     return np.array([(p.x, p.y, p.z) for p in messages], np.float64).reshape(-1, 3)
 
 
-def box_pose_msg(box: Box) -> Pose:
-    """Center and yaw of an upright box."""
-    half = 0.5 * box.yaw
-    return Pose(
-        position=point_msg(box.center),
-        orientation=Quaternion(x=0.0, y=0.0, z=math.sin(half), w=math.cos(half)),
-    )
+def upright_pose_msg(position: Float64, yaw: float) -> Pose:
+    """geometry_msgs/Pose at a position (3,), turned about z by radians."""
+    half = yaw / 2
+    turn = Quaternion(x=0.0, y=0.0, z=math.sin(half), w=math.cos(half))
+    return Pose(position=point_msg(position), orientation=turn)
+
+
+def yaw_of(pose: Pose) -> float:
+    """Angle about z, radians, by which an upright geometry_msgs/Pose is turned."""
+    return 2 * math.atan2(pose.orientation.z, pose.orientation.w)
 
 
 def vector_msg(xyz: Any) -> Vector3:
@@ -104,7 +106,7 @@ def instance_msg(item: MapObject) -> Instance:
         score=float(item.score),
         candidate_labels=[candidate.label for candidate in item.candidates],
         candidate_scores=[float(candidate.probability) for candidate in item.candidates],
-        pose=box_pose_msg(item.box),
+        pose=upright_pose_msg(item.box.center, item.box.yaw),
         size=vector_msg(item.box.size),
         centroid=point_msg(item.centroid),
         point_count=len(item.element_ids),

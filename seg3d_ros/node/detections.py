@@ -14,7 +14,7 @@ from vision_msgs.msg import (
     ObjectHypothesisWithPose,
 )
 
-from seg3d_ros.node.conversions import box_pose_msg, vector_msg
+from seg3d_ros.node.conversions import upright_pose_msg, vector_msg
 from seg3d_ros.objects.map_object import MapObject
 
 
@@ -26,7 +26,9 @@ def detections_msg(header: Header, objects: tuple[MapObject, ...]) -> Detection3
 def _detection(header: Header, item: MapObject) -> Detection3D:
     named = [(candidate.label, candidate.probability) for candidate in item.candidates]
     msg = Detection3D(header=header, id=str(item.id))
-    msg.bbox = BoundingBox3D(center=box_pose_msg(item.box), size=vector_msg(item.box.size))
+    msg.bbox = BoundingBox3D(
+        center=upright_pose_msg(item.box.center, item.box.yaw), size=vector_msg(item.box.size)
+    )
     for label, score in named or [(item.label, item.score)]:
         hypothesis = ObjectHypothesisWithPose(
             hypothesis=ObjectHypothesis(class_id=label, score=float(score))

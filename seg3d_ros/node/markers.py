@@ -6,7 +6,7 @@ from geometry_msgs.msg import Point, Pose
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from seg3d_ros.node.conversions import box_pose_msg, vector_msg
+from seg3d_ros.node.conversions import upright_pose_msg, vector_msg
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.pictures.captions import BOX_EDGES, UNIT_CORNERS
 from seg3d_ros.pictures.palette import color_of
@@ -50,7 +50,7 @@ def _box(header: Header, item: MapObject) -> Marker:
     sx, sy, sz = (float(v) for v in item.box.size)
     corners = [Point(x=x * sx, y=y * sy, z=z * sz) for x, y, z in _ENDS]
     marker = _marker(header, item, BOXES, Marker.LINE_LIST)
-    marker.pose = box_pose_msg(item.box)
+    marker.pose = upright_pose_msg(item.box.center, item.box.yaw)
     marker.scale.x = LINE_WIDTH_M
     marker.points = corners
     return marker

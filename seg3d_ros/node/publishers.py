@@ -31,9 +31,8 @@ from seg3d_ros.node.qos import LATCHED, STREAM
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.point_owners import object_rows
 from seg3d_ros.objects.prototypes import Prototype
-from seg3d_ros.pictures.id_colors import colors_of_ids
+from seg3d_ros.pictures.id_colors import colors_of_classes
 from seg3d_ros.pictures.painted_points import painted_points
-from seg3d_ros.pictures.semantic import UNKNOWN_COLOR
 from seg3d_ros.scene import Scene
 from seg3d_ros.segmenters.segmenter import SemanticLabels
 from seg3d_ros.text.vocabulary import Vocabulary
@@ -204,9 +203,9 @@ def colored_by_instance(
 def colored_by_class(header: Header, scene: Scene, found: SemanticLabels) -> PointCloud2:
     """The scene with each class in its own colour; class_id is 0 where nothing is known."""
     ids = found.labels + 1
-    colors = np.where((ids == 0)[:, None], UNKNOWN_COLOR, colors_of_ids(ids)) / 255
+    colors = (colors_of_classes(ids) / 255).astype(np.float32)
     points = scene.grid.map_from_local(scene.points)
-    return semantic_cloud_msg(header, points, colors.astype(np.float32), ids)
+    return semantic_cloud_msg(header, points, colors, ids)
 
 
 def cloud_of_object(header: Header, scene: Scene, item: MapObject) -> PointCloud2:

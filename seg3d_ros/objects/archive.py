@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.array_archive import split_rows
 from seg3d_ros.distinct import distinct
 from seg3d_ros.errors import InputError
 from seg3d_ros.objects.box import voxel_box
@@ -104,7 +105,7 @@ def unpack_objects(arrays: Arrays, scene: Scene) -> LoadedObjects:
     _require(bool(np.all(columns["views"] >= 1)), "views is below 1")
 
     flat = _column(arrays, "element_ids", np.int64)
-    elements = _split(flat, columns["element_count"], "element_ids")
+    elements = split_rows(flat, columns["element_count"], "objects")
     _check_elements(elements)
     embeddings = _embeddings(arrays, len(ids))
     index = build_index(scene.element_ids)
@@ -173,14 +174,6 @@ def _scalar(arrays: Arrays, name: str) -> float:
     return value
 
 
-def _split(flat: npt.NDArray[Any], lengths: Int64, name: str) -> list[npt.NDArray[Any]]:
-    _require(
-        bool(np.all((lengths >= 1) & (lengths <= len(flat)))), f"{name} has impossible lengths"
-    )
-    _require(int(lengths.sum()) == len(flat), f"{name} does not add up to its lengths")
-    return np.split(flat, np.cumsum(lengths)[:-1]) if len(lengths) else []
-
-
 def _check_elements(elements: list[Int64]) -> None:
     for part in elements:
         in_order = part[0] >= 0 and bool(np.all(np.diff(part) > 0))
@@ -199,7 +192,7 @@ def _embeddings(arrays: Arrays, objects: int) -> list[dict[str, Embedding]]:
     """Embeddings of each object by space."""
     columns = _checked_columns(arrays, _EMBEDDING_COLUMNS, "embeddings")
     flat = _column(arrays, "embeddings", np.float32)
-    vectors = _split(flat, columns["embedding_length"], "embeddings")
+    vectors = split_rows(flat, columns["embedding_length"], "embeddings")
     weights = columns["embedding_weight"]
     _require(bool(np.all((weights >= 0) & (weights < np.inf))), "a weight is below 0 or infinite")
     _require(bool(np.all(columns["embedding_views"] >= 1)), "views of an embedding are below 1")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.array_archive import split_rows
 from seg3d_ros.errors import InputError
 from seg3d_ros.mapping.rooms import room_around
 from seg3d_ros.objects.sizes import floor_of
@@ -117,9 +118,7 @@ def unpack_areas(arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[Area, ...]:
     areas: tuple[Area, ...] = ()
     try:
         lengths, corners = arrays["area_length"], arrays["area_corners"].astype(np.float64)
-        if int(lengths.sum()) != len(corners):
-            raise ValueError(f"{len(corners)} corners for lengths {lengths.tolist()}")
-        polygons = np.split(corners, np.cumsum(lengths)[:-1]) if len(lengths) else []
+        polygons = split_rows(corners, lengths, "areas")
         for name, polygon in zip(arrays["area_name"].tolist(), polygons, strict=True):
             areas = with_area(areas, Area(str(name), polygon))
     except (KeyError, TypeError, ValueError, IndexError) as error:

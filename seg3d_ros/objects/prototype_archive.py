@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.array_archive import split_rows
 from seg3d_ros.errors import InputError
 from seg3d_ros.objects.prototypes import LEAST_EXAMPLES, Kind, Prototype
 from seg3d_ros.text.labels import check_text, fold
@@ -67,9 +68,7 @@ def unpack_prototypes(
 def _kinds(arrays: Mapping[str, npt.NDArray[Any]], count: int) -> list[dict[str, Kind]]:
     """Kinds of each prototype by space."""
     lengths, flat = arrays["kind_length"], arrays["kind_vectors"].astype(np.float32)
-    if int(lengths.sum()) != len(flat):
-        raise ValueError(f"{len(flat)} numbers for lengths {lengths.tolist()}")
-    vectors = np.split(flat, np.cumsum(lengths)[:-1]) if len(lengths) else []
+    vectors = split_rows(flat, lengths, "prototypes")
     found: list[dict[str, Kind]] = [{} for _ in range(count)]
     rows = zip(
         arrays["kind_prototype"].tolist(),

@@ -9,11 +9,9 @@ import numpy as np
 
 from seg3d_ros.files import replacing
 from seg3d_ros.pictures.export import FinerPoints, write_points_ply
-from seg3d_ros.pictures.id_colors import colors_of_ids
+from seg3d_ros.pictures.id_colors import colors_of_classes
 from seg3d_ros.scene import Scene
 from seg3d_ros.segmenters.segmenter import SemanticLabels
-
-UNKNOWN_COLOR = (128, 128, 128)  # RGB of points of no class
 
 
 def write_semantic(
@@ -31,9 +29,10 @@ def write_semantic(
     points, ids = scene.points, found.labels + 1
     if finer is not None:
         points, ids = finer.points, ids[finer.rows]
-    colors = np.where((ids == 0)[:, None], UNKNOWN_COLOR, colors_of_ids(ids))
     path = folder / "semantic.ply"
-    write_points_ply(path, points, colors, ids, id_name="class_id", origin=scene.origin)
+    write_points_ply(
+        path, points, colors_of_classes(ids), ids, id_name="class_id", origin=scene.origin
+    )
     counts = np.bincount(ids, minlength=len(found.names) + 1)
     classes = [
         {"class_id": number, "label": name, "points": int(counts[number])}

@@ -98,7 +98,9 @@ def test_an_agent_s_questions(saved: Path) -> None:
         events = (await answer_of(client, "list_events"))["result"]
         assert any("'bench'" in event for event in events)
         places = await answer_of(client, "approach_object", id=bench["id"], robot_radius=0.15)
-        assert places["result"][0]["distance"] <= 1.5
+        (place, *_) = places["result"]
+        assert place["distance"] <= 1.5
+        assert all(round(value, 3) == value for value in [*place["position"], place["distance"]])
 
     over_pipes(saved, talk)
 

@@ -10,7 +10,7 @@ import pytest
 from support.furnished_blocks import ORIGIN, ROOM, VOXEL, Cells, block, furnished, scene_of
 
 from seg3d_ros.errors import InputError
-from seg3d_ros.mapping.floor_plan import floor_plan
+from seg3d_ros.mapping.floor_plan import FloorPlan, floor_plan
 from seg3d_ros.objects.approach import (
     Approach,
     ApproachRequest,
@@ -30,6 +30,12 @@ def looked_for(name: str, request: ApproachRequest, **changes: Cells) -> list[Ap
 
 def named(name: str, parts: dict[str, Cells] = ROOM) -> MapObject:
     return next(known for known in furnished(**parts).confirmed() if known.label == name)
+
+
+def cell_at(plan: FloorPlan, x: int, y: int) -> tuple[int, int]:
+    """Cell of a plan at a cell of the room."""
+    column, row = np.floor((np.array(at(x, y)) - plan.corner) / plan.cell).astype(int)
+    return column, row
 
 
 def at(x: int, y: int) -> tuple[float, float]:
@@ -127,14 +133,14 @@ def test_the_plan_has_free_floor_obstacles_and_the_unknown() -> None:
     plan = floor_plan(scene_of(parts), FLOOR_Z, robot_height=1.5)
 
     def free(x: int, y: int) -> bool:
-        return bool(plan.free[tuple(plan.cell_at(np.array(at(x, y))))])
+        return bool(plan.free[cell_at(plan, x, y)])
 
     assert free(20, 20) and free(10, 70)
     assert not free(70, 30) and not free(73, 60)
     assert free(50, 46)  # the lamp hangs higher than the robot
     assert not floor_plan(scene_of(parts), FLOOR_Z, robot_height=2.0).free[50, 46]
     clearance = plan.clearance()
-    assert clearance[tuple(plan.cell_at(np.array(at(60, 63))))] == pytest.approx(0.475)
+    assert clearance[cell_at(plan, 60, 63)] == pytest.approx(0.475)
 
 
 def test_paths_go_around_obstacles() -> None:
@@ -142,8 +148,8 @@ def test_paths_go_around_obstacles() -> None:
     plan = floor_plan(
         scene_of({"floor": ROOM["floor"], "barrier": barrier}), FLOOR_Z, robot_height=1.5
     )
-    lengths = plan.path_lengths(plan.free, plan.cell_at(np.array(at(40, 10))))
-    other = lengths[tuple(plan.cell_at(np.array(at(60, 10))))]
+    lengths = plan.path_lengths(plan.free, np.array(cell_at(plan, 40, 10)))
+    other = lengths[cell_at(plan, 60, 10)]
     around = 2 * math.hypot(10, 50) * VOXEL
     assert around <= other <= 1.09 * around
     assert np.isinf(lengths[50, 10])
