@@ -7,6 +7,8 @@ from hypothesis import settings
 
 pytest_plugins = ["support.nodes"]
 NEEDS_ROS = ("demo", "node")  # folders whose tests talk to nodes
+# Files of a minute or more: one of them at the end would leave the other process without work.
+LONGEST = ("viewer/test_page.py", "audit/test_demo_room.py", "node/test_lifecycle.py")
 HAS_ROS = bool(importlib.util.find_spec("rclpy") and importlib.util.find_spec("seg3d_ros.msg"))
 collect_ignore_glob = [] if HAS_ROS else [f"{folder}/test_*.py" for folder in NEEDS_ROS]
 if HAS_ROS:
@@ -20,6 +22,7 @@ settings.load_profile("shared machine")
 
 
 def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
     for item in items:
         if item.path.parent.name in NEEDS_ROS:
             item.add_marker("ros")

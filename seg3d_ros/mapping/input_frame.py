@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,8 @@ from seg3d_ros.sensing.estimate_intrinsics import is_image
 from seg3d_ros.sensing.transforms import check_rigid
 
 
-def checked_frame(frame: Frame) -> Frame:
-    """The frame without gaps in memory: copying is faster than to integrate strided views.
+def check_frame(frame: Frame) -> None:
+    """Check types and pose.
 
     Raises:
         ValueError: arrays of another type than `Frame` says, or a pose that is not rigid.
@@ -25,11 +24,6 @@ def checked_frame(frame: Frame) -> Frame:
             "expected float32 and uint8"
         )
     check_rigid(frame.map_from_sensor, "map_from_sensor")
-    return replace(
-        frame,
-        points=np.ascontiguousarray(frame.points),
-        colors=np.ascontiguousarray(frame.colors),
-    )
 
 
 def is_view(frame: Frame) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seg3d_ros.mapping.carving import carve, depth_view
-from seg3d_ros.mapping.input_frame import checked_frame, is_view, read_only
+from seg3d_ros.mapping.input_frame import check_frame, is_view, read_only
 from seg3d_ros.mapping.integration import (
     Measured,
     Pending,
@@ -144,7 +144,8 @@ class VoxelMap:
         Raises:
             ValueError: arrays of another type than `Frame` says, or a pose that is not rigid.
         """
-        frame = as_image(checked_frame(frame))
+        check_frame(frame)
+        frame = as_image(frame)
         ranges = range_image(frame)
         camera = camera_of(frame)
         organised = camera is not None or is_view(frame)

@@ -29,16 +29,19 @@ def plain_frames() -> Iterator[Frame]:
 def other_frames() -> Iterator[Frame]:
     """Views of the same scene for which other kernels are compiled.
 
-    Of a camera with distortion and of one that registers colours to depth; clouds, organised and
-    not. Before them, images are decoded of each format that has a kernel.
+    Of a camera with distortion and of one that registers colours to depth; clouds (strided views,
+    blue first), organised and not. Before them, images are decoded of each format that has a
+    kernel.
     """
     decode_warm_up_images()
     for number, image in enumerate(_images(_DISTORTED)):
         yield _frame(image, number)
         yield _frame(register_color(image, image.color, _DISTORTED, np.eye(4)), number)
-    points = next(_images(_CAMERA)).points()
+    rows = np.zeros((_GRID[0] * _GRID[1], 4), np.float32)
+    rows[:, :3] = next(_images(_CAMERA)).points()
+    colors = np.zeros((len(rows), 4), np.uint8)
     for number, grid in enumerate((_GRID, None)):
-        yield Frame(points, _color().reshape(-1, 3), number + 1, _pose(number), grid=grid)
+        yield Frame(rows[:, :3], colors[:, 2::-1], number + 1, _pose(number), grid=grid)
 
 
 def warm_up_scene() -> Scene:
