@@ -68,11 +68,11 @@ evaluate:
 	  seg3d synthesize --split $$split --rooms $(VAL_ROOMS) -o "$(ROOMS)"
 	done
 	seg3d evaluate "$(ROOMS)" --model mini --model geometric --objects-only --min-score 0.05 -o evaluation_output
-	seg3d evaluate "$(ROOMS)" --prompts --model point_sam_mini --objects-only --limit 6 -o evaluation_output
+	seg3d evaluate "$(ROOMS)" --prompts --model mini_clicks --model point_sam_mini --objects-only --limit 6 -o evaluation_output
 	if [ -n "$(REAL)" ]; then
 	  seg3d evaluate "$(REAL)" --model mini --model geometric --objects-only --min-score 0.05 -o evaluation_output/real
 	  seg3d evaluate "$(REAL)" --model mini --objects-only --min-score 0.05 --density 0.5 -o evaluation_output/real_half
-	  seg3d evaluate "$(REAL)" --prompts --model point_sam_mini --objects-only -o evaluation_output/real
+	  seg3d evaluate "$(REAL)" --prompts --model mini_clicks --model point_sam_mini --objects-only -o evaluation_output/real
 	fi
 
 # Five tours with exact poses, the first two of them again with poses that drift.

@@ -1,8 +1,8 @@
-"""Prompts: farthest points and groups beside Open3D's, and the small Point-SAM.
+"""Prompts: farthest points and groups beside Open3D's, and the small models for clicks.
 
 The cloud of the point operations is a room of 100,000 points. Open3D's farthest_point_down_sample
-is the yardstick of the sampling alone; it groups nothing. The latencies are those of the network
-that comes with the package, in a map of 50,000 voxels.
+is the yardstick of the sampling alone; it groups nothing. The latencies are those of the networks
+that come with the package, in a map of 50,000 voxels.
 """
 
 from __future__ import annotations
@@ -12,21 +12,20 @@ import torch
 
 from benchmarks.bench_sparse import SIZE, room_voxels
 from benchmarks.table import Row, measure, print_table
-from seg3d_ros.compute import Compute
 from seg3d_ros.networks.point_operations import find_nearest, gather, sample_farthest
-from seg3d_ros.networks.point_sam.config import MINI
-from seg3d_ros.networks.point_sam.network import load_point_sam
 from seg3d_ros.scene import Scene
-from seg3d_ros.segmenters.prompts.point_sam import PointSamPrompt
-from seg3d_ros.segmenters.prompts.point_sam_session import RADII_M
-from seg3d_ros.segmenters.prompts.prompt_network import PromptNetwork
-from seg3d_ros.segmenters.weights import POINT_SAM_MINI
+from seg3d_ros.segmenters.registry import load_prompt_segmenter
+from seg3d_ros.segmenters.segmenter import PromptSegmenter
+from seg3d_ros.segmenters.settings import MiniClicksSettings, ModelSettings, PointSamSettings
 
 POINTS = 100_000
 CENTERS = 1024
 GROUP = 256
 MAP_VOXELS = 50_000
 REPEATS = 5
+ON_CPU = ModelSettings(
+    point_sam_mini=PointSamSettings(device="cpu"), mini_clicks=MiniClicksSettings(device="cpu")
+)
 
 
 def run() -> list[Row]:
@@ -59,25 +58,27 @@ def _open3d(points: np.ndarray) -> float | None:
 
 
 def _click_rows(scene: Scene) -> list[Row]:
-    weights = load_point_sam(POINT_SAM_MINI, config=MINI)
-    network = PromptNetwork(weights, Compute(torch.device("cpu")))
+    rows = []
+    for name in ("point_sam_mini", "mini_clicks"):
+        rows += _rows_of(load_prompt_segmenter(name, ON_CPU), scene)
+    return rows
+
+
+def _rows_of(prompt: PromptSegmenter, scene: Scene) -> list[Row]:
+    """First clicks, each on a voxel of its own, and further ones."""
     clicks = scene.points[:50]  # beside each other, so that all crops hold them
     on = np.ones(len(clicks), bool)
-
-    def first() -> None:
-        PointSamPrompt("point_sam_mini", network).segment_at(scene, clicks[:1], on[:1])
-
-    prompt = PointSamPrompt("point_sam_mini", network)
-    counts = iter(range(2, len(clicks)))
+    firsts, counts = iter(scene.points[100:]), iter(range(2, len(clicks)))
+    first = measure(lambda: prompt.segment_at(scene, next(firsts)[None], on[:1]), repeats=REPEATS)
     prompt.segment_at(scene, clicks[:1], on[:1])
 
     def another() -> None:
         count = next(counts)
         prompt.segment_at(scene, clicks[:count], on[:count])
 
-    note = f"map of {len(scene)} voxels, {len(RADII_M)} crops"
+    note = f"map of {len(scene)} voxels"
     return [
-        Row("first click, point_sam_mini", measure(first, repeats=REPEATS), note=note),
+        Row(f"first click, {prompt.name}", first, note=note),
         Row("a further click", measure(another, repeats=REPEATS), note=note),
     ]
 

@@ -1,6 +1,7 @@
 """Click once on each of ten objects of the bundled recording, and draw what that gives.
 
     python tools/draw_clicks.py docs/clicks.png
+    python tools/draw_clicks.py docs/click_failures.png desk radiator
 
 Each click is on the surface nearest to the middle of what is seen of the object.
 """
@@ -37,7 +38,8 @@ def main() -> None:
     """Fuse the recording, click, and write the picture."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("picture", type=Path)
-    path = parser.parse_args().picture
+    parser.add_argument("objects", nargs="*", default=CLICKED, help="names in objects.json")
+    arguments = parser.parse_args()
     engine = Engine(PerceptionSettings.of({"segmentation.model": "geometric"}))
     for recorded in open_recording(DEMO_ROOM).frames():
         engine.integrate(to_frame(recorded))
@@ -46,9 +48,9 @@ def main() -> None:
         item["name"]: item
         for item in reversed(json.loads((DEMO_ROOM / "objects.json").read_text())["objects"])
     }
-    clicks = np.array([click_on(scene, truth[name]) for name in CLICKED])
-    found = [click(engine, at, name) for at, name in zip(clicks, CLICKED, strict=True)]
-    draw(scene, found, clicks).save(path)
+    clicks = np.array([click_on(scene, truth[name]) for name in arguments.objects])
+    found = [click(engine, at, name) for at, name in zip(clicks, arguments.objects, strict=True)]
+    draw(scene, found, clicks).save(arguments.picture)
 
 
 def click_on(scene: Scene, item: dict[str, list[float]]) -> Float32:

@@ -11,7 +11,7 @@ from seg3d_ros.cli.errors import one_line_errors
 from seg3d_ros.cli.settings_options import SettingsCommand, chosen_settings
 from seg3d_ros.cli.voxel_size import chosen_voxel_size
 
-_SETTINGS = ("map.voxel_size", "model.point_sam", "model.point_sam_mini")
+_SETTINGS = ("map.voxel_size", "model.point_sam", "model.point_sam_mini", "model.mini_clicks")
 
 
 @click.command("click", cls=SettingsCommand, offered=_SETTINGS)
@@ -32,7 +32,7 @@ _SETTINGS = ("map.voxel_size", "model.point_sam", "model.point_sam_mini")
 )  # fmt: skip
 @click.option(
     "--model", default="auto", show_default=True,
-    help="Prompt segmenter; auto: point_sam if its weights are here, else point_sam_mini.",
+    help="Prompt segmenter; auto: point_sam if its weights are here, else mini_clicks.",
 )  # fmt: skip
 @click.option(
     "--up", type=click.Choice(["x", "-x", "y", "-y", "z", "-z"]),

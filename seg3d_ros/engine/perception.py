@@ -42,7 +42,7 @@ class PromptSettings:
     model: str = setting(
         "auto",
         "Segmenter that answers clicks; auto: point_sam if its weights are here, else "
-        "point_sam_mini, and geometric where torch is not installed.",
+        "mini_clicks, and geometric where torch is not installed.",
     )
 
     def __post_init__(self) -> None:

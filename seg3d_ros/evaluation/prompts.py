@@ -19,6 +19,7 @@ from seg3d_ros.scene import Bool, Float32, Int64, Scene
 from seg3d_ros.segmenters.segmenter import PromptSegmenter
 
 REPORTED_CLICKS = (1, 3, 5, 10)
+_NEAR_M = 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +115,7 @@ def _answers(
     """IoU and seconds of one click more each time."""
     import torch
 
-    from seg3d_ros.datasets.click_simulation import first_clicks, next_clicks
+    from seg3d_ros.datasets.click_simulation import SimulatedClicks, first_clicks, next_clicks
 
     points = torch.from_numpy(scene.points)[None]
     wanted = torch.from_numpy(target)[None]
@@ -127,4 +128,14 @@ def _answers(
         mask = segmenter.segment_at(scene, scene.points[rows], labels).mask
         seconds = time.perf_counter() - start
         yield (mask & target).sum() / (mask | target).sum(), seconds
-        new = next_clicks(points, wanted, torch.from_numpy(mask)[None].float() - 0.5)
+        near = _around(scene.points, mask | target)
+        new = next_clicks(
+            points[:, near], wanted[:, near], torch.from_numpy(mask[near])[None].float() - 0.5
+        )
+        new = SimulatedClicks(torch.from_numpy(near)[new.rows], new.labels)
+
+
+def _around(points: Float32, region: Bool) -> Int64:
+    """Rows of a region and of all within `_NEAR_M` of its box; farther ones bound no error."""
+    low, high = points[region].min(axis=0) - _NEAR_M, points[region].max(axis=0) + _NEAR_M
+    return np.flatnonzero(((points >= low) & (points <= high)).all(axis=1))

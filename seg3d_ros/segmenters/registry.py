@@ -14,6 +14,7 @@ from seg3d_ros.segmenters.segmenter import PromptSegmenter, Segmenter
 from seg3d_ros.segmenters.settings import (
     LassmSettings,
     MaskFormerSettings,
+    MiniClicksSettings,
     MiniSettings,
     ModelSettings,
     PointSamSettings,
@@ -23,6 +24,7 @@ from seg3d_ros.segmenters.settings import (
 from seg3d_ros.segmenters.weights import (
     LASSM,
     MINI,
+    MINI_CLICKS,
     POINT_SAM,
     POINT_SAM_MINI,
     SPACEFORMER,
@@ -126,17 +128,33 @@ def _point_sam(settings: PointSamSettings) -> PromptSegmenter:
 
 
 def _point_sam_mini(settings: PointSamSettings) -> PromptSegmenter:
-    require_packages("point_sam_mini", _PROMPT_PACKAGES)
-    path = Path(settings.checkpoint or POINT_SAM_MINI).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"the weights of point_sam_mini are not in this installation: {path} is missing; set "
-            "`model.point_sam_mini.checkpoint` to what "
-            "`seg3d train --config-name point_sam_mini` writes"
-        )
+    path = _packaged("point_sam_mini", settings.checkpoint or POINT_SAM_MINI)
     from seg3d_ros.segmenters.prompts.point_sam import load_point_sam_prompt
 
     return load_point_sam_prompt(path, settings)
+
+
+def _mini_clicks(settings: MiniClicksSettings) -> PromptSegmenter:
+    path = _packaged("mini_clicks", settings.checkpoint or MINI_CLICKS)
+    from seg3d_ros.segmenters.prompts.mini_clicks import load_mini_clicks_prompt
+
+    return load_mini_clicks_prompt(path, settings)
+
+
+def _packaged(name: str, file: str | Path) -> Path:
+    """Path of the weights of a prompt segmenter, in the package or where the settings say.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    require_packages(name, _PROMPT_PACKAGES)
+    path = Path(file).expanduser()
+    if path.is_file():
+        return path
+    raise FileNotFoundError(
+        f"the weights of {name} are not in this installation: {path} is missing; set "
+        f"`model.{name}.checkpoint` to what `seg3d train --config-name {name}` writes"
+    )
 
 
 MODELS = {
@@ -191,6 +209,13 @@ MODELS = {
             "Apache-2.0",
             packaged=POINT_SAM_MINI,
             prompt_segmenter=_point_sam_mini,
+        ),
+        ModelInfo(
+            "mini_clicks",
+            "masks of point_sam_mini, refined at every voxel on the features of mini",
+            "Apache-2.0",
+            packaged=MINI_CLICKS,
+            prompt_segmenter=_mini_clicks,
         ),
         ModelInfo(
             "maskformer",
@@ -250,7 +275,7 @@ def load_prompt_segmenter(
 
 
 def best_prompt_model(models: ModelSettings) -> str:
-    """Point-SAM where its weights are here, else the small one, which needs torch, too."""
+    """Point-SAM where its weights are here, else mini_clicks, which needs torch, too."""
     if models.point_sam.checkpoint or POINT_SAM.path.is_file():
         return "point_sam"
-    return "geometric" if missing_packages(_PROMPT_PACKAGES) else "point_sam_mini"
+    return "geometric" if missing_packages(_PROMPT_PACKAGES) else "mini_clicks"

@@ -178,6 +178,11 @@ class PointSamSettings(NetworkSettings):
 
 
 @dataclass(frozen=True)
+class MiniClicksSettings(NetworkSettings):
+    """Settings of mini_clicks; device and precision are those of its first mask, too."""
+
+
+@dataclass(frozen=True)
 class ModelSettings:
     """Settings of all models, by name."""
 
@@ -189,3 +194,4 @@ class ModelSettings:
     maskformer: MaskFormerSettings = field(default_factory=MaskFormerSettings)
     point_sam: PointSamSettings = field(default_factory=PointSamSettings)
     point_sam_mini: PointSamSettings = field(default_factory=PointSamSettings)
+    mini_clicks: MiniClicksSettings = field(default_factory=MiniClicksSettings)

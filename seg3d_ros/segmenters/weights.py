@@ -118,6 +118,7 @@ POINT_SAM = Weights(
 _PACKAGED = Path(__file__).parents[1] / "weights"
 MINI = _PACKAGED / "mini.pt"
 POINT_SAM_MINI = _PACKAGED / "point_sam_mini.safetensors"
+MINI_CLICKS = _PACKAGED / "mini_clicks.safetensors"
 
 
 def find_xmask3d(partition: str, given: str = "") -> Path:

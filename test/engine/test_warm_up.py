@@ -11,7 +11,7 @@ import pytest
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("model", "prompt_model"), [("geometric", "geometric"), ("mini", "point_sam_mini")]
+    ("model", "prompt_model"), [("geometric", "geometric"), ("mini", "mini_clicks")]
 )
 def test_nothing_compiles_after_the_warm_up(model: str, prompt_model: str) -> None:
     if model == "mini":

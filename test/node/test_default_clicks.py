@@ -17,7 +17,7 @@ BOX = toy_room.BOXES[0]
 
 
 @pytest.mark.torch
-def test_the_small_point_sam_answers(start_node: Any, make_robot: Any, tmp_path: Path) -> None:
+def test_mini_clicks_answers(start_node: Any, make_robot: Any, tmp_path: Path) -> None:
     nowhere = {"SEG3D_WEIGHTS": str(tmp_path)}
     node = start_node(prompt__model="auto", segmentation__period=3600.0, env=nowhere)
     robot = make_robot(node.domain)
@@ -28,7 +28,7 @@ def test_the_small_point_sam_answers(start_node: Any, make_robot: Any, tmp_path:
     request.points = [point_msg(on_top)]
     answer = robot.call(SegmentAtPoints, "seg3d/segment_at_points", request)
     assert answer.success, answer.message
-    assert answer.method == "point_sam_mini" and answer.instance.label == "parcel"
+    assert answer.method == "mini_clicks" and answer.instance.label == "parcel"
     assert 0 <= answer.predicted_iou <= 1
     points = cloud_from_msg(answer.cloud).points
     assert len(points) == answer.instance.point_count

@@ -85,7 +85,14 @@ def test_mini_changes_the_recipe_and_keeps_its_keys():
     assert set(recipe.data) == set(mini.data)
     lassm = ("lassm", "lassm_mini", "lassm_scannet200", "lassm_scannetpp")
     xmask3d = ("xmask3d", *(f"xmask3d_{p}" for p in ("b10n9", "b12n7", "b150n50", "b170n30")))
-    assert configs.config_names() == (*lassm, "mini", "point_sam_mini", "train", *xmask3d)
+    assert configs.config_names() == (
+        *lassm,
+        "mini",
+        "mini_clicks",
+        "point_sam_mini",
+        "train",
+        *xmask3d,
+    )
 
 
 @pytest.mark.parametrize(
@@ -136,6 +143,6 @@ def test_overrides_that_do_not_fit_are_explained_in_one_line(override, message):
 def test_unknown_configurations_are_refused():
     with pytest.raises(
         ValueError,
-        match=r"no configuration 'maxi'; there are lassm, .*mini, point_sam_mini, train",
+        match=r"no configuration .maxi.; there are lassm, .*mini_clicks, point_sam_mini, train",
     ):
         configs.load_config("maxi")

@@ -22,13 +22,8 @@ from seg3d_ros.compute import full_precision
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.networks.kinds import OBJECT, STRUCTURE
 from seg3d_ros.networks.mini.decoder import DecodedQueries, QueryDecoder, SceneFeatures, Votes
-from seg3d_ros.networks.mini.local_shape import (
-    HEIGHT_CHANNELS,
-    SHAPE_CHANNELS,
-    floor_levels,
-    heights,
-    surface_shape,
-)
+from seg3d_ros.networks.mini.inputs import INPUT_CHANNELS, INSIDE, voxel_inputs
+from seg3d_ros.networks.mini.local_shape import floor_levels
 from seg3d_ros.networks.mini.mask_reader import MaskReader, Readings
 from seg3d_ros.networks.mini.seeds import seeds_on_instances
 from seg3d_ros.networks.minkunet import MinkUNet
@@ -36,18 +31,12 @@ from seg3d_ros.sparse.grid import VoxelGrid
 from seg3d_ros.sparse.kernel_map import kernel_offsets, submanifold_map
 from seg3d_ros.sparse.quarter_turns import turned, turned_back, with_turned_kernels
 from seg3d_ros.sparse.tensor import SparseTensor
-from seg3d_ros.sparse.voxelize import Voxelized, mean_by_row, voxelize
+from seg3d_ros.sparse.voxelize import Voxelized, voxelize
 
-# Colour and whether it is known, one, place of the points' mean in the voxel, heights, and the
-# shape of the surface at two scales.
-INPUT_CHANNELS = 3 + 1 + 1 + 3 + HEIGHT_CHANNELS + 2 * SHAPE_CHANNELS
-_INSIDE = slice(5, 8)
 _FEWEST = 3  # voxels of a mask that training reads
 _MOST = 240  # masks of a scene that training reads
 _BACKGROUND_SEEDS = 8  # queries that training places where no object is
-_HEIGHT_UNIT_M = 1.5
 _FACES = [i for i, step in enumerate(kernel_offsets(3)) if sum(map(abs, step)) == 1]
-_PAINT = 0.02  # colours of a scene that differ less are one
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +192,7 @@ class Mini(nn.Module):
         """
         grid = voxels.grid
         mean, color = voxels.features.chunk(2, dim=1)
-        x = voxels.with_features(self._input(grid, mean, color))
+        x = voxels.with_features(voxel_inputs(grid, mean, color, voxel_size=self.voxel_size))
         seen = [
             self._from_side(backbone, x, view)
             for view, backbone in enumerate([self.backbone, *views])
@@ -225,7 +214,7 @@ class Mini(nn.Module):
     ) -> tuple[list[SparseTensor], Tensor]:
         """Levels of a turned backbone, and its (N, 4) votes as without the turn."""
         features = x.features.clone()
-        features[:, _INSIDE] = turned(features[:, _INSIDE], view)
+        features[:, INSIDE] = turned(features[:, INSIDE], view)
         levels = backbone.decode(x.with_features(features))
         levels = [level.with_features(level.features.float()) for level in levels]
         with full_precision(features.device):
@@ -235,26 +224,6 @@ class Mini(nn.Module):
     def turned_views(self, count: int) -> tuple[MinkUNet, ...]:
         """The backbone as it would see a scene from `count` - 1 other sides."""
         return tuple(with_turned_kernels(self.backbone, view) for view in range(1, count))
-
-    def _input(self, grid: VoxelGrid, mean: Tensor, color: Tensor) -> Tensor:
-        """(N, INPUT_CHANNELS) of voxels with these mean points and colours."""
-        known = _has_colors(grid, color)
-        inside = _inside(grid, mean, self.voxel_size)
-        coarse, parents = grid.coarser(2)
-        coarse_mean = mean_by_row(mean, parents, len(coarse))
-        coarse_inside = _inside(coarse, coarse_mean, 2 * self.voxel_size)
-        return torch.cat(
-            [
-                (color * 2 - 1) * known,
-                known,
-                torch.ones_like(known),
-                inside,
-                heights(grid, mean) / _HEIGHT_UNIT_M - 1,
-                surface_shape(grid, inside),
-                surface_shape(coarse, coarse_inside)[parents],
-            ],
-            dim=1,
-        )
 
 
 def _mean(views: list[Tensor]) -> Tensor:
@@ -281,19 +250,6 @@ def _one_hot(ids: Tensor) -> Tensor:
     """(M, N) bool, a row for each id that is not negative."""
     known = torch.unique(ids)
     return ids == known[known >= 0, None]
-
-
-def _inside(grid: VoxelGrid, points: Tensor, edge: float) -> Tensor:
-    """(N, 3) offsets of points from the center of their voxel, in edges."""
-    return points / edge - grid.coordinates[:, 1:] - 0.5
-
-
-def _has_colors(grid: VoxelGrid, color: Tensor) -> Tensor:
-    """(N, 1) 1 in scenes with more than one colour, else 0: paint says nothing."""
-    parts = torch.split(color, list(grid.scene_sizes))
-    varied = [bool(len(part) and (part.amax(0) - part.amin(0)).amax() > _PAINT) for part in parts]
-    scene = grid.coordinates[:, 0].long()
-    return torch.tensor(varied, dtype=color.dtype, device=color.device)[scene, None]
 
 
 def _split(

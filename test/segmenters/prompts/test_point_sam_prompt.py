@@ -218,7 +218,7 @@ def test_what_is_missing_is_said_with_what_to_do(tmp_path, monkeypatch):
 
 def test_the_best_one_that_can_run_here_is_the_default(tmp_path, monkeypatch):
     monkeypatch.setenv("SEG3D_WEIGHTS", str(tmp_path))
-    assert load_prompt_segmenter().name == "point_sam_mini"
+    assert load_prompt_segmenter().name == "mini_clicks"
     given = ModelSettings(point_sam=PointSamSettings(str(tmp_path / "other.safetensors")))
     with pytest.raises(FileNotFoundError, match="seg3d download point_sam"):
         load_prompt_segmenter(models=given)

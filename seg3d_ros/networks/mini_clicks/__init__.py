@@ -1,0 +1,1 @@
+"""Clicks answered on the features of `mini`."""
