@@ -8,6 +8,7 @@ LIGHT_IN_SPARSE = ("hash_index", "merge_join", "voxel_keys")  # what the map use
 TORCH_IN_SEGMENTERS = (
     "checkpoint_model", "closed_set", "lassm", "maskformer", "masks.postprocess", "mini",
     "on_device", "prompts.point_sam", "prompts.point_sam_session", "prompts.prompt_network",
+    "prompts.click_network", "prompts.mini_clicks",
     "spaceformer", "spaceformer_engine", "xmask3d.loading", "xmask3d.proposals",
     "xmask3d.segmenter",
 )  # fmt: skip
