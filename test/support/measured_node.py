@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import scipy.optimize  # noqa: F401  5 MB that the node loads when it first has a choice to make
+
 from seg3d_ros.node.main import main
 
 FOLDER = "SEG3D_TEST_HEAP"  # variable that holds the path of a folder for question and answer
