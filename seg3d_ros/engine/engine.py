@@ -177,8 +177,14 @@ class Engine:
             return self._states.advance(scene=scene, semantic=None)
 
     def settle(self) -> WorldState:
-        """Segment a map that stands still until every object has been seen often enough."""
-        for _ in range(self.settings.tracking.passes_to_settle):
+        """Segment a map that stands still until nothing changes any more.
+
+        All keyframes were looked at then, and every object was seen often enough.
+        """
+        state = self.segment()
+        while self.views_waiting:
+            state = self.segment()
+        for _ in range(self.settings.tracking.passes_to_settle - 1):
             state = self.segment()
         return state
 

@@ -112,7 +112,10 @@ class LabelledPoints:
 
     def label(self, scene: LabelledScene) -> Int64:
         """Label the points of a scene; words that are no class stand for none."""
-        found = self._segmenter.label(replace(scene.voxels, views=_views(scene)))
+        views = _views(scene)
+        found = self._segmenter.label(replace(scene.voxels, views=views))
+        while found.waiting:
+            found = self._segmenter.label(replace(scene.voxels, views=views))
         classes = np.array([self._class_of.get(n, NO_CLASS) for n in found.names] + [NO_CLASS])
         labels: Int64 = classes[found.labels][scene.voxel_of_point]
         return labels

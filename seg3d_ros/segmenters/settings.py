@@ -151,7 +151,7 @@ class XMask3DSettings(NetworkSettings):
         "empty: the hub's cache.",
     )
     keyframes_at_once: int = setting(
-        0,
+        1,
         "Keyframes computed in one segmentation at most, the others in the next ones; 0: all.",
         low=0,
         high=10_000,

@@ -66,13 +66,22 @@ def test_keyframes_are_looked_at_one_by_one(engine):
     assert engine.state.semantic is None
 
 
+def test_a_map_that_stands_still_is_settled_when_all_keyframes_were_looked_at(engine):
+    engine.models.segmenter = labeller(keyframes_at_once=1)
+    once = {"tracking.confirm_views": 1, "tracking.merge_views": 1}
+    engine.settings = with_values(engine.settings, once)
+    assert len(engine.keyframes.all()) > 1
+    engine.settle()
+    assert engine.views_waiting == 0 and not engine.is_due()
+
+
 def test_around_the_sensor_labels_are_those_of_the_whole_map(engine):
     """Of a view that shows more than what is segmented nothing is lost."""
     states = []
     for radius in (0.0, 1.2, 0.0):
         engine.settings = with_values(engine.settings, {"segmentation.radius": radius})
         if radius or not states:
-            engine.models.segmenter = labeller()
+            engine.models.segmenter = labeller(keyframes_at_once=0)
         states.append(engine.segment())
     whole, part, again = (
         dict(zip(s.scene.element_ids, s.semantic.labels, strict=True)) for s in states

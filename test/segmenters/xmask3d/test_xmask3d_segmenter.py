@@ -34,7 +34,7 @@ def segmenter(network=None, frozen=None, **settings):
         NamedClasses(NAMES, open_classes()),
         halves,
         compute=Compute(torch.device("cpu")),
-        settings=XMask3DSettings(**settings),
+        settings=XMask3DSettings(**{"keyframes_at_once": 0} | settings),
     )
 
 
