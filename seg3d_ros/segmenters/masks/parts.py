@@ -55,7 +55,13 @@ def split_parts(
     inside = large[part]
     parts = np.zeros((np.count_nonzero(large), len(points)), np.bool_)
     parts[row[part[inside]], rows[inside]] = True
-    return replace(instances.select(masks[firsts[large]]), masks=parts)
+    whole, embeddings = masks[firsts[large]], instances.embeddings
+    return replace(  # `select` would copy masks, GB of them in a scan of a flat
+        instances,
+        masks=parts,
+        scores=instances.scores[whole],
+        embeddings=None if embeddings is None else embeddings[whole],
+    )
 
 
 def _touching(cells: Int64) -> tuple[Int64, Int64]:
