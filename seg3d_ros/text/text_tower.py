@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ FILES = ("config.json", "tokenizer.json", "*.safetensors")  # of a repository
 _BATCH = 64  # texts
 
 
-class TextTower:
+class TextTower(ABC):
     """Base of encoders through transformers, which load on first use and work offline.
 
     A `TextEncoder` but for the attributes that subclasses set, and `_tokenize`.
@@ -65,9 +66,9 @@ class TextTower:
             vectors[start : start + len(batch)] = self._embed(self._tokenize(batch))
         return vectors
 
+    @abstractmethod
     def _tokenize(self, texts: Sequence[str]) -> Int64:
         """(B, T) tokens as in training; long texts are cut."""
-        raise NotImplementedError
 
     def _tokens_of(self, texts: Sequence[str], limit: int) -> list[list[int]]:
         """Tokens of each text without its ends, at most so many."""

@@ -176,6 +176,17 @@ def crop_augmentations(crop_size: float = 4.0, min_points: int = 8000) -> Transf
     )
 
 
+# Hardly any colour is to be relied on.
+COLOR_CHANGES: tuple[Transform, ...] = (
+    Sometimes(0.4, InstancePaint()),
+    Sometimes(0.3, AutoContrast()),
+    Sometimes(0.8, ColorGamma()),
+    Sometimes(0.95, ColorShift(0.2)),
+    Sometimes(0.5, ColorJitter(0.05)),
+    Sometimes(0.33, ColorDrop()),
+)
+
+
 def room_augmentations(
     crop_size: float = 4.0, min_points: int = 8000, voxel_size: float = 0.04
 ) -> Transform:
@@ -198,12 +209,7 @@ def room_augmentations(
             Sometimes(0.4, PoseError()),
             Sometimes(0.8, SurfaceNoise()),
             Sometimes(0.6, Thinning()),
-            Sometimes(0.4, InstancePaint()),
-            Sometimes(0.3, AutoContrast()),
-            Sometimes(0.8, ColorGamma()),
-            Sometimes(0.95, ColorShift(0.2)),
-            Sometimes(0.5, ColorJitter(0.05)),
-            Sometimes(0.33, ColorDrop()),
+            *COLOR_CHANGES,
             GeometricSegments(voxel_size),
         )
     )

@@ -8,17 +8,10 @@ import numpy as np
 from numpy.random import Generator
 
 from seg3d_ros.datasets.scene_dataset import SceneSample, Transform
-from seg3d_ros.training.augmentation import Chain, Sometimes
-from seg3d_ros.training.color_augmentation import (
-    AutoContrast,
-    ColorDrop,
-    ColorGamma,
-    ColorJitter,
-    ColorShift,
-)
+from seg3d_ros.training.augmentation import COLOR_CHANGES, Chain, Sometimes
 from seg3d_ros.training.crops import RandomCubeCrop
 from seg3d_ros.training.map_faults import PoseError, SurfaceNoise, Thinning, Viewpoints
-from seg3d_ros.training.object_changes import Clutter, InstancePaint, InstanceStretch
+from seg3d_ros.training.object_changes import Clutter, InstanceStretch
 from seg3d_ros.training.spatial_augmentation import HorizontalFlip, Rotation, Scaling
 
 _MARGIN_M = (0.1, 0.8)  # on each side of an object ...
@@ -80,11 +73,6 @@ def click_box_augmentations(crop_size: float = 4.0, min_points: int = 4000) -> T
             Sometimes(0.8, SurfaceNoise()),
             Sometimes(0.5, Thinning()),
             ObjectBox(),
-            Sometimes(0.4, InstancePaint()),
-            Sometimes(0.3, AutoContrast()),
-            Sometimes(0.8, ColorGamma()),
-            Sometimes(0.95, ColorShift(0.2)),
-            Sometimes(0.5, ColorJitter(0.05)),
-            Sometimes(0.33, ColorDrop()),
+            *COLOR_CHANGES,
         )
     )

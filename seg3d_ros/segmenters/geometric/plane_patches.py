@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from seg3d_ros.networks.kinds import OBJECT, WALL
+from seg3d_ros.networks.kinds import WALL
 from seg3d_ros.scene import Bool, Float32, Float64, Int64
 from seg3d_ros.segmenters.geometric.color_segments import cielab
 from seg3d_ros.segmenters.geometric.structure import Structure
@@ -63,9 +63,8 @@ def plane_patches(
 
 def _planes(points: Float32 | Float64, structure: Structure) -> Iterator[tuple[Int64, Float64]]:
     """Rows of the points of each plane, and their two coordinates along it."""
-    walls = np.where(structure.kind == WALL, structure.plane, -1)
-    parts = structure.kind * (walls.max(initial=-1) + 2) + walls + 1
-    for part in np.unique(parts[structure.kind != OBJECT]):
+    parts = structure.parts()
+    for part in np.unique(parts[parts >= 0]):
         rows = np.flatnonzero(parts == part)
         if len(rows) < _FEWEST_VOXELS:
             continue
@@ -88,10 +87,11 @@ def _patches(cells: Int64, lab: Float64) -> Iterator[tuple[Int64, float]]:
     unusual = counts > 0
     for width in (3, 1):  # the mean over some cells bears noise, that of one keeps the borders
         unusual &= _is_unusual(np.stack(sums, axis=-1), counts, width)
-    labels, count = ndimage.label(ndimage.binary_opening(unusual))
-    for number in range(1, count + 1):
-        patch = np.argwhere(labels == number)
-        if len(patch) >= _LEAST_CELLS and (fill := _fill(patch)) >= _LEAST_FILL:
+    labels, _ = ndimage.label(ndimage.binary_opening(unusual))
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0  # of what is usual
+    for number in np.flatnonzero(sizes >= _LEAST_CELLS):
+        if (fill := _fill(np.argwhere(labels == number))) >= _LEAST_FILL:
             yield np.flatnonzero(labels.ravel()[where] == number), fill
 
 

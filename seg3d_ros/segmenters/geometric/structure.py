@@ -43,12 +43,16 @@ class Structure:
     kind: Int64
     plane: Int64
 
+    def parts(self) -> Int64:
+        """Number (N,) of the floor, the ceiling or the wall of each voxel, -1 of objects."""
+        walls = np.where(self.kind == WALL, self.plane, -1)
+        numbers = self.kind * (walls.max(initial=-1) + 2) + walls + 1
+        return np.where(self.kind == OBJECT, -1, numbers)
+
     def masks(self) -> tuple[Bool, Int64]:
         """Masks (S, N) of floor, ceiling and each wall, and the kind of each (S,)."""
-        walls = np.where(self.kind == WALL, self.plane, -1)
-        parts = self.kind * (walls.max(initial=-1) + 2) + walls + 1
-        ids = np.unique(parts[self.kind != OBJECT])
-        masks = parts == ids[:, None]
+        parts = self.parts()
+        masks = parts == np.unique(parts[parts >= 0])[:, None]
         return masks, np.array([self.kind[mask][0] for mask in masks], np.int64)
 
 
