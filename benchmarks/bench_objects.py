@@ -7,6 +7,7 @@ from itertools import cycle
 import numpy as np
 
 from benchmarks.table import Row, measure, print_table
+from seg3d_ros.masks import Masks
 from seg3d_ros.objects.object_map import ObjectMap, TrackingSettings
 from seg3d_ros.scene import Float32, Instances, Scene
 from seg3d_ros.sparse.voxel_keys import pack_keys, unpack_keys
@@ -89,7 +90,9 @@ def _noisy_masks(object_of_point: np.ndarray, embeddings: Float32, seed: int) ->
     owner = np.where(strays, rng.integers(0, count, points), object_of_point)
     masks = np.zeros((count, points), bool)
     masks[owner, np.arange(points)] = True
-    return Instances(masks, rng.uniform(0.3, 0.9, count).astype(np.float32), embeddings, SPACE)
+    return Instances(
+        Masks.of(masks), rng.uniform(0.3, 0.9, count).astype(np.float32), embeddings, SPACE
+    )
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from benchmarks.table import Row, measure, print_table
 from seg3d_ros.datasets.scene_dataset import ScanNetDataset, SceneSample, collate
 from seg3d_ros.evaluation.instance_ap import average_precisions
 from seg3d_ros.evaluation.overlaps import overlaps_of, true_regions
+from seg3d_ros.masks import Masks
 from seg3d_ros.networks.maskformer.network import MaskFormer
 from seg3d_ros.networks.minkunet import MinkUNet18
 from seg3d_ros.sparse import pairwise
@@ -123,9 +124,11 @@ def _precision_row() -> Row:
         mask[start : start + POINTS // REGIONS] = True
     scores, classes = rng.random(MASKS, np.float32), rng.integers(CLASSES, size=MASKS)
 
+    found = Masks.of(masks)
+
     def evaluate() -> object:
         regions = true_regions(instance % CLASSES, instance)
-        return average_precisions([overlaps_of(masks, scores, classes, regions)], CLASSES)
+        return average_precisions([overlaps_of(found, scores, classes, regions)], CLASSES)
 
     truth = (instance[:, None] == np.arange(REGIONS)).astype(np.float32)
     product_ms = measure(lambda: masks.astype(np.float32) @ truth, repeats=REPEATS)

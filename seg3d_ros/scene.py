@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.masks import Masks
+
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -220,23 +222,23 @@ class Instances:
     """Instances in a scene of N points, as a segmenter returns them.
 
     Attributes:
-        masks: (M, N) bool over the scene's points, in its order; masks may overlap.
+        masks: M masks over the scene's points, in its order; they may overlap.
         scores: (M,) float32 confidence in [0, 1].
         embeddings: (M, D) float32 unit vectors, or None.
         embedding_space: name of the space they lie in, that of a text encoder; None without them.
     """
 
-    masks: Bool
+    masks: Masks
     scores: Float32
     embeddings: Float32 | None = None
     embedding_space: str | None = None
 
     def __post_init__(self) -> None:
         count = len(self.masks)
-        if self.masks.ndim != 2 or self.scores.shape != (count,):
+        if self.scores.shape != (count,):
             raise ValueError(
-                f"masks {self.masks.shape} and scores {self.scores.shape} do not fit together: "
-                "expected (M, N) and (M,)"
+                f"{count} masks and scores {self.scores.shape} do not fit together: expected one "
+                "score for each mask"
             )
         if self.embeddings is not None and len(self.embeddings) != count:
             raise ValueError(f"{len(self.embeddings)} embeddings for {count} masks")
@@ -253,7 +255,12 @@ class Instances:
         """Those in these (K,) rows, in their order."""
         return dataclasses.replace(
             self,
-            masks=self.masks[rows],
+            masks=self.masks.select(rows),
             scores=self.scores[rows],
             embeddings=None if self.embeddings is None else self.embeddings[rows],
         )
+
+
+def no_instances(points: int) -> Instances:
+    """No instances in a scene of so many points."""
+    return Instances(Masks.of_rows([], points), np.zeros(0, np.float32))

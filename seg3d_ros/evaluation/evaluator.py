@@ -14,7 +14,8 @@ from seg3d_ros.evaluation.predictions import Predictions
 from seg3d_ros.evaluation.scenes import Classes
 from seg3d_ros.evaluation.scores import ClassScores, FoundScores, NamedScores, RankScores
 from seg3d_ros.evaluation.semantic import Confusion, harmonic_mean, mean_iou
-from seg3d_ros.scene import Bool, Float32, Int64
+from seg3d_ros.masks import Masks
+from seg3d_ros.scene import Float32, Int64
 
 if TYPE_CHECKING:  # it imports torch
     from seg3d_ros.datasets.scene_dataset import SceneSample
@@ -75,7 +76,7 @@ class Evaluator:
         Raises:
             InputError: embeddings do not fit their text space.
         """
-        large = np.flatnonzero(predictions.instances.masks.sum(axis=1) >= self._min_points)
+        large = np.flatnonzero(predictions.instances.masks.sizes >= self._min_points)
         embeddings = predictions.instances.embeddings
         space = predictions.instances.embedding_space
         classes, similarities = predictions.classes, None
@@ -150,11 +151,12 @@ class Evaluator:
         return RankScores(len(found), *(_mean(found < k) for k in (1, 5, 10)))
 
 
-def paint(masks: Bool, scores: Float32, values: Int64) -> Int64:
-    """(N,) value of the best-scored of the (M, N) masks that cover each point, -1 for none."""
-    painted = np.full(masks.shape[1], -1, np.int64)
-    for row in np.argsort(scores, kind="stable"):
-        painted[masks[row]] = values[row]
+def paint(masks: Masks, scores: Float32, values: Int64) -> Int64:
+    """(N,) value of the best-scored of the M masks that cover each point, -1 for none."""
+    painted = np.full(masks.width, -1, np.int64)
+    rows_of_mask = list(masks)
+    for mask in np.argsort(scores, kind="stable"):
+        painted[rows_of_mask[mask]] = values[mask]
     return painted
 
 

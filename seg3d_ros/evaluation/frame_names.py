@@ -20,12 +20,13 @@ from seg3d_ros.imaging.encoder import ImageEncoder
 from seg3d_ros.imaging.object_views import encode_views
 from seg3d_ros.mapping.keyframes.best_views import best_views
 from seg3d_ros.mapping.keyframes.keyframe import Keyframe
+from seg3d_ros.masks import Int32
 from seg3d_ros.objects.box import voxel_box
 from seg3d_ros.objects.embedding import Embedding, with_view
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.naming import label_logits, model_logits, picture_logits
 from seg3d_ros.objects.sizes import floor_of
-from seg3d_ros.scene import Bool, Instances
+from seg3d_ros.scene import Instances, Int64
 from seg3d_ros.segmenters.segmenter import Segmenter
 from seg3d_ros.text.vocabulary import Vocabulary
 
@@ -84,11 +85,12 @@ def evaluate_names(
         keyframes = recorded_keyframes(scene.folder)
         instances = segmenter.segment(scene.voxels)
         namer = _Namer(scene, instances, keyframes, encoders, vocabulary)
-        for name, mask, segment, iou in _objects(scene, instances, classes, min_points):
-            for witness, rank in namer.ranks(name, mask, segment):
+        rows_of_mask = list(instances.masks)
+        for name, rows, segment, iou in _objects(scene, instances, classes, min_points):
+            for witness, rank in namer.ranks(name, rows, segment):
                 true[witness].append(rank)
             if iou >= _FOUND_IOU:
-                for witness, rank in namer.ranks(name, instances.masks[segment], segment):
+                for witness, rank in namer.ranks(name, rows_of_mask[segment], segment):
                     found[witness].append(rank)
     return NameScores(folder.name, found, true)
 
@@ -109,19 +111,20 @@ def name_table(scores: Sequence[NameScores]) -> str:
 
 def _objects(
     scene: LabelledScene, instances: Instances, classes: Classes, min_points: int
-) -> Iterator[tuple[str, Bool, int, float]]:
-    """Name and mask over the voxels of each object, the segment that fits best, and its IoU."""
+) -> Iterator[tuple[str, Int64, int, float]]:
+    """Name and voxels of each object, the segment that fits best, and its IoU."""
     segment, instance = labels_of_voxels(scene)
+    masks = instances.masks
     for found in np.unique(instance[instance >= 0]):
-        mask = instance == found
-        name = classes.names[int(segment[mask][0])]
-        if name in classes.ignored or np.count_nonzero(mask) < min_points:
+        rows = np.flatnonzero(instance == found)
+        name = classes.names[int(segment[rows[0]])]
+        if name in classes.ignored or len(rows) < min_points:
             continue
-        shared = np.count_nonzero(instances.masks & mask, axis=1)
-        sizes = np.count_nonzero(instances.masks, axis=1) + np.count_nonzero(mask)
-        ious = shared / np.maximum(sizes - shared, 1)
+        inside = masks.mask_of[instance[masks.rows] == found]
+        shared = np.bincount(inside, minlength=len(masks))
+        ious = shared / (masks.sizes + len(rows) - shared)
         best = int(ious.argmax()) if len(ious) else -1
-        yield name, mask, best, float(ious[best]) if len(ious) else 0.0
+        yield name, rows, best, float(ious[best]) if len(ious) else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,10 +142,10 @@ class _Namer:
         """Height of the scene's floor, map frame, metres."""
         return floor_of(self.scene.voxels)
 
-    def ranks(self, name: str, mask: Bool, segment: int) -> Iterator[tuple[str, int]]:
+    def ranks(self, name: str, rows: Int32 | Int64, segment: int) -> Iterator[tuple[str, int]]:
         """Rank of a name by each of WITNESSES; `segment` tells the model's embedding."""
         label = self.vocabulary.labels.index(name)
-        known = [self._object(mask, segment)]
+        known = [self._object(rows, segment)]
         found = (
             model_logits(known, self.vocabulary),
             picture_logits(known, self.vocabulary),
@@ -152,9 +155,9 @@ class _Namer:
             # What is as likely comes before: a witness that knows nothing is not right by chance.
             yield witness, int(np.count_nonzero(logits >= logits[label])) - 1
 
-    def _object(self, mask: Bool, segment: int) -> MapObject:
+    def _object(self, rows: Int32 | Int64, segment: int) -> MapObject:
         voxels = self.scene.voxels
-        points = voxels.points[mask]
+        points = voxels.points[rows]
         box, centroid = voxel_box(points, voxels.grid)
         embeddings: Mapping[str, Embedding] = {}
         space, vectors = self.instances.embedding_space, self.instances.embeddings
@@ -165,5 +168,5 @@ class _Namer:
             for space, seen in encode_views(views, self.encoders).items():
                 for view, vector in zip(views, seen, strict=True):
                     embeddings = with_view(embeddings, space, Embedding(vector, view.score))
-        ids = voxels.element_ids[mask]
+        ids = voxels.element_ids[rows]
         return MapObject(1, ids, points, box, centroid, 1.0, 0, 0, embeddings=embeddings)

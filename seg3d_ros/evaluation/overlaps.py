@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from seg3d_ros.masks import Masks
 from seg3d_ros.scene import Bool, Float32, Float64, Int64
 
 NO_CLASS = -1
@@ -98,12 +99,12 @@ class Overlaps:
         )
 
 
-def overlaps_of(masks: Bool, scores: Float32, classes: Int64, regions: Regions) -> Overlaps:
-    """Compare (M, N) masks of (M,) scores and classes with the regions of the same N points."""
+def overlaps_of(masks: Masks, scores: Float32, classes: Int64, regions: Regions) -> Overlaps:
+    """Compare M masks of (M,) scores and classes with the regions of the same N points."""
     count = len(regions.sizes)
     shared = np.zeros((len(masks), count + 1), np.int64)
-    for row, mask in enumerate(masks):  # some hundred; the temporary stays as small as a mask
-        shared[row] = np.bincount(regions.of_point[mask], minlength=count + 1)
+    for mask, rows in enumerate(masks):
+        shared[mask] = np.bincount(regions.of_point[rows], minlength=count + 1)
     return Overlaps(
         scores=scores,
         classes=classes,

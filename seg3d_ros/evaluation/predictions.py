@@ -21,6 +21,7 @@ import numpy as np
 from seg3d_ros.errors import InputError
 from seg3d_ros.evaluation.overlaps import NO_CLASS
 from seg3d_ros.evaluation.scenes import LabelledScene
+from seg3d_ros.masks import Masks
 from seg3d_ros.scene import Bool, Float32, Instances, Int64
 from seg3d_ros.segmenters.segmenter import Segmenter
 
@@ -70,8 +71,7 @@ class SegmenterSource:
     def predict(self, scene: LabelledScene) -> Predictions:
         """Segment the scene; a point has the masks of its voxel."""
         found = self.segmenter.segment(scene.voxels)
-        masks = found.masks if found.masks.shape[1] else np.zeros((0, len(scene.voxels)), np.bool_)
-        return Predictions(replace(found, masks=masks[:, scene.voxel_of_point]))
+        return Predictions(replace(found, masks=found.masks.spread(scene.voxel_of_point)))
 
 
 class FileSource:
@@ -109,9 +109,9 @@ class FileSource:
             found = self._read_lines(lines, len(scene))
         else:
             raise FileNotFoundError(f"no predictions for {scene.name}: {arrays} is missing")
-        if found.instances.masks.shape[1] != len(scene):
+        if found.instances.masks.width != len(scene):
             raise InputError(
-                f"masks of {found.instances.masks.shape[1]} points for {scene.name}, which has "
+                f"masks of {found.instances.masks.width} points for {scene.name}, which has "
                 f"{len(scene)}: predict every point of coord.npy, in its order"
             )
         return found
@@ -176,7 +176,7 @@ def _checked(
     if classes is not None and classes.shape != (len(masks),):
         raise InputError(f"{path} has {len(classes)} labels for {len(masks)} masks")
     try:
-        instances = Instances(masks, scores.astype(np.float32), embeddings, space)
+        instances = Instances(Masks.of(masks), scores.astype(np.float32), embeddings, space)
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
     return Predictions(instances, classes)

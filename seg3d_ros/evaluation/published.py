@@ -16,6 +16,7 @@ from seg3d_ros.errors import InputError
 from seg3d_ros.evaluation.overlaps import NO_CLASS
 from seg3d_ros.evaluation.predictions import Predictions
 from seg3d_ros.evaluation.scenes import LabelledScene
+from seg3d_ros.masks import Masks
 from seg3d_ros.networks.lassm.inputs import prepare_input
 from seg3d_ros.networks.lassm.instances import find_instances
 from seg3d_ros.networks.lassm.network import LaSSM
@@ -82,7 +83,7 @@ class PublishedLassm:
         found = find_instances(heads, sizes, top_k=self._top_k)
         masks = np.take(found.masks.cpu().numpy(), inputs.superpoint_of.cpu().numpy(), axis=1)
         return Predictions(
-            Instances(masks, found.scores.cpu().numpy()),
+            Instances(Masks.of(masks), found.scores.cpu().numpy()),
             classes=self._classes[found.classes.cpu().numpy()],
         )
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seg3d_ros.masks import Int32
 from seg3d_ros.objects.map_object import MapObject
-from seg3d_ros.objects.segments import Int32
 from seg3d_ros.scene import Float32, Float64
 
 _WHOLE_SHARE = 0.9  # of the most voxels that were seen: such a view replaces an older one

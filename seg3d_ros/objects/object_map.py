@@ -109,9 +109,9 @@ class ObjectMap:
         Raises:
             InputError: the masks are not over the scene's points.
         """
-        if instances.masks.shape[1] != len(scene):
+        if instances.masks.width != len(scene):
             raise InputError(
-                f"masks cover {instances.masks.shape[1]} points, the scene has {len(scene)}"
+                f"masks cover {instances.masks.width} points, the scene has {len(scene)}"
             )
         with self._lock:
             # A bag that starts over brings older stamps: no time has passed then.

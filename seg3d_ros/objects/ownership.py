@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from seg3d_ros.kernels import kernel
-from seg3d_ros.objects.segments import NOBODY, Int32
+from seg3d_ros.masks import Int32
+from seg3d_ros.objects.segments import NOBODY
 from seg3d_ros.objects.tracking import Owners
 from seg3d_ros.scene import Bool, Int64
 

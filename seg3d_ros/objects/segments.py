@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from seg3d_ros.masks import Int32
 from seg3d_ros.scene import Float32, Float64, Instances, Int64
-
-Int32 = npt.NDArray[np.int32]
 
 NOBODY = -1
 _KEPT_SHARE = 0.5  # a mask that keeps less than this after better ones is their duplicate
@@ -47,14 +45,8 @@ def evidence(scores: Float32, sizes: Int64, voxel_size: float) -> Float64:
     return known * surface / (surface + _TYPICAL_M2)
 
 
-def rows_of_masks(instances: Instances) -> list[Int64]:
-    """Points of each mask, ascending."""
-    return [np.flatnonzero(mask) for mask in instances.masks]
-
-
 def disjoint_segments(
     instances: Instances,
-    rows_of_mask: list[Int64],
     *,
     min_voxels: int,
     voxel_size: float,
@@ -71,13 +63,12 @@ def disjoint_segments(
 
     Args:
         instances: masks over N points.
-        rows_of_mask: of `rows_of_masks`.
         min_voxels: least size of a segment.
         voxel_size: edge of a voxel, metres.
         favor: (M,) added to the evidence when masks are ordered; None: nothing.
         inside: evidence, with favour, from which on a mask may be cut out of another.
     """
-    sizes = np.array([len(rows) for rows in rows_of_mask], np.int64)
+    rows_of_mask, sizes = list(instances.masks), instances.masks.sizes
     given = evidence(instances.scores, sizes, voxel_size)
     value = given if favor is None else given + favor
     layout = _Layout.empty(instances, max(min_voxels, 1))
@@ -104,16 +95,16 @@ class _Layout:
 
     @classmethod
     def empty(cls, instances: Instances, min_voxels: int) -> _Layout:
-        points = instances.masks.shape[1]
-        return cls(instances, min_voxels, np.full(points, NOBODY, np.int32), [], [])
+        of_point = np.full(instances.masks.width, NOBODY, np.int32)
+        return cls(instances, min_voxels, of_point, [], [])
 
-    def add(self, mask: int, rows: Int64) -> None:
+    def add(self, mask: int, rows: Int32) -> None:
         """Give points that are nobody's to a new segment."""
         self.of_point[rows] = len(self.masks)
         self.masks.append(mask)
         self.sizes.append(len(rows))
 
-    def cut_out(self, mask: int, rows: Int64) -> None:
+    def cut_out(self, mask: int, rows: Int32) -> None:
         """Take a mask out of all that hold it, if it means something else and leaves them half."""
         embeddings = self.instances.embeddings
         if embeddings is None:

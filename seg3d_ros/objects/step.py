@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seg3d_ros.masks import Masks
 from seg3d_ros.objects.look import mean_colors
 from seg3d_ros.objects.observation import Observation, mean_score
 from seg3d_ros.objects.ownership import Roles, find_covered
@@ -15,7 +16,6 @@ from seg3d_ros.objects.segments import (
     Segments,
     disjoint_segments,
     evidence,
-    rows_of_masks,
 )
 from seg3d_ros.objects.settings import TrackingSettings
 from seg3d_ros.objects.tracking import (
@@ -139,11 +139,9 @@ def plan_step(tracks: list[Track], new: Observation, settings: TrackingSettings)
 def _find_segments(
     tracks: list[Track], new: Observation, owners: Owners, seen: Bool, settings: TrackingSettings
 ) -> Segments:
-    rows = rows_of_masks(new.instances)
-    familiar = _is_familiar(tracks, rows, owners, seen)
+    familiar = _is_familiar(tracks, new.instances.masks, owners, seen)
     return disjoint_segments(
         new.instances,
-        rows,
         min_voxels=settings.min_object_voxels,
         voxel_size=new.scene.voxel_size,
         favor=np.where(familiar, _FAMILIAR_FAVOR, 0.0),
@@ -151,27 +149,23 @@ def _find_segments(
     )
 
 
-def _is_familiar(
-    tracks: list[Track], rows_of_mask: list[Int64], owners: Owners, seen: Bool
-) -> Bool:
+def _is_familiar(tracks: list[Track], masks: Masks, owners: Owners, seen: Bool) -> Bool:
     """(M,) whether a mask is the one that shows a known object most as it is known.
 
     Favouring it keeps parts and wholes from alternating. Voxels that are new to the map do not
     count for the masks.
     """
-    if not tracks or not rows_of_mask:
-        return np.zeros(len(rows_of_mask), bool)
-    count = len(tracks)
-    rows = np.concatenate(rows_of_mask)
-    mask = np.repeat(np.arange(len(rows_of_mask)), [len(part) for part in rows_of_mask])
-    sizes = np.bincount(mask[seen[rows]], minlength=len(rows_of_mask))
+    if not tracks or not len(masks):
+        return np.zeros(len(masks), bool)
+    count, rows, mask = len(tracks), masks.rows, masks.mask_of
+    sizes = np.bincount(mask[seen[rows]], minlength=len(masks))
     owned = owners.owner[rows] != NOBODY
     pairs = mask[owned] * count + owners.owner[rows[owned]]
-    shared = np.bincount(pairs, minlength=len(rows_of_mask) * count).reshape(-1, count)
+    shared = np.bincount(pairs, minlength=len(masks) * count).reshape(-1, count)
     union = owners.in_scene + sizes[:, None] - shared
     iou = shared / np.maximum(union, 1)
     closest = iou.argmax(axis=0)
-    familiar = np.zeros(len(rows_of_mask), bool)
+    familiar = np.zeros(len(masks), bool)
     familiar[closest[iou.max(axis=0) >= _FAMILIAR_IOU]] = True
     return familiar
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from seg3d_ros.kernels import kernel
+from seg3d_ros.masks import Int32
 from seg3d_ros.objects.elements import Elements
 from seg3d_ros.objects.look import Look
 from seg3d_ros.objects.map_object import MapObject
-from seg3d_ros.objects.segments import NOBODY, Int32
+from seg3d_ros.objects.segments import NOBODY
 from seg3d_ros.scene import Bool, Float32, Float64, Instances, Int64, Scene
 from seg3d_ros.sparse.hash_index import HashIndex, find_rows
 

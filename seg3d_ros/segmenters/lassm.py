@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from seg3d_ros.compute import Compute
+from seg3d_ros.masks import Masks
 from seg3d_ros.networks.checkpoint import REFERENCE_SCALAR, CheckpointError, read_checkpoint
 from seg3d_ros.networks.lassm.inputs import prepare_input
 from seg3d_ros.networks.lassm.instances import find_instances
@@ -18,7 +18,7 @@ from seg3d_ros.networks.lassm.releases import build_released
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.scene import Instances, Int64, Scene
 from seg3d_ros.segmenters.closed_set import ClosedSetSegmenter, embed_class_names, mean_embeddings
-from seg3d_ros.segmenters.masks.postprocess import mask_nms
+from seg3d_ros.segmenters.masks.overlaps import mask_nms
 from seg3d_ros.segmenters.settings import LassmSettings, MaskSettings
 from seg3d_ros.segmenters.superpoints import segment_cloud
 from seg3d_ros.segmenters.weights import LASSM
@@ -83,7 +83,7 @@ class LassmSegmenter(ClosedSetSegmenter[LaSSM]):
         of_class = heads.labels.float().softmax(1)[:, :-1]
         embeddings = mean_embeddings(of_class, self._class_embeddings)[found.queries]
         on_superpoints = Instances(
-            found.masks.cpu().numpy(),
+            Masks.of(found.masks.cpu().numpy()),
             found.scores.cpu().numpy(),
             normalize(embeddings, dim=1).cpu().numpy(),
             self.embedding_space,
@@ -95,7 +95,7 @@ class LassmSegmenter(ClosedSetSegmenter[LaSSM]):
         iou = self._settings.nms_iou
         best = mask_nms(instances.masks, instances.scores, iou=iou, weights=sizes)
         kept = instances.select(best[: self._settings.max_instances])
-        return replace(kept, masks=np.take(kept.masks, superpoint_of, axis=1))
+        return replace(kept, masks=kept.masks.spread(superpoint_of))
 
 
 def load_lassm_segmenter(settings: LassmSettings, text: TextSettings) -> LassmSegmenter:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from seg3d_ros.compute import Compute
+from seg3d_ros.masks import Masks
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.kinds import OBJECT
 from seg3d_ros.networks.mini.decoder import SceneFeatures
@@ -26,12 +27,8 @@ from seg3d_ros.segmenters.geometric.proposals import (
 )
 from seg3d_ros.segmenters.geometric.structure import Structure, agree_on_structure
 from seg3d_ros.segmenters.geometric.surface import Surface, build_surface
-from seg3d_ros.segmenters.masks.postprocess import (
-    BlockwiseSegmenter,
-    best_overlaps,
-    joined,
-    mask_nms,
-)
+from seg3d_ros.segmenters.masks.overlaps import best_overlaps, mask_nms
+from seg3d_ros.segmenters.masks.postprocess import BlockwiseSegmenter, joined
 from seg3d_ros.segmenters.settings import MiniSettings
 from seg3d_ros.segmenters.weights import MINI
 from seg3d_ros.sparse.tensor import SparseTensor
@@ -91,7 +88,7 @@ class MiniSegmenter(BlockwiseSegmenter):
         instances = joined(
             self._read(features, masks, patches), self._structure(structure, probabilities)
         )
-        return replace(instances, masks=np.take(instances.masks, rows_of_voxels, axis=1))
+        return replace(instances, masks=instances.masks.spread(rows_of_voxels))
 
     def _look(self, voxels: SparseTensor) -> SceneFeatures:
         """Features of one scene, looked at from all sides."""
@@ -112,7 +109,7 @@ class MiniSegmenter(BlockwiseSegmenter):
         seeds = seeds_for_all(features, count=SEEDS, least_object=_LEAST_OBJECT)
         queries = self._model.decoder(features, seeds)
         coarse = (queries.coarse > self._mask_logit).cpu().numpy()
-        kept = mask_nms(coarse, queries.quality.cpu().numpy(), iou=_SAME)[:_MOST_MASKS]
+        kept = mask_nms(Masks.of(coarse), queries.quality.cpu().numpy(), iou=_SAME)[:_MOST_MASKS]
         queries = queries.take(torch.from_numpy(kept).to(self._device))
         masks = self._model.decoder.masks(features, queries) > self._mask_logit
         return np.asarray(masks.cpu().numpy())
@@ -124,13 +121,14 @@ class MiniSegmenter(BlockwiseSegmenter):
         readings = self._model.reader(features, torch.from_numpy(masks).to(self._device))
         quality = readings.quality.sigmoid().cpu().numpy()
         # What was found twice, in two ways, is more likely to be there.
-        scores = quality * (1 + best_overlaps(masks)) / 2
+        listed = Masks.of(masks)
+        scores = quality * (1 + best_overlaps(listed)) / 2
         # What is flat has nothing around it in which to be found once more.
         on_plane = slice(len(proposed), None)
         scores[on_plane] = (quality[on_plane] + patches.fills) / 2
         good = np.flatnonzero(scores >= self._settings.min_score)
         embeddings = readings.embeddings.cpu().numpy()
-        return Instances(masks, scores, embeddings, self.embedding_space).select(good)
+        return Instances(listed, scores, embeddings, self.embedding_space).select(good)
 
     def _structure(self, structure: Structure, probabilities: Float32) -> Instances:
         """Instances of floor, walls and ceiling; masks over the network's voxels."""
@@ -141,7 +139,10 @@ class MiniSegmenter(BlockwiseSegmenter):
         ]
         meanings = self._model.structure_meanings.cpu().numpy()
         return Instances(
-            masks, np.array(scores, np.float32), meanings[kinds - 1], self.embedding_space
+            Masks.of(masks),
+            np.array(scores, np.float32),
+            meanings[kinds - 1],
+            self.embedding_space,
         )
 
     @property

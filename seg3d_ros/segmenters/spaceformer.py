@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seg3d_ros.masks import Masks
 from seg3d_ros.scene import Instances, Int64, Scene
 from seg3d_ros.segmenters.masks.blocks import SMALLEST_BLOCK
 from seg3d_ros.segmenters.masks.postprocess import (
@@ -102,7 +103,7 @@ def _pooled(views: list[Instances]) -> Instances:
     embeddings = [view.embeddings for view in views if view.embeddings is not None]
     return replace(
         views[0],
-        masks=np.concatenate([view.masks for view in views]),
+        masks=Masks.concatenate([view.masks for view in views]),
         scores=np.concatenate([view.scores for view in views]),
         embeddings=np.concatenate(embeddings),
     )

@@ -56,7 +56,7 @@ def predictions(root, tmp_path_factory):
     labels = np.full(len(found), 2)
     np.savez(
         folder / "toy.npz",
-        masks=found.instances.masks,
+        masks=found.instances.masks.dense(),
         scores=found.instances.scores,
         labels=labels,
     )

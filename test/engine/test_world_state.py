@@ -15,6 +15,7 @@ from seg3d_ros.engine.engine import Engine
 from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.engine.subscription import Subscription
 from seg3d_ros.engine.world_state import WorldState
+from seg3d_ros.masks import Masks
 from seg3d_ros.scene import Frame, Instances
 from seg3d_ros.sensing.depth_image import deproject
 
@@ -50,7 +51,7 @@ class Gated:
     def segment(self, scene):
         self.begun.set()
         assert self.go.wait(30)
-        return Instances(np.ones((1, len(scene)), bool), np.ones(1, np.float32))
+        return Instances(Masks.of(np.ones((1, len(scene)), bool)), np.ones(1, np.float32))
 
 
 def test_every_change_makes_the_next_version(engine) -> None:

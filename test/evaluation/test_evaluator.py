@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from support.toy_dataset import NAMES, write_dataset
@@ -13,6 +15,7 @@ from seg3d_ros.evaluation.naming import Labels
 from seg3d_ros.evaluation.predictions import Predictions
 from seg3d_ros.evaluation.run import run_model
 from seg3d_ros.evaluation.scenes import load_classes, load_scene
+from seg3d_ros.masks import Masks
 from seg3d_ros.scene import Instances
 
 SPACE = WordVectors.name
@@ -51,12 +54,13 @@ class Oracle:
         masks = scene.sample.instance[None] == np.arange(5)[:, None]
         scores = np.linspace(0.9, 0.5, 5, dtype=np.float32)
         if self.words is None:
-            return Predictions(Instances(masks, scores))
+            return Predictions(Instances(Masks.of(masks), scores))
         if self.by_class:
             return Predictions(
-                Instances(masks, scores), np.array([NAMES.index(word) for word in self.words])
+                Instances(Masks.of(masks), scores),
+                np.array([NAMES.index(word) for word in self.words]),
             )
-        return Predictions(Instances(masks, scores, embedded(self.words), SPACE))
+        return Predictions(Instances(Masks.of(masks), scores, embedded(self.words), SPACE))
 
 
 TRUE_WORDS = ["floor", "wall", "crate", "ball", "crate"]
@@ -116,8 +120,11 @@ def test_the_best_and_the_worst_scenes_are_kept_for_pictures(root, dataset):
         def predict(self, scene):
             predictions = super().predict(scene)
             self.calls += 1
-            predictions.instances.masks[:, :: 10 - self.calls] = False
-            return predictions
+            masks = predictions.instances.masks.dense()
+            masks[:, :: 10 - self.calls] = False
+            return replace(
+                predictions, instances=replace(predictions.instances, masks=Masks.of(masks))
+            )
 
     run = run_model(dataset, Fading(TRUE_WORDS), protocol(root))
     assert [image.scores.name for image in run.images] == [
@@ -140,8 +147,8 @@ def test_a_picture_leaves_out_masks_on_what_is_ignored(root, dataset):
 
 def test_points_belong_to_the_best_scored_mask():
     masks = np.array([[1, 1, 0, 0], [0, 1, 1, 0]], bool)
-    assert paint(masks, np.array([0.9, 0.1]), np.array([5, 7])).tolist() == [5, 5, 7, -1]
-    assert paint(masks, np.array([0.1, 0.9]), np.array([5, 7])).tolist() == [5, 7, 7, -1]
+    assert paint(Masks.of(masks), np.array([0.9, 0.1]), np.array([5, 7])).tolist() == [5, 5, 7, -1]
+    assert paint(Masks.of(masks), np.array([0.1, 0.9]), np.array([5, 7])).tolist() == [5, 7, 7, -1]
 
 
 @pytest.mark.parametrize(("size", "kept"), [(99, 0), (100, 1)])
@@ -152,7 +159,9 @@ def test_masks_smaller_than_the_minimum_name_points_but_are_no_instances(
     sample = load_scene(dataset, 0).sample
     mask = np.zeros((1, len(sample)), bool)
     mask[0, np.flatnonzero(sample.segment == 3)[:size]] = True
-    judged = evaluator.add(sample, Predictions(Instances(mask, np.ones(1)), np.array([3])))
+    judged = evaluator.add(
+        sample, Predictions(Instances(Masks.of(mask), np.ones(1)), np.array([3]))
+    )
     assert len(judged.predictions) == kept
     ball = next(item for item in evaluator.named().classes if item.name == "ball")
     assert ball.iou == pytest.approx(size / 200) and ball.precision.ap == 0

@@ -12,6 +12,7 @@ from seg3d_ros.datasets.scene_dataset import ScanNetDataset
 from seg3d_ros.evaluation.frame_names import evaluate_names, name_table
 from seg3d_ros.evaluation.scenes import Classes
 from seg3d_ros.imaging.crops import square_crop
+from seg3d_ros.masks import Masks
 from seg3d_ros.recordings.recording import RecordedFrame
 from seg3d_ros.recordings.tum_writer import write_tum
 from seg3d_ros.scene import Instances
@@ -43,7 +44,10 @@ class RightHalf:
     def segment(self, scene) -> Instances:
         masks = (scene.points[:, 1] > 0)[None]
         return Instances(
-            masks, np.ones(1, np.float32), WordVectors().encode(["bag"]), self.embedding_space
+            Masks.of(masks),
+            np.ones(1, np.float32),
+            WordVectors().encode(["bag"]),
+            self.embedding_space,
         )
 
 

@@ -15,6 +15,7 @@ from seg3d_ros.evaluation.instance_ap import (
     summarize,
 )
 from seg3d_ros.evaluation.overlaps import NO_CLASS, overlaps_of, true_regions
+from seg3d_ros.masks import Masks
 
 NONE = -1
 
@@ -35,7 +36,7 @@ def scene(truth, predictions, *, min_points=1, points=100):
         mask[list(rows)] = True
     kept = masks.sum(axis=1) >= min_points
     return overlaps_of(
-        masks[kept],
+        Masks.of(masks[kept]),
         np.array([score for _, score, _ in predictions], np.float32)[kept],
         np.array([kind for kind, _, _ in predictions], np.int64)[kept],
         true_regions(segment, instance, min_points=min_points),
@@ -249,7 +250,7 @@ def as_sets(segment, instance, masks, scores, kinds):
 def prepared(segment, instance, masks, scores, kinds, *, min_points):
     kept = masks.sum(axis=1) >= min_points
     regions = true_regions(segment, instance, min_points=min_points)
-    return overlaps_of(masks[kept], scores[kept], kinds[kept], regions)
+    return overlaps_of(Masks.of(masks[kept]), scores[kept], kinds[kept], regions)
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -6,6 +6,7 @@ from support.word_vectors import WordVectors
 
 from seg3d_ros.evaluation.naming import NOT_FOUND, Labels, name_ranks
 from seg3d_ros.evaluation.overlaps import NO_CLASS, overlaps_of, true_regions
+from seg3d_ros.masks import Masks
 
 NAMES = ("chair", "table", "lamp")
 
@@ -50,9 +51,9 @@ def test_instances_take_the_name_of_the_mask_that_fits_best():
     regions = true_regions(segment, segment, min_points=5)
     masks = np.zeros((3, 30), bool)
     masks[0, 0:9] = masks[1, 0:10] = masks[2, 10:15] = True  # the table has no more than IoU 0.5
-    overlaps = overlaps_of(masks, np.array([0.9, 0.1, 0.5]), np.zeros(3, int), regions)
+    overlaps = overlaps_of(Masks.of(masks), np.array([0.9, 0.1, 0.5]), np.zeros(3, int), regions)
     similarities = np.array([[0.9, 0.1, 0.2], [0.3, 0.5, 0.4], [0.0, 1.0, 0.0]])
     ranks = name_ranks(overlaps, similarities, labels(*NAMES))
     assert ranks.tolist() == [2, NOT_FOUND, NOT_FOUND]
-    none = overlaps_of(masks[:0], np.zeros(0), np.zeros(0, int), regions)
+    none = overlaps_of(Masks.of(masks[:0]), np.zeros(0), np.zeros(0, int), regions)
     assert name_ranks(none, similarities[:0], labels(*NAMES)).tolist() == [NOT_FOUND] * 3

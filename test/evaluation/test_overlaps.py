@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from seg3d_ros.evaluation.overlaps import overlaps_of, true_regions
+from seg3d_ros.masks import Masks
 
 
 def test_regions_are_instances_of_a_class_and_rests_of_a_class():
@@ -26,7 +27,7 @@ def test_shared_points_are_those_of_dense_products():
     segment, instance = rng.integers(-1, 3, 500), rng.integers(-1, 4, 500)
     masks = rng.random((9, 500)) < 0.2
     regions = true_regions(segment, instance)
-    overlaps = overlaps_of(masks, np.ones(9, np.float32), np.zeros(9, int), regions)
+    overlaps = overlaps_of(Masks.of(masks), np.ones(9, np.float32), np.zeros(9, int), regions)
     inside = regions.of_point[None] == np.arange(len(regions.sizes))[:, None]
     np.testing.assert_array_equal(overlaps.shared, masks.astype(int) @ inside.T.astype(int))
     np.testing.assert_array_equal(overlaps.void, (masks & (segment < 0)).sum(axis=1))
@@ -38,8 +39,7 @@ def test_shared_points_are_those_of_dense_products():
 def test_a_scene_without_labels_or_masks_has_no_overlaps():
     nothing = np.full(5, -1)
     regions = true_regions(nothing, nothing)
-    overlaps = overlaps_of(np.ones((1, 5), bool), np.ones(1), np.zeros(1, int), regions)
+    overlaps = overlaps_of(Masks.of(np.ones((1, 5), bool)), np.ones(1), np.zeros(1, int), regions)
     assert overlaps.ious.shape == (1, 0) and overlaps.void.tolist() == [5]
-    assert (
-        overlaps_of(np.zeros((0, 5), bool), np.ones(0), np.zeros(0, int), regions).ious.size == 0
-    )
+    none = Masks.of_rows([], 5)
+    assert overlaps_of(none, np.ones(0), np.zeros(0, int), regions).ious.size == 0

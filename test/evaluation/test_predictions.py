@@ -10,7 +10,8 @@ from seg3d_ros.datasets.scene_dataset import ScanNetDataset
 from seg3d_ros.evaluation.overlaps import NO_CLASS
 from seg3d_ros.evaluation.predictions import FileSource, SegmenterSource
 from seg3d_ros.evaluation.scenes import load_scene
-from seg3d_ros.scene import Instances
+from seg3d_ros.masks import Masks
+from seg3d_ros.scene import Instances, no_instances
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def test_arrays_come_back_as_they_were_saved(tmp_path, scene, arrays):
     embeddings = np.eye(3, 8, dtype=np.float32)
     np.savez(tmp_path / "room_0.npz", **arrays, embeddings=embeddings, space="word vectors/v1")
     found = FileSource(tmp_path, range(4)).predict(scene)
-    np.testing.assert_array_equal(found.instances.masks, arrays["masks"])
+    np.testing.assert_array_equal(found.instances.masks.dense(), arrays["masks"])
     np.testing.assert_array_equal(found.instances.scores, arrays["scores"])
     np.testing.assert_array_equal(found.instances.embeddings, embeddings)
     assert (found.instances.embedding_space, found.classes) == ("word vectors/v1", None)
@@ -44,14 +45,14 @@ def test_benchmark_files_are_read(tmp_path, scene, arrays):
         lines.append(f"masks/{row}.txt {(39, 5, 99)[row]} {score}")
     (tmp_path / "room_0.txt").write_text("\n".join(lines) + "\n")
     found = FileSource(tmp_path, (1, 5, 39)).predict(scene)
-    np.testing.assert_array_equal(found.instances.masks, arrays["masks"])
+    np.testing.assert_array_equal(found.instances.masks.dense(), arrays["masks"])
     np.testing.assert_array_equal(found.instances.scores, arrays["scores"])
     assert found.classes.tolist() == [2, 1, NO_CLASS]
 
 
 def test_no_line_is_no_prediction(tmp_path, scene):
     (tmp_path / "room_0.txt").write_text("")
-    assert FileSource(tmp_path, ()).predict(scene).instances.masks.shape == (0, len(scene))
+    assert FileSource(tmp_path, ()).predict(scene).instances.masks.dense().shape == (0, len(scene))
 
 
 @pytest.mark.parametrize(
@@ -102,22 +103,23 @@ class HalfRoom:
 
     def segment(self, scene):
         left = scene.points[:, 0] < 1.5
-        return Instances(left[None], np.ones(1, np.float32))
+        return Instances(Masks.of(left[None]), np.ones(1, np.float32))
 
 
 def test_points_have_the_masks_of_their_voxels(scene):
     assert len(scene.voxels) < len(scene)  # several points in a voxel, in some order of their own
     found = SegmenterSource(HalfRoom()).predict(scene)
     far = np.abs(scene.sample.points[:, 0] - 1.5) > 0.02
-    np.testing.assert_array_equal(found.instances.masks[0][far], scene.sample.points[far, 0] < 1.5)
+    (left,) = found.instances.masks.dense()
+    np.testing.assert_array_equal(left[far], scene.sample.points[far, 0] < 1.5)
 
 
 class Blind(HalfRoom):
     """Finds nothing, and says so without a number of points."""
 
     def segment(self, scene):
-        return Instances(np.zeros((0, 0), bool), np.zeros(0, np.float32))
+        return no_instances(0)
 
 
 def test_nothing_found_is_no_mask_of_all_points(scene):
-    assert SegmenterSource(Blind()).predict(scene).instances.masks.shape == (0, len(scene))
+    assert SegmenterSource(Blind()).predict(scene).instances.masks.dense().shape == (0, len(scene))

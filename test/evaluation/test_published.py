@@ -63,8 +63,9 @@ def test_instances_of_all_points_are_those_of_the_reference(case, monkeypatch):
     expected = recording.below(f"{name}/pred.")
     assert_agrees(torch.from_numpy(found.instances.scores), expected["scores"], "scores")
     assert found.classes.tolist() == [len(names) - 1 - i for i in expected["classes"].tolist()]
-    masks = np.zeros(found.instances.masks.shape, np.bool_)
-    masks[:, order] = found.instances.masks
+    found_masks = found.instances.masks.dense()
+    masks = np.zeros_like(found_masks)
+    masks[:, order] = found_masks
     assert np.array_equal(np.packbits(masks, axis=1), expected["masks_packed"].numpy())
 
 

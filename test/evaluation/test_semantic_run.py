@@ -13,6 +13,7 @@ from seg3d_ros.evaluation.predictions import Predictions, SegmenterSource
 from seg3d_ros.evaluation.scenes import load_classes
 from seg3d_ros.evaluation.semantic_run import PaintedInstances, evaluate_labels, point_labels
 from seg3d_ros.evaluation.semantic_scores import SemanticProtocol, semantic_protocol
+from seg3d_ros.masks import Masks
 from seg3d_ros.recordings.recording import RecordedFrame
 from seg3d_ros.recordings.tum_writer import write_tum
 from seg3d_ros.scene import Camera, Instances
@@ -30,7 +31,7 @@ class _Source:
 
     def __init__(self, embeddings, classes=None):
         space = None if embeddings is None else "any"
-        self._found = Predictions(Instances(MASKS, SCORES, embeddings, space), classes)
+        self._found = Predictions(Instances(Masks.of(MASKS), SCORES, embeddings, space), classes)
 
     def predict(self, scene):
         return self._found

@@ -12,6 +12,7 @@ from support.viewer_room import SECOND, frame_of
 from support.word_vectors import WordVectors
 
 from seg3d_ros.mapping.voxel_map import VoxelMap
+from seg3d_ros.masks import Masks
 from seg3d_ros.msg import ErrorCode
 from seg3d_ros.msg import Vocabulary as VocabularyMsg
 from seg3d_ros.node.client import RequestFailed, Seg3dClient
@@ -36,7 +37,7 @@ def map_file(tmp_path: Path) -> Path:
     scores = np.full(len(TILES), 0.9, np.float32)
     looks = WordVectors().encode(LOOKS)
     objects = ObjectMap(TrackingSettings(confirm_views=1))
-    objects.update(scene, Instances(masks, scores, looks, WordVectors.name))
+    objects.update(scene, Instances(Masks.of(masks), scores, looks, WordVectors.name))
     assert len(objects.confirmed()) == len(TILES)
     return save_map(tmp_path / "tiles.map", voxels.to_arrays(), objects.to_arrays())
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support.word_vectors import WordVectors
 
+from seg3d_ros.masks import Masks
 from seg3d_ros.scene import Instances, Scene
 from seg3d_ros.sparse.voxel_keys import pack_keys, unpack_keys
 
@@ -44,7 +45,9 @@ class World:
         for mask, part in zip(masks, parts, strict=True):
             mask[:] = np.isin(scene.element_ids, part)
         chosen = np.array(scores if scores is not None else [0.8] * len(parts), np.float32)
-        return Instances(masks, chosen, embeddings, None if embeddings is None else space)
+        return Instances(
+            Masks.of(masks), chosen, embeddings, None if embeddings is None else space
+        )
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seg3d_ros.mapping.voxel_map import NEVER
+from seg3d_ros.masks import Masks
 from seg3d_ros.objects.embedding import Embedding
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.object_map import ObjectMap, TrackingSettings, UnknownObjectError
@@ -404,7 +405,9 @@ def test_bad_prompts_are_refused_and_change_nothing(world) -> None:
 def test_masks_of_another_scene_are_refused(world) -> None:
     scene = world.scene(world.block(0))
     with pytest.raises(ValueError, match="masks cover 3 points"):
-        ObjectMap().update(scene, Instances(np.ones((1, 3), bool), np.ones(1, np.float32)))
+        ObjectMap().update(
+            scene, Instances(Masks.of(np.ones((1, 3), bool)), np.ones(1, np.float32))
+        )
 
 
 def test_a_vocabulary_names_known_and_future_objects(world, encoder) -> None:
@@ -465,7 +468,7 @@ def test_whatever_comes_no_voxel_has_two_objects_and_ids_only_grow(data) -> None
         masks = np.zeros((len(chosen), len(scene)), bool)
         for mask, (low, size) in zip(masks, chosen, strict=True):
             mask[low : low + size] = True
-        objects.update(scene, Instances(masks, np.full(len(chosen), 0.5, np.float32)))
+        objects.update(scene, Instances(Masks.of(masks), np.full(len(chosen), 0.5, np.float32)))
         if data.draw(st.booleans()):
             objects.add_prompted(scene, np.arange(len(scene)) < data.draw(st.integers(1, 5)))
         if data.draw(st.booleans()):

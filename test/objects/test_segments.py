@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from seg3d_ros.objects.segments import NOBODY, disjoint_segments, evidence, rows_of_masks
+from seg3d_ros.masks import Masks
+from seg3d_ros.objects.segments import NOBODY, disjoint_segments, evidence
 from seg3d_ros.scene import Instances
 
 LARGE = 10.0  # metres: the size of a mask says nothing about it
@@ -15,9 +16,9 @@ def segments_of(masks: list[str], scores: list[float], min_voxels: int = 1, embe
     """Masks written as strings, one character a point."""
     rows = np.array([[c == "#" for c in mask] for mask in masks], bool)
     space = None if embeddings is None else "toy"
-    found = Instances(rows, np.array(scores, np.float32), embeddings, space)
+    found = Instances(Masks.of(rows), np.array(scores, np.float32), embeddings, space)
     of_point, masks, _ = disjoint_segments(
-        found, rows_of_masks(found), min_voxels=min_voxels, voxel_size=LARGE, inside=0.4
+        found, min_voxels=min_voxels, voxel_size=LARGE, inside=0.4
     )
     return of_point, masks
 
@@ -57,11 +58,9 @@ def test_neither_much_of_a_segment_nor_a_weak_mask_is_cut_out() -> None:
 
 def test_favor_turns_a_close_choice() -> None:
     rows = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 1, 1]], bool)
-    found = Instances(rows, np.array([0.8, 0.7, 0.7], np.float32))
+    found = Instances(Masks.of(rows), np.array([0.8, 0.7, 0.7], np.float32))
     favor = np.array([0, 0.2, 0])
-    _, kept, _ = disjoint_segments(
-        found, rows_of_masks(found), min_voxels=1, voxel_size=LARGE, favor=favor
-    )
+    _, kept, _ = disjoint_segments(found, min_voxels=1, voxel_size=LARGE, favor=favor)
     assert kept[0] == 1 and set(kept) == {0, 1}
 
 
@@ -84,10 +83,8 @@ def test_small_empty_and_unscored_masks() -> None:
 )
 def test_a_segment_lies_in_its_mask_and_the_best_mask_keeps_all_of_it(masks, seed) -> None:
     scores = np.random.default_rng(seed).permutation(len(masks)).astype(np.float32) / 10
-    found = Instances(masks, scores)
-    of_point, kept, _ = disjoint_segments(
-        found, rows_of_masks(found), min_voxels=1, voxel_size=LARGE
-    )
+    found = Instances(Masks.of(masks), scores)
+    of_point, kept, _ = disjoint_segments(found, min_voxels=1, voxel_size=LARGE)
     assert len(set(kept.tolist())) == len(kept)
     for segment, mask in enumerate(kept):
         rows = of_point == segment

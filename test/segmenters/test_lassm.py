@@ -9,12 +9,13 @@ import pytest
 import torch
 from support.lassm import tiny_release
 
+from seg3d_ros.masks import Masks
 from seg3d_ros.networks.lassm.inputs import prepare_input
 from seg3d_ros.networks.lassm.instances import MASK_THRESHOLD
 from seg3d_ros.networks.lassm.releases import RELEASES
 from seg3d_ros.scene import Scene
 from seg3d_ros.segmenters.checkpoint_model import segmenter_of_checkpoint
-from seg3d_ros.segmenters.masks.postprocess import mask_nms
+from seg3d_ros.segmenters.masks.overlaps import mask_nms
 from seg3d_ros.segmenters.registry import load_segmenter
 from seg3d_ros.segmenters.settings import LassmSettings, ModelSettings
 from seg3d_ros.segmenters.superpoints import segment_cloud
@@ -69,7 +70,7 @@ def last_heads(network, scene):
 def test_masks_are_superpoints_of_the_network(checkpoint, network, words, scene):
     found = segmenter_of(checkpoint).segment(scene)
     heads, superpoints = last_heads(network, scene)
-    ours = {mask.tobytes() for mask in found.masks}
+    ours = {mask.tobytes() for mask in found.masks.dense()}
     inside = (heads.masks.sigmoid() > MASK_THRESHOLD)[:, superpoints].numpy()
     assert ours and ours <= {mask.tobytes() for mask in inside}
     assert (np.diff(found.scores) <= 0).all() and (found.scores > 0).all()
@@ -79,7 +80,7 @@ def test_the_users_threshold_counts(checkpoint, network, words, scene):
     found = segmenter_of(checkpoint, mask_threshold=0.7).segment(scene)
     heads, superpoints = last_heads(network, scene)
     inside = (heads.masks.sigmoid() > 0.7)[:, superpoints].numpy()
-    assert {mask.tobytes() for mask in found.masks} <= {mask.tobytes() for mask in inside}
+    assert {mask.tobytes() for mask in found.masks.dense()} <= {mask.tobytes() for mask in inside}
 
 
 def test_embeddings_are_means_of_the_class_names(checkpoint, network, words, scene):
@@ -89,7 +90,7 @@ def test_embeddings_are_means_of_the_class_names(checkpoint, network, words, sce
     means = heads.labels.softmax(1)[:, :-1].numpy() @ names
     means /= np.linalg.norm(means, axis=1, keepdims=True)
     inside = (heads.masks.sigmoid() > MASK_THRESHOLD)[:, superpoints].numpy()
-    for mask, embedding in zip(found.masks, found.embeddings, strict=True):
+    for mask, embedding in zip(found.masks.dense(), found.embeddings, strict=True):
         candidates = means[(inside == mask).all(1)]
         assert np.abs(candidates - embedding).max(1).min() < 1e-5
 
@@ -119,7 +120,7 @@ PLANE = np.stack(np.meshgrid(np.arange(60), np.arange(60), [1]), -1).reshape(-1,
 def test_little_or_flat_input_gets_an_answer(checkpoint, words, points):
     scene = scene_of(points)
     found = segmenter_of(checkpoint).segment(scene)
-    assert found.masks.shape == (len(found), len(scene))
+    assert found.masks.dense().shape == (len(found), len(scene))
     assert np.isfinite(found.scores).all()
     assert found.embeddings is None or np.isfinite(found.embeddings).all()
 
@@ -130,7 +131,7 @@ def test_the_plane_above_is_one_superpoint():
 
 def test_blocks_of_a_large_scene_are_put_together(checkpoint, words, scene):
     found = segmenter_of(checkpoint, block_points=len(scene) // 2).segment(scene)
-    assert found.masks.shape == (len(found), len(scene)) and len(found)
+    assert found.masks.dense().shape == (len(found), len(scene)) and len(found)
 
 
 def test_duplicates_on_superpoints_are_those_on_points():
@@ -140,8 +141,8 @@ def test_duplicates_on_superpoints_are_those_on_points():
     scores = rng.random(40, np.float32)
     of_points = np.repeat(masks, sizes, axis=1)
     for iou in (0.3, 0.5, 0.7):
-        ours = mask_nms(masks, scores, iou=iou, weights=sizes)
-        assert np.array_equal(ours, mask_nms(of_points, scores, iou=iou))
+        ours = mask_nms(Masks.of(masks), scores, iou=iou, weights=sizes)
+        assert np.array_equal(ours, mask_nms(Masks.of(of_points), scores, iou=iou))
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

@@ -43,7 +43,7 @@ def test_masks_are_those_of_the_network(tmp_path, words, scene):
         cloud = torch.from_numpy(scene.points - np.floor(scene.points.min(axis=0)))
         masks = network.predict(cloud, torch.from_numpy(scene.colors)).masks[0] > 0
     assert masks.any()
-    assert sorted(mask.tobytes() for mask in found.masks) == sorted(
+    assert sorted(mask.tobytes() for mask in found.masks.dense()) == sorted(
         mask.tobytes() for mask in masks.numpy() if mask.any()
     )
     assert (np.diff(found.scores) <= 0).all()
@@ -88,7 +88,7 @@ def test_embeddings_of_a_doubtful_query_lie_between_its_classes(tmp_path, words,
 def test_blocks_of_a_large_scene_are_put_together(tmp_path, words, scene):
     path, _ = write_checkpoint(tmp_path)
     found = segmenter_of(path, block_points=len(scene) // 2).segment(scene)
-    assert found.masks.shape == (len(found), len(scene))
+    assert found.masks.dense().shape == (len(found), len(scene))
 
 
 def short_of_memory(network, *, limit):
@@ -108,7 +108,7 @@ def test_a_full_gpu_gets_smaller_blocks(tmp_path, words, scene, caplog):
     model = segmenter._model
     model.predict = short_of_memory(model.predict, limit=2500)
     found = segmenter.segment(scene)
-    assert found.masks.shape == (len(found), len(scene)) and len(found)
+    assert found.masks.dense().shape == (len(found), len(scene)) and len(found)
     assert "no memory for" in caplog.text
 
 
@@ -117,7 +117,7 @@ def test_half_precision_gives_nearly_the_same(tmp_path, words, scene, precision,
     path, _ = write_checkpoint(tmp_path)
     exact, half = (segmenter_of(path, precision=p).segment(scene) for p in ("fp32", precision))
     assert not np.array_equal(exact.scores, half.scores)
-    assert np.median([overlap(half.masks, mask) for mask in exact.masks]) > 0.9
+    assert np.median([overlap(half.masks.dense(), mask) for mask in exact.masks.dense()]) > 0.9
     assert half.embeddings.dtype == np.float32
 
 
@@ -125,7 +125,7 @@ def test_an_empty_scene_has_no_instances(tmp_path, words):
     path, _ = write_checkpoint(tmp_path)
     nothing = np.zeros((0, 3), np.float32)
     empty = Scene(nothing, nothing, np.zeros(0, np.int64), 0.02)
-    assert segmenter_of(path).segment(empty).masks.shape == (0, 0)
+    assert segmenter_of(path).segment(empty).masks.dense().shape == (0, 0)
 
 
 def test_the_checkpoint_has_to_be_given():

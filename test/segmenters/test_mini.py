@@ -84,7 +84,7 @@ def test_the_same_scene_elsewhere_gives_the_same_instances(mini, corner):
     here = mini.segment(corner)
     there = mini.segment(scene_of(corner.points + np.float32([64, -32, 8]), corner.colors))
     assert len(here) > 5
-    assert np.array_equal(here.masks, mini.segment(corner).masks)
+    assert np.array_equal(here.masks.dense(), mini.segment(corner).masks.dense())
     assert len(there) == pytest.approx(len(here), rel=0.2)  # float32 rounds far away
 
 
@@ -99,8 +99,8 @@ def test_blocks_find_what_the_whole_shows(corner, mini):
     """Not all of it: what a block cuts off is context that the network misses."""
     models = ModelSettings(mini=MiniSettings(device="cpu", block_points=len(corner) // 2))
     whole, parts = mini.segment(corner), load_segmenter("mini", models).segment(corner)
-    both = whole.masks.astype(np.float32) @ parts.masks.T.astype(np.float32)
-    union = whole.masks.sum(1)[:, None] + parts.masks.sum(1) - both
+    both = whole.masks.dense().astype(np.float32) @ parts.masks.dense().T.astype(np.float32)
+    union = whole.masks.dense().sum(1)[:, None] + parts.masks.dense().sum(1) - both
     assert ((both / union).max(axis=1) > 0.9).sum() >= 2
 
 
@@ -115,7 +115,7 @@ def test_a_full_gpu_gets_smaller_blocks(builder, caplog, monkeypatch):
         return voxelize(points, colors)
 
     monkeypatch.setattr(segmenter._model, "voxelize", limited)
-    assert segmenter.segment(scene).masks.shape[1] == len(scene)
+    assert segmenter.segment(scene).masks.width == len(scene)
     assert "no memory for" in caplog.text
 
 
@@ -123,8 +123,8 @@ def test_more_views_find_much_of_the_same(mini, corner):
     models = ModelSettings(mini=MiniSettings(device="cpu", augmented_views=3))
     one, three = mini.segment(corner), load_segmenter("mini", models).segment(corner)
     assert not np.array_equal(one.scores, three.scores)
-    both = one.masks.astype(np.float32) @ three.masks.T.astype(np.float32)
-    union = one.masks.sum(1)[:, None] + three.masks.sum(1) - both
+    both = one.masks.dense().astype(np.float32) @ three.masks.dense().T.astype(np.float32)
+    union = one.masks.dense().sum(1)[:, None] + three.masks.dense().sum(1) - both
     assert ((both / union).max(axis=1) > 0.8).mean() > 0.5
 
 
@@ -133,8 +133,8 @@ def test_half_precision_finds_much_of_the_same(mini, corner):
     full, half = mini.segment(corner), load_segmenter("mini", models).segment(corner)
     assert half.embeddings.dtype == half.scores.dtype == np.float32
     assert not np.array_equal(full.scores, half.scores)
-    both = full.masks.astype(np.float32) @ half.masks.T.astype(np.float32)
-    union = full.masks.sum(1)[:, None] + half.masks.sum(1) - both
+    both = full.masks.dense().astype(np.float32) @ half.masks.dense().T.astype(np.float32)
+    union = full.masks.dense().sum(1)[:, None] + half.masks.dense().sum(1) - both
     assert ((both / union).max(axis=1) > 0.8).mean() > 0.5
 
 

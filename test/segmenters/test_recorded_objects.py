@@ -40,6 +40,6 @@ def test_objects_on_a_table_are_found(name, overlap):
     scene, owners = labelled_scene(name)
     found = GeometricSegmenter().segment(scene)
     for thing in np.unique(owners[owners > 1]):
-        assert overlap(found.masks, owners == thing) > 0.5
+        assert overlap(found.masks.dense(), owners == thing) > 0.5
     # One object is cut in two by another that stands before it; nothing else may be invented.
     assert len(found) <= 3

@@ -39,8 +39,8 @@ def segmenter(*, device=None, precision="fp32", seed=3, **settings):
 def test_instances_cover_the_scene_with_unit_embeddings(scene, device):
     found = segmenter(device=device).segment(scene)
     assert len(found) >= 3
-    assert found.masks.shape == (len(found), len(scene))
-    assert (found.masks.sum(axis=1) >= LENIENT.min_mask_points).all()
+    assert found.masks.dense().shape == (len(found), len(scene))
+    assert (found.masks.dense().sum(axis=1) >= LENIENT.min_mask_points).all()
     assert found.scores.dtype == np.float32 and (np.diff(found.scores) <= 0).all()
     assert found.embeddings.shape == (len(found), 1152)
     np.testing.assert_allclose(np.linalg.norm(found.embeddings, axis=1), 1, atol=1e-5)
@@ -55,7 +55,7 @@ def test_the_same_scene_gives_the_same_instances(scene):
     first = system.segment(scene)
     torch.manual_seed(77)
     again = system.segment(scene)
-    np.testing.assert_array_equal(first.masks, again.masks)
+    np.testing.assert_array_equal(first.masks.dense(), again.masks.dense())
     np.testing.assert_array_equal(first.embeddings, again.embeddings)
 
 
@@ -78,7 +78,7 @@ def test_permuted_points_give_permuted_masks(scene):
     order = np.random.default_rng(5).permutation(len(scene))
     system = segmenter()
     plain, permuted = system.segment(scene), system.segment(reordered(scene, order))
-    np.testing.assert_array_equal(permuted.masks, plain.masks[:, order])
+    np.testing.assert_array_equal(permuted.masks.dense(), plain.masks.dense()[:, order])
     np.testing.assert_allclose(permuted.scores, plain.scores, atol=1e-5)
 
 
@@ -88,13 +88,13 @@ def test_whole_metres_do_not_matter(scene):
     # The points themselves are rounded to 1/4096 m there, so a few change their voxel.
     here, there = segmenter().segment(scene), segmenter().segment(moved)
     assert len(here) == len(there)
-    assert (here.masks != there.masks).mean() < 0.05
+    assert (here.masks.dense() != there.masks.dense()).mean() < 0.05
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_half_precision_gives_nearly_the_same(scene, precision, overlap):
     exact, half = segmenter().segment(scene), segmenter(precision=precision).segment(scene)
-    assert min(overlap(half.masks, mask) for mask in exact.masks) > 0.8
+    assert min(overlap(half.masks.dense(), mask) for mask in exact.masks.dense()) > 0.8
     assert half.embeddings.dtype == np.float32
 
 
@@ -104,20 +104,24 @@ def test_finer_voxels_are_averaged_and_coarser_ones_warned_of(builder, caplog):
         scene, _ = built.build()
         with caplog.at_level(logging.WARNING):
             found = segmenter().segment(scene)
-        assert found.masks.shape[1] == len(scene)
+        assert found.masks.width == len(scene)
         assert ("too coarse" in caplog.text) is expected
 
 
 def test_an_empty_scene_has_no_instances():
     nothing = np.zeros((0, 3), np.float32)
     found = segmenter().segment(Scene(nothing, nothing, np.zeros(0, np.int64), 0.02))
-    assert found.masks.shape == (0, 0)
+    assert found.masks.dense().shape == (0, 0)
 
 
 def test_one_point_is_a_scene():
     point = np.zeros((1, 3), np.float32)
     assert (
-        segmenter().segment(Scene(point, point, np.zeros(1, np.int64), 0.02)).masks.shape[1] == 1
+        segmenter()
+        .segment(Scene(point, point, np.zeros(1, np.int64), 0.02))
+        .masks.dense()
+        .shape[1]
+        == 1
     )
 
 
@@ -146,7 +150,7 @@ def test_out_of_memory_means_smaller_blocks(scene, caplog):
     with caplog.at_level(logging.WARNING):
         found = system.segment(scene)
     assert f"no memory for {len(scene)} points" in caplog.text
-    np.testing.assert_array_equal(found.masks[0], scene.points[:, 0] < 0.5)
+    np.testing.assert_array_equal(found.masks.dense()[0], scene.points[:, 0] < 0.5)
     np.testing.assert_allclose(found.embeddings[0], [0, 1])
     engine.sizes.clear()
     system.segment(scene)
@@ -164,7 +168,7 @@ def test_the_point_limit_is_kept(scene):
     settings = SpaceformerSettings(block_points=3000)
     found = SpaceformerSegmenter(engine, settings).segment(scene)
     assert len(engine.sizes) > 1 and max(engine.sizes) <= 3000
-    assert found.masks.shape == (1, len(scene))
+    assert found.masks.dense().shape == (1, len(scene))
 
 
 def test_augmented_views_add_what_others_miss(scene):
@@ -172,7 +176,7 @@ def test_augmented_views_add_what_others_miss(scene):
     settings = SpaceformerSettings(augmented_views=4)
     found = SpaceformerSegmenter(Scripted(), settings).segment(scene)
     assert len(found) > 1
-    assert any((mask == (scene.points[:, 0] < 0.5)).all() for mask in found.masks)
+    assert any((mask == (scene.points[:, 0] < 0.5)).all() for mask in found.masks.dense())
 
 
 def test_overflow_in_half_precision_falls_back(scene, caplog):
@@ -200,7 +204,7 @@ def test_a_checkpoint_gives_the_segmenter_it_was_written_from(scene, tmp_path, s
     loaded = load_segmenter("spaceformer", ModelSettings(spaceformer=own))
     assert (loaded.name, loaded.device) == ("spaceformer", "cpu")
     one, other = loaded.segment(scene), segmenter().segment(scene)
-    np.testing.assert_array_equal(one.masks, other.masks)
+    np.testing.assert_array_equal(one.masks.dense(), other.masks.dense())
     np.testing.assert_array_equal(one.scores, other.scores)
 
 

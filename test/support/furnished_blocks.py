@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from seg3d_ros.masks import Masks
 from seg3d_ros.objects.edits import Rename
 from seg3d_ros.objects.object_map import ObjectMap, TrackingSettings
 from seg3d_ros.scene import Instances, Scene
@@ -70,7 +71,7 @@ def furnished(**parts: Cells) -> ObjectMap:
     keys = [pack_keys(cells) for cells in parts.values()]
     masks = np.stack([np.isin(scene.element_ids, part) for part in keys])
     found = ObjectMap(TrackingSettings(confirm_views=1, min_object_voxels=1))
-    found.update(scene, Instances(masks, np.full(len(masks), 0.8, np.float32)))
+    found.update(scene, Instances(Masks.of(masks), np.full(len(masks), 0.8, np.float32)))
     for known in found.confirmed():
         held = [len(np.intersect1d(known.element_ids, part)) for part in keys]
         found.edit(Rename(known.id, list(parts)[int(np.argmax(held))]))

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from seg3d_ros.errors import DeviceLostError
+from seg3d_ros.masks import Masks
 from seg3d_ros.node.main import main
 from seg3d_ros.scene import Bool, Float32, Instances, Scene
 from seg3d_ros.segmenters.registry import MODELS, ModelInfo
@@ -38,7 +39,7 @@ class GatedSegmenter:
 
     def segment(self, scene: Scene) -> Instances:
         wait_at_gate()
-        return Instances(np.ones((1, len(scene)), bool), np.ones(1, np.float32))
+        return Instances(Masks.of(np.ones((1, len(scene)), bool)), np.ones(1, np.float32))
 
 
 class GatedPrompt:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seg3d_ros.masks import Masks
 from seg3d_ros.scene import Bool, Float32, Float64, Instances, Int64, Scene
 from seg3d_ros.segmenters.geometric.convexity import find_contacts
 from seg3d_ros.segmenters.geometric.decomposition import Decomposition, decompose
@@ -138,12 +139,9 @@ def _is_debris(decomposition: Decomposition, parts: _Parts, settings: GeometricS
     return debris | ((beside > MOSTLY) & (parts.extents[:, 1] < STRIP_WIDTH * voxel))
 
 
-def _masks(decomposition: Decomposition, kept: Int64) -> Bool:
-    """(M, N) masks in the order of the scene's points."""
+def _masks(decomposition: Decomposition, kept: Int64) -> Masks:
+    """Masks in the order of the scene's points."""
     instance = np.full(decomposition.part_of.max(initial=-1) + 2, -1, np.int64)
     instance[kept] = np.arange(len(kept))
     instance_of = instance[decomposition.part_of][decomposition.row_of]
-    rows = np.flatnonzero(instance_of >= 0)
-    masks = np.zeros((len(kept), len(instance_of)), np.bool_)
-    masks[instance_of[rows], rows] = True
-    return masks
+    return Masks.of_rows(rows_by_label(instance_of, len(kept)), len(instance_of))

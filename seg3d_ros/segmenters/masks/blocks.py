@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from seg3d_ros.scene import Float32, Instances, Int64
-from seg3d_ros.segmenters.masks.mask_matrix import mask_matrix
+from seg3d_ros.distinct import distinct
+from seg3d_ros.masks import Masks
+from seg3d_ros.scene import Float32, Instances, Int64, no_instances
+from seg3d_ros.segmenters.masks.overlaps import adjacency, find_overlaps, mask_matrix
 
 logger = logging.getLogger(__name__)
 
@@ -104,35 +106,32 @@ def merge_blocks(count: int, results: Sequence[BlockResult]) -> Instances:
         return results[0].instances
     results = [r for r in results if len(r.instances)]
     if not results:
-        return Instances(np.zeros((0, count), np.bool_), np.zeros(0, np.float32))
-    parts = [mask_matrix(r.instances.masks, r.rows, count) for r in results]
-    masks = vstack(parts, format="csr")
-    _, group = connected_components(_same(masks, results, count), directed=False)
-    sizes = np.asarray(masks.sum(axis=1)).ravel().astype(np.float32)  # SciPy < 1.12: a matrix
+        return no_instances(count)
+    masks = Masks.concatenate([r.instances.masks.placed(r.rows, count) for r in results])
+    groups, group = connected_components(_same(masks, results), directed=False)
+    sizes = masks.sizes.astype(np.float32)
     members = csr_array((sizes, (group, np.arange(len(group)))))  # (groups, M), weights
     weights = np.maximum(np.asarray(members.sum(axis=1)).ravel(), 1e-9)
-    merged = np.zeros((len(weights), count), np.bool_)
-    rows, columns = masks.nonzero()
-    merged[group[rows], columns] = True
+    union = distinct(group[masks.mask_of].astype(np.int64) * count + masks.rows)
     scores = np.concatenate([r.instances.scores for r in results])
     embeddings = _mean_embeddings(members, results)
     return Instances(
-        merged,
+        Masks.of_pairs(union, count=groups, width=count),
         (members @ scores / weights).astype(np.float32),
         embeddings,
         None if embeddings is None else results[0].instances.embedding_space,
     )
 
 
-def _same(masks: csr_array, results: Sequence[BlockResult], count: int) -> csr_array:
-    """(M, M) which masks of different blocks are one object."""
+def _same(masks: Masks, results: Sequence[BlockResult]) -> csr_array:
+    """(M, M) graph of the masks of different blocks that are one object."""
     block = np.repeat(np.arange(len(results)), [len(r.instances) for r in results])
-    held = [mask_matrix(np.ones((1, len(r.rows)), np.bool_), r.rows, count) for r in results]
-    both = (masks @ masks.T).toarray()
-    in_block = (masks @ vstack(held, format="csr").T).toarray()  # (M, blocks) points
-    shared = in_block[:, block]  # (M, M) points of the one in the block of the other
-    union = shared + shared.T - both
-    return csr_array((both > SAME_IOU * union) & (block[:, None] != block))
+    blocks = Masks.of_rows([r.rows for r in results], masks.width)
+    in_block = (mask_matrix(masks) @ mask_matrix(blocks).T).toarray()  # (M, blocks) points
+    first, second, shared = find_overlaps(masks)
+    union = in_block[first, block[second]] + in_block[second, block[first]] - shared
+    same = (shared > SAME_IOU * union) & (block[first] != block[second])
+    return adjacency(first[same], second[same], len(masks))
 
 
 def _mean_embeddings(members: csr_array, results: Sequence[BlockResult]) -> Float32 | None:

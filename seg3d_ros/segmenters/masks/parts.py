@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
-from seg3d_ros.scene import Float32, Instances, Int64
-from seg3d_ros.segmenters.masks.mask_matrix import adjacency
+from seg3d_ros.distinct import distinct
+from seg3d_ros.masks import Masks
+from seg3d_ros.scene import Bool, Float32, Instances, Int64
+from seg3d_ros.segmenters.masks.overlaps import adjacency
 from seg3d_ros.sparse.voxel_keys import key_step, keys_of_points
 
 _HALF_OF_NEIGHBORS = [
@@ -32,45 +34,52 @@ def split_parts(
         instances: masks over N points.
         points: (N, 3) metres.
         cell: edge of a cube, metres.
-        min_points: parts with fewer points are dropped before they take any memory.
+        min_points: parts with fewer points are dropped.
     """
     if not len(instances):
         return instances
     cells, cell_of_point = np.unique(keys_of_points(points, cell), return_inverse=True)
-    # Of a matrix nonzero takes ten times as long.
-    masks, rows = np.divmod(np.flatnonzero(instances.masks), len(points))
-    nodes = masks * len(cells) + cell_of_point[rows]  # a cell of a mask
-    occupied = np.zeros((len(instances), len(cells)), np.bool_)
-    occupied.reshape(-1)[nodes] = True
-    first, second = _touching(cells)
-    mask, edge = np.nonzero(occupied[:, first] & occupied[:, second])
-    start = mask * len(cells)
-    graph = adjacency(start + first[edge], start + second[edge], occupied.size)
-    _, part_of_node = connected_components(graph, directed=False)
-    _, firsts, part, sizes = np.unique(
-        part_of_node[nodes], return_index=True, return_inverse=True, return_counts=True
-    )
-    large = sizes >= min_points
-    row = np.cumsum(large) - 1
+    masks, rows = instances.masks.mask_of, instances.masks.rows
+    places = masks * len(cells) + cell_of_point[rows]
+    nodes = distinct(places)  # a cell of a mask
+    graph = adjacency(*_touching(nodes, cells), len(nodes))
+    count, part_of_node = connected_components(graph, directed=False)
+    part = part_of_node[np.searchsorted(nodes, places)]
+    large = np.bincount(part, minlength=count) >= min_points
     inside = large[part]
-    parts = np.zeros((np.count_nonzero(large), len(points)), np.bool_)
-    parts[row[part[inside]], rows[inside]] = True
-    whole, embeddings = masks[firsts[large]], instances.embeddings
-    return replace(  # `select` would copy masks, GB of them in a scan of a flat
+    number = np.cumsum(large) - 1
+    pairs = number[part[inside]] * len(points) + rows[inside]
+    mask_of_part = np.zeros(count, np.int64)
+    mask_of_part[part_of_node] = nodes // len(cells)
+    whole, embeddings = mask_of_part[large], instances.embeddings
+    return replace(
         instances,
-        masks=parts,
+        masks=Masks.of_pairs(pairs, count=len(whole), width=len(points)),
         scores=instances.scores[whole],
         embeddings=None if embeddings is None else embeddings[whole],
     )
 
 
-def _touching(cells: Int64) -> tuple[Int64, Int64]:
-    """Pairs of rows of sorted keys whose cubes share a face, an edge or a corner."""
+def _touching(nodes: Int64, cells: Int64) -> tuple[Int64, Int64]:
+    """Pairs of nodes of one mask whose cubes share a face, an edge or a corner.
+
+    Args:
+        nodes: ascending, mask * len(cells) + row of a cell.
+        cells: ascending keys.
+    """
     firsts, seconds = [], []
+    cell = nodes % len(cells)
     for step in _HALF_OF_NEIGHBORS:
-        place = np.searchsorted(cells, cells + step)
-        place[place == len(cells)] = 0
-        found = np.flatnonzero(cells[place] == cells + step)
-        firsts.append(found)
-        seconds.append(place[found])
+        beside, known = _find(cells, cells + step)
+        second, found = _find(nodes, nodes - cell + beside[cell])
+        first = np.flatnonzero(known[cell] & found)
+        firsts.append(first)
+        seconds.append(second[first])
     return np.concatenate(firsts), np.concatenate(seconds)
+
+
+def _find(ascending: Int64, wanted: Int64) -> tuple[Int64, Bool]:
+    """Place of each wanted value, and whether it is there."""
+    place = np.searchsorted(ascending, wanted)
+    place[place == len(ascending)] = 0
+    return place, ascending[place] == wanted

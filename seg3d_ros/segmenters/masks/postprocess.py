@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from seg3d_ros.scene import Bool, Float32, Instances, Int64, Scene
+from seg3d_ros.masks import Masks
+from seg3d_ros.scene import Instances, Int64, Scene, no_instances
 from seg3d_ros.segmenters.masks.blocks import segment_blocks
-from seg3d_ros.segmenters.masks.mask_matrix import intersections
+from seg3d_ros.segmenters.masks.overlaps import mask_nms
 from seg3d_ros.segmenters.masks.parts import split_parts
 from seg3d_ros.segmenters.on_device import run_on_device
 from seg3d_ros.segmenters.settings import MaskSettings
@@ -116,7 +117,7 @@ def propose(
     rows = kept.nonzero()[:, 0]
     embeddings = torch.nn.functional.normalize(queries.embeddings[rows].float(), dim=1)
     return Instances(
-        scored.inside[:, rows].t().contiguous().cpu().numpy(),
+        Masks.of(scored.inside[:, rows].t().contiguous().cpu().numpy()),
         scores[rows].cpu().numpy(),
         embeddings.cpu().numpy(),
         space,
@@ -140,7 +141,7 @@ def filter_instances(proposals: Instances, scene: Scene, settings: MaskSettings)
         size = cells * scene.voxel_size
         proposals = split_parts(proposals, scene.points, cell=size, min_points=least)
     else:
-        proposals = proposals.select(np.flatnonzero(proposals.masks.sum(axis=1) >= least))
+        proposals = proposals.select(np.flatnonzero(proposals.masks.sizes >= least))
     best = mask_nms(proposals.masks, proposals.scores, iou=settings.nms_iou)
     return proposals.select(best[: settings.max_instances])
 
@@ -189,7 +190,7 @@ class BlockwiseSegmenter(ABC):
         """
         self._warn_if_coarse(scene)
         if not len(scene):
-            return Instances(np.zeros((0, 0), np.bool_), np.zeros(0, np.float32))
+            return no_instances(0)
 
         def segment(rows: Int64) -> Instances:
             return run_on_device(
@@ -219,44 +220,7 @@ def joined(first: Instances, second: Instances) -> Instances:
     assert first.embeddings is not None and second.embeddings is not None
     return replace(
         first,
-        masks=np.concatenate([first.masks, second.masks]),
+        masks=Masks.concatenate([first.masks, second.masks]),
         scores=np.concatenate([first.scores, second.scores]),
         embeddings=np.concatenate([first.embeddings, second.embeddings]),
     )
-
-
-def best_overlaps(masks: Bool) -> Float32:
-    """Largest IoU of each of (M, N) masks with another one, (M,) float32."""
-    both = intersections(masks)
-    sizes = np.diagonal(both)
-    iou = both / np.maximum(sizes[:, None] + sizes - both, 1)
-    np.fill_diagonal(iou, 0)
-    return np.asarray(iou.max(axis=1, initial=0), np.float32)
-
-
-def mask_nms(masks: Bool, scores: Float32, *, iou: float, weights: Int64 | None = None) -> Int64:
-    """Non-maximum suppression of (M, N) masks; rows that are kept, best score first.
-
-    A mask is dropped when it overlaps a kept one of higher score by more than `iou`; the earlier
-    row comes first where scores are equal. All masks are decided at once and again, until nothing
-    changes, which gives the same as deciding one after the other (Zheng et al., "Enhancing
-    Geometric Factors in Model Learning and Inference for Object Detection and Instance
-    Segmentation", 2021, section IV).
-
-    Args:
-        masks: (M, N).
-        scores: (M,).
-        iou: of duplicates.
-        weights: (N,) number of points that each column stands for; None: one.
-    """
-    order = np.argsort(-scores, kind="stable")
-    both = intersections(masks, weights)[np.ix_(order, order)]
-    sizes = np.diagonal(both)
-    union = sizes[:, None] + sizes - both
-    beats = np.triu(both > iou * union, k=1)  # (M, M) a better one, and a duplicate of it
-    kept = np.ones(len(order), np.bool_)
-    while True:
-        still = np.logical_not(beats[kept].any(axis=0))
-        if (still == kept).all():
-            return order[kept]
-        kept = still

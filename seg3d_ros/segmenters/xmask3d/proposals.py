@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from seg3d_ros.masks import Masks
 from seg3d_ros.scene import Instances, Scene
+from seg3d_ros.segmenters.geometric.point_blocks import rows_by_label
 from seg3d_ros.segmenters.geometric.segmenter import GeometricSegmenter
 from seg3d_ros.segmenters.mini import load_mini_segmenter
 from seg3d_ros.segmenters.settings import MiniSettings
@@ -30,5 +32,8 @@ def _superpoints(scene: Scene) -> Instances:
     superpoint_of = segment_cloud(scene.points)
     sizes = np.bincount(superpoint_of)
     largest = np.argsort(-sizes, kind="stable")[:_MOST_SUPERPOINTS]
-    masks = superpoint_of == largest[:, None]
+    number = np.full(len(sizes), -1)
+    number[largest] = np.arange(len(largest))
+    rows = rows_by_label(number[superpoint_of], len(largest))
+    masks = Masks.of_rows(rows, len(scene))
     return Instances(masks, np.full(len(largest), 0.5, np.float32))

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from seg3d_ros.compute import Compute, full_precision
+from seg3d_ros.distinct import distinct
 from seg3d_ros.mapping.keyframes.keyframe import ViewKey, view_keys
 from seg3d_ros.networks.xmask3d.classes import OpenClasses
 from seg3d_ros.networks.xmask3d.network import FrozenNetworks, XMask3D
@@ -125,14 +126,15 @@ class XMask3DSegmenter:
         """Masks of the proposals in which anything was seen; raises as `label` does."""
         votes, seen = self._look(scene)
         found = self._proposals(scene)
-        known = np.flatnonzero((found.masks & (seen.rows >= 0)).any(axis=1))
+        known = distinct(found.masks.mask_of[seen.rows[found.masks.rows] >= 0])
+        masks = found.masks.select(known)
         embeddings = np.zeros((len(known), CLIP_WIDTH), np.float32)
-        for embedding, mask in zip(embeddings, found.masks[known], strict=True):
-            inside = mask & seen.seen
-            embedding[:] = votes.mean_features(seen.rows[inside if inside.any() else mask])
+        for embedding, rows in zip(embeddings, masks, strict=True):
+            inside = rows[seen.seen[rows]]
+            embedding[:] = votes.mean_features(seen.rows[inside if len(inside) else rows])
         lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
         unit = embeddings / np.maximum(lengths, 1e-12)
-        return Instances(found.masks[known], found.scores[known], unit, CLIP_SPACE)
+        return Instances(masks, found.scores[known], unit, CLIP_SPACE)
 
     def waiting(self, views: Sequence[View]) -> int:
         """Number of views that are not computed yet; may be called from any thread."""

@@ -29,9 +29,9 @@ def test_finds_everything_in_a_furnished_room(segmenter, room, overlap):
     scene, owners = room
     found = segmenter.segment(scene)
     for thing in range(2, 8):
-        assert overlap(found.masks, owners == thing) > 0.75, thing
+        assert overlap(found.masks.dense(), owners == thing) > 0.75, thing
     floor_and_walls = owners == 0
-    assert (found.masks[:6] & floor_and_walls).sum() < 0.05 * found.masks[:6].sum()
+    assert (found.masks.dense()[:6] & floor_and_walls).sum() < 0.05 * found.masks.dense()[:6].sum()
 
 
 @pytest.mark.parametrize(("noise", "least"), [(0.0, 0.8), (0.006, 0.6)])
@@ -39,16 +39,16 @@ def test_a_tilted_noisy_room(segmenter, builder, furnished, overlap, noise, leas
     scene, owners = furnished(builder(noise=noise)).build(tilt())
     found = segmenter.segment(scene)
     for thing in range(2, 8):
-        assert overlap(found.masks, owners == thing) > least, thing
+        assert overlap(found.masks.dense(), owners == thing) > least, thing
 
 
 def test_instances_are_disjoint_sorted_and_in_range(segmenter, room):
     found = segmenter.segment(room[0])
     assert found.embeddings is None
-    assert (found.masks.sum(axis=0) <= 1).all()
+    assert (found.masks.dense().sum(axis=0) <= 1).all()
     assert (np.diff(found.scores) <= 0).all()
     assert ((found.scores >= 0) & (found.scores <= 1)).all()
-    assert (found.masks.sum(axis=1) >= segmenter.settings.min_voxels).all()
+    assert (found.masks.dense().sum(axis=1) >= segmenter.settings.min_voxels).all()
 
 
 def test_permuted_points_give_permuted_masks(segmenter, room):
@@ -61,7 +61,7 @@ def test_permuted_points_give_permuted_masks(segmenter, room):
         element_ids=np.random.default_rng(2).permutation(len(scene)) * 7919,  # ids say nothing
     )
     here, there = segmenter.segment(scene), segmenter.segment(shuffled)
-    np.testing.assert_array_equal(here.masks[:, order], there.masks)
+    np.testing.assert_array_equal(here.masks.dense()[:, order], there.masks.dense())
     np.testing.assert_array_equal(here.scores, there.scores)
 
 
@@ -70,7 +70,7 @@ def test_threads_get_the_same_answer(segmenter, room):
     with ThreadPoolExecutor(2) as pool:
         together = list(pool.map(segmenter.segment, [room[0]] * 2))
     for found in together:
-        np.testing.assert_array_equal(found.masks, alone.masks)
+        np.testing.assert_array_equal(found.masks.dense(), alone.masks.dense())
 
 
 @pytest.mark.parametrize("voxel_size", [0.01, 0.02])
@@ -84,8 +84,8 @@ def test_boxes_that_touch_in_a_crease_are_two(segmenter, builder, overlap, voxel
         .build()
     )
     found = segmenter.segment(scene)
-    assert overlap(found.masks, owners == 1) > 0.75
-    assert overlap(found.masks, owners == 2) > 0.75
+    assert overlap(found.masks.dense(), owners == 1) > 0.75
+    assert overlap(found.masks.dense(), owners == 2) > 0.75
 
 
 def test_a_box_keeps_no_rim_of_the_floor(segmenter, builder):
@@ -97,7 +97,7 @@ def test_a_box_keeps_no_rim_of_the_floor(segmenter, builder):
     )
     found = segmenter.segment(scene)
     assert len(found) == 1
-    assert (owners[found.masks[0]] == 0).mean() < 0.03
+    assert (owners[found.masks.dense()[0]] == 0).mean() < 0.03
 
 
 def test_limits_of_the_settings(builder):
@@ -141,14 +141,14 @@ def degenerate(coordinates):
 def test_degenerate_scenes_hold_no_planes_and_do_not_fail(segmenter, coordinates):
     scene = degenerate(coordinates)
     found = segmenter.segment(scene)
-    assert found.masks.shape == (len(found), len(scene))
+    assert found.masks.dense().shape == (len(found), len(scene))
 
 
 def test_a_scene_that_is_one_plane_or_full_of_voxels(segmenter):
     flat = degenerate([[i, j, 0] for i in range(60) for j in range(60)])
     assert len(segmenter.segment(flat)) == 0
     block = degenerate(np.stack(np.meshgrid(*[np.arange(12)] * 3), axis=-1))
-    assert segmenter.segment(block).masks.shape[1] == 12**3
+    assert segmenter.segment(block).masks.width == 12**3
 
 
 def test_points_farther_apart_than_the_voxels_are_segmented_at_their_own_spacing(
@@ -158,7 +158,7 @@ def test_points_farther_apart_than_the_voxels_are_segmented_at_their_own_spacing
     scene, rows = voxelize_points(coarse.points, coarse.colors, 0.02)
     found = segmenter.segment(scene)
     for thing in (2, 3, 4, 7):
-        assert overlap(found.masks[:, rows], owners == thing) > 0.75, thing
+        assert overlap(found.masks.dense()[:, rows], owners == thing) > 0.75, thing
 
 
 def test_a_dense_scene_keeps_its_voxels(room, segmenter):

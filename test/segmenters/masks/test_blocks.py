@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import logging
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seg3d_ros.scene import Instances
+from seg3d_ros.masks import Masks
+from seg3d_ros.scene import Instances, Scene, no_instances
 from seg3d_ros.segmenters.masks.blocks import (
     SMALLEST_BLOCK,
     BlockResult,
@@ -16,6 +18,8 @@ from seg3d_ros.segmenters.masks.blocks import (
     merge_blocks,
     segment_blocks,
 )
+from seg3d_ros.segmenters.masks.postprocess import filter_instances
+from seg3d_ros.segmenters.settings import MaskSettings
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +44,7 @@ def seen_in(points, masks):
         order = np.random.default_rng(len(rows)).permutation(shown)
         embeddings = np.eye(len(masks), dtype=np.float32)[order]
         scores = (0.5 + order / 100).astype(np.float32)
-        return Instances(parts[order], scores, embeddings, "words")
+        return Instances(Masks.of(parts[order]), scores, embeddings, "words")
 
     return segment
 
@@ -51,7 +55,7 @@ def test_blocks_put_together_give_what_the_whole_scene_gives(hall, limit):
     merged, used = segment_blocks(points, seen_in(points, masks), limit=limit)
     assert used == limit
     order = np.argsort(merged.scores)
-    np.testing.assert_array_equal(merged.masks[order], masks)
+    np.testing.assert_array_equal(merged.masks.dense()[order], masks)
     np.testing.assert_allclose(merged.scores[order], 0.5 + np.arange(len(masks)) / 100, atol=1e-6)
     np.testing.assert_allclose(merged.embeddings[order], np.eye(len(masks)), atol=1e-6)
     assert merged.embedding_space == "words"
@@ -124,14 +128,15 @@ def test_no_memory_at_all_is_an_error(hall):
 
 def one_mask(rows, inside, score=0.5):
     return BlockResult(
-        np.array(rows), Instances(np.array([inside], bool), np.array([score], np.float32))
+        np.array(rows),
+        Instances(Masks.of(np.array([inside], bool)), np.array([score], np.float32)),
     )
 
 
 def test_masks_that_disagree_where_both_look_stay_apart():
     left = one_mask([0, 1, 2, 3], [1, 1, 1, 0])
     right = one_mask([2, 3, 4, 5], [0, 1, 1, 1])
-    assert merge_blocks(6, [left, right]).masks.astype(int).tolist() == [
+    assert merge_blocks(6, [left, right]).masks.dense().astype(int).tolist() == [
         [1, 1, 1, 0, 0, 0],
         [0, 0, 0, 1, 1, 1],
     ]
@@ -141,12 +146,33 @@ def test_scores_are_weighted_by_points_and_a_mean_needs_all_embeddings():
     left = one_mask([0, 1, 2, 3], [1, 1, 1, 0], score=0.9)
     right = one_mask([2, 3, 4, 5], [1, 0, 0, 0], score=0.5)
     merged = merge_blocks(6, [left, right])
-    assert merged.masks.astype(int).tolist() == [[1, 1, 1, 0, 0, 0]]
+    assert merged.masks.dense().astype(int).tolist() == [[1, 1, 1, 0, 0, 0]]
     np.testing.assert_allclose(merged.scores, [0.8])
     assert merged.embeddings is None
 
 
 def test_empty_blocks_are_no_hindrance():
-    empty = BlockResult(np.arange(3), Instances(np.zeros((0, 3), bool), np.zeros(0, np.float32)))
-    assert merge_blocks(6, [empty, empty]).masks.shape == (0, 6)
-    assert merge_blocks(6, [empty, one_mask([3, 4, 5], [1, 1, 0])]).masks.shape == (1, 6)
+    empty = BlockResult(np.arange(3), no_instances(3))
+    assert merge_blocks(6, [empty, empty]).masks.dense().shape == (0, 6)
+    assert merge_blocks(6, [empty, one_mask([3, 4, 5], [1, 1, 0])]).masks.dense().shape == (1, 6)
+
+
+def test_memory_grows_with_what_the_masks_cover():
+    """Three thousand things on a million points: dense masks would take 3 GB."""
+    points = np.zeros((1_000_000, 3), np.float32)
+    points[:, 0] = np.arange(len(points)) / 100
+    thing = np.arange(len(points)) // 333
+    scene = Scene(points, points, np.arange(len(points)), 0.01)
+
+    def segment(rows):
+        things = [np.flatnonzero(thing[rows] == t) for t in range(thing[rows[0]], thing[rows[-1]])]
+        masks = Masks.of_rows(things, len(rows))
+        return Instances(masks, np.ones(len(masks), np.float32))
+
+    tracemalloc.start()
+    found, _ = segment_blocks(points, segment, limit=300_000)
+    found = filter_instances(found, scene, MaskSettings(max_instances=5000, split_gap=0.05))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found) >= 3000
+    assert peak < 300_000_000  # bytes

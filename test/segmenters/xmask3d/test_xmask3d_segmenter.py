@@ -10,6 +10,7 @@ import torch
 from support.xmask3d import open_classes, small_branch, small_network, wall_scene
 
 from seg3d_ros.compute import Compute
+from seg3d_ros.masks import Masks
 from seg3d_ros.networks.xmask3d.point_labels import label_features
 from seg3d_ros.networks.xmask3d.view_input import prepare_view
 from seg3d_ros.scene import Instances
@@ -24,7 +25,7 @@ NAMES = ("wall", "floor", "chair", "table", "lamp", "sofa")
 def halves(scene):
     """Masks of the left and of the right half."""
     left = scene.points[:, 0] < 0
-    return Instances(np.stack([left, ~left]), np.array([0.9, 0.8], np.float32))
+    return Instances(Masks.of(np.stack([left, ~left])), np.array([0.9, 0.8], np.float32))
 
 
 def segmenter(network=None, frozen=None, **settings):
@@ -86,7 +87,7 @@ def test_votes_stay_with_the_elements(scene):
 
 
 def test_views_see_the_whole_map_of_which_a_part_is_segmented(scene, looks):
-    left, right = (np.flatnonzero(mask) for mask in halves(scene).masks)
+    left, right = halves(scene).masks
     labels = segmenter().label(scene).labels
     found = segmenter()
     parts = [replace(scene.take(rows), whole=scene) for rows in (left, right)]
@@ -161,7 +162,7 @@ def test_the_full_form(scene, caplog):
 @pytest.mark.parametrize("name", ["mini", "geometric", "superpoints"])
 def test_proposals(name, scene):
     found = mask_proposals(name)(scene)
-    assert found.masks.shape[1] == len(scene)
+    assert found.masks.width == len(scene)
     if name == "superpoints":
-        assert found.masks.sum() == len(scene)
-        assert (found.masks.sum(axis=0) == 1).all()
+        assert len(found.masks.rows) == len(scene)
+        assert (found.masks.dense().sum(axis=0) == 1).all()
