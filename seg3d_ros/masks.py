@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,9 @@ Int64 = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Masks:
-    """M masks over N points; they may overlap. Iterating gives the rows of each.
+    """M masks over N points; they may overlap.
+
+    To a reader they are an (M, N) bool array: `len`, `shape`, `masks[3]`, a loop, `np.asarray`.
 
     Attributes:
         rows: (K,) int32 points of the first mask, ascending, then those of the second, ...
@@ -70,8 +73,25 @@ class Masks:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
-    def __iter__(self) -> Iterator[Int32]:
-        return iter(np.split(self.rows, self.starts[1:-1]) if len(self) else [])
+    def __iter__(self) -> Iterator[Bool]:
+        return (self[mask] for mask in range(len(self)))
+
+    def __getitem__(self, mask: SupportsIndex) -> Bool:
+        """(N,) points of one mask."""
+        begin, end = self.starts[:-1][mask], self.starts[1:][mask]
+        inside = np.zeros(self.width, np.bool_)
+        inside[self.rows[begin:end]] = True
+        return inside
+
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]:
+        return self.dense().astype(dtype or np.bool_, copy=False)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(M, N)."""
+        return len(self), self.width
 
     @property
     def sizes(self) -> Int64:
@@ -82,6 +102,10 @@ class Masks:
     def mask_of(self) -> Int64:
         """(K,) mask that each of `rows` belongs to."""
         return np.repeat(np.arange(len(self)), self.sizes)
+
+    def rows_of_each(self) -> list[Int32]:
+        """Points of each mask, ascending."""
+        return np.split(self.rows, self.starts[1:-1]) if len(self) else []
 
     def dense(self) -> Bool:
         """(M, N) array."""

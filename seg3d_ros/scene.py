@@ -222,7 +222,8 @@ class Instances:
     """Instances in a scene of N points, as a segmenter returns them.
 
     Attributes:
-        masks: M masks over the scene's points, in its order; they may overlap.
+        masks: M masks over the scene's points, in its order; they may overlap. An (M, N) bool
+            array is taken as well.
         scores: (M,) float32 confidence in [0, 1].
         embeddings: (M, D) float32 unit vectors, or None.
         embedding_space: name of the space they lie in, that of a text encoder; None without them.
@@ -234,6 +235,8 @@ class Instances:
     embedding_space: str | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.masks, Masks):
+            object.__setattr__(self, "masks", Masks.of(self.masks))
         count = len(self.masks)
         if self.scores.shape != (count,):
             raise ValueError(

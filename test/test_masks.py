@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from seg3d_ros.masks import Masks
+from seg3d_ros.scene import Instances
 
 DENSE = hnp.arrays(bool, st.tuples(st.integers(0, 5), st.integers(0, 9)))
 
@@ -15,7 +16,8 @@ DENSE = hnp.arrays(bool, st.tuples(st.integers(0, 5), st.integers(0, 9)))
 def test_masks_are_those_of_the_array(dense):
     masks = Masks.of(dense)
     assert len(masks) == len(dense) and masks.width == dense.shape[1]
-    assert [rows.tolist() for rows in masks] == [np.flatnonzero(row).tolist() for row in dense]
+    rows = [part.tolist() for part in masks.rows_of_each()]
+    assert rows == [np.flatnonzero(row).tolist() for row in dense]
     np.testing.assert_array_equal(masks.sizes, dense.sum(axis=1))
     np.testing.assert_array_equal(masks.dense(), dense)
 
@@ -34,7 +36,7 @@ def test_finer_points_have_the_masks_of_their_row(dense, data):
     row_of = row_of[row_of < dense.shape[1]]
     spread = Masks.of(dense).spread(row_of)
     np.testing.assert_array_equal(spread.dense(), dense[:, row_of])
-    assert all((np.diff(rows) > 0).all() for rows in spread)
+    assert all((np.diff(rows) > 0).all() for rows in spread.rows_of_each())
 
 
 def test_masks_of_a_part_find_their_place_in_the_scene():
@@ -52,5 +54,24 @@ def test_masks_of_two_views_follow_each_other(dense):
 @pytest.mark.parametrize("rows", [[], [[2, 3], [], [0]]])
 def test_masks_of_lists_of_rows(rows):
     masks = Masks.of_rows([np.array(part, np.int64) for part in rows], 4)
-    assert [part.tolist() for part in masks] == rows
+    assert [part.tolist() for part in masks.rows_of_each()] == rows
     assert masks.dense().shape == (len(rows), 4)
+
+
+@given(DENSE)
+def test_masks_read_like_the_array(dense):
+    masks = Masks.of(dense)
+    assert masks.shape == dense.shape
+    np.testing.assert_array_equal(np.asarray(masks), dense)
+    np.testing.assert_array_equal(np.array(list(masks)).reshape(dense.shape), dense)
+    np.testing.assert_array_equal(np.asarray(masks, np.float32), dense.astype(np.float32))
+    if len(dense):
+        np.testing.assert_array_equal(masks[-1], dense[-1])
+
+
+def test_instances_take_an_array_of_masks():
+    dense = np.array([[1, 0, 1], [0, 1, 1]], bool)
+    found = Instances(dense, np.ones(2, np.float32))
+    np.testing.assert_array_equal(found.masks.dense(), dense)
+    with pytest.raises(ValueError, match=r"expected \(M, N\)"):
+        Instances(dense[0], np.ones(3, np.float32))

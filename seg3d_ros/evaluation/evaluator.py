@@ -154,7 +154,7 @@ class Evaluator:
 def paint(masks: Masks, scores: Float32, values: Int64) -> Int64:
     """(N,) value of the best-scored of the M masks that cover each point, -1 for none."""
     painted = np.full(masks.width, -1, np.int64)
-    rows_of_mask = list(masks)
+    rows_of_mask = masks.rows_of_each()
     for mask in np.argsort(scores, kind="stable"):
         painted[rows_of_mask[mask]] = values[mask]
     return painted

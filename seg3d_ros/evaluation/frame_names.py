@@ -85,7 +85,7 @@ def evaluate_names(
         keyframes = recorded_keyframes(scene.folder)
         instances = segmenter.segment(scene.voxels)
         namer = _Namer(scene, instances, keyframes, encoders, vocabulary)
-        rows_of_mask = list(instances.masks)
+        rows_of_mask = instances.masks.rows_of_each()
         for name, rows, segment, iou in _objects(scene, instances, classes, min_points):
             for witness, rank in namer.ranks(name, rows, segment):
                 true[witness].append(rank)

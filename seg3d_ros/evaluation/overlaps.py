@@ -103,7 +103,7 @@ def overlaps_of(masks: Masks, scores: Float32, classes: Int64, regions: Regions)
     """Compare M masks of (M,) scores and classes with the regions of the same N points."""
     count = len(regions.sizes)
     shared = np.zeros((len(masks), count + 1), np.int64)
-    for mask, rows in enumerate(masks):
+    for mask, rows in enumerate(masks.rows_of_each()):
         shared[mask] = np.bincount(regions.of_point[rows], minlength=count + 1)
     return Overlaps(
         scores=scores,

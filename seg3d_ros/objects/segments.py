@@ -68,7 +68,7 @@ def disjoint_segments(
         favor: (M,) added to the evidence when masks are ordered; None: nothing.
         inside: evidence, with favour, from which on a mask may be cut out of another.
     """
-    rows_of_mask, sizes = list(instances.masks), instances.masks.sizes
+    rows_of_mask, sizes = instances.masks.rows_of_each(), instances.masks.sizes
     given = evidence(instances.scores, sizes, voxel_size)
     value = given if favor is None else given + favor
     layout = _Layout.empty(instances, max(min_voxels, 1))

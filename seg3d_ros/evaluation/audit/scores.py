@@ -14,6 +14,7 @@ from seg3d_ros.evaluation.audit.memory import MemoryUse
 from seg3d_ros.evaluation.audit.moment import MIN_VOXELS, Moment
 from seg3d_ros.evaluation.instance_ap import average_precisions, summarize
 from seg3d_ros.evaluation.overlaps import overlaps_of, true_regions
+from seg3d_ros.masks import Masks
 from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.point_owners import owner_of_points
 from seg3d_ros.recordings.truth import NONE, STRUCTURE, Int32, Truth
@@ -173,7 +174,7 @@ def _kept_moves(
 def _final_ap50(final: WorldState, voxels: Int32, truth: Truth) -> float:
     assert final.scene is not None
     owners = owner_of_points(final.scene, final.objects)
-    masks = owners[None] == np.arange(len(final.objects))[:, None]
+    masks = Masks.of(owners[None] == np.arange(len(final.objects))[:, None])
     structure = np.array([name in STRUCTURE for name in truth.names])
     is_object = (voxels != NONE) & ~structure[voxels]
     segment: Int64 = np.where(is_object, 0, -1)

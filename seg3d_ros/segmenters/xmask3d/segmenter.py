@@ -129,7 +129,7 @@ class XMask3DSegmenter:
         known = distinct(found.masks.mask_of[seen.rows[found.masks.rows] >= 0])
         masks = found.masks.select(known)
         embeddings = np.zeros((len(known), CLIP_WIDTH), np.float32)
-        for embedding, rows in zip(embeddings, masks, strict=True):
+        for embedding, rows in zip(embeddings, masks.rows_of_each(), strict=True):
             inside = rows[seen.seen[rows]]
             embedding[:] = votes.mean_features(seen.rows[inside if len(inside) else rows])
         lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
