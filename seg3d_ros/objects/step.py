@@ -139,24 +139,25 @@ def plan_step(tracks: list[Track], new: Observation, settings: TrackingSettings)
 def _find_segments(
     tracks: list[Track], new: Observation, owners: Owners, seen: Bool, settings: TrackingSettings
 ) -> Segments:
-    familiar = _is_familiar(tracks, new.instances.masks, owners, seen)
+    familiarity = _familiarity(tracks, new.instances.masks, owners, seen)
     return disjoint_segments(
         new.instances,
         min_voxels=settings.min_object_voxels,
         voxel_size=new.scene.voxel_size,
-        favor=np.where(familiar, _FAMILIAR_FAVOR, 0.0),
+        favor=_FAMILIAR_FAVOR * familiarity,
         inside=settings.confirm_score,
     )
 
 
-def _is_familiar(tracks: list[Track], masks: Masks, owners: Owners, seen: Bool) -> Bool:
-    """(M,) whether a mask is the one that shows a known object most as it is known.
+def _familiarity(tracks: list[Track], masks: Masks, owners: Owners, seen: Bool) -> Float64:
+    """(M,) share of a mask that is not new to the map, if it shows a known object best; else 0.
 
-    Favouring it keeps parts and wholes from alternating. Voxels that are new to the map do not
-    count for the masks.
+    Favouring these masks keeps parts and wholes from alternating. Which of them shows an object as
+    it is known, new voxels cannot tell; how far it goes on there, what is known cannot.
     """
+    familiarity = np.zeros(len(masks))
     if not tracks or not len(masks):
-        return np.zeros(len(masks), bool)
+        return familiarity
     count, rows, mask = len(tracks), masks.rows, masks.mask_of
     sizes = np.bincount(mask[seen[rows]], minlength=len(masks))
     owned = owners.owner[rows] != NOBODY
@@ -165,9 +166,9 @@ def _is_familiar(tracks: list[Track], masks: Masks, owners: Owners, seen: Bool) 
     union = owners.in_scene + sizes[:, None] - shared
     iou = shared / np.maximum(union, 1)
     closest = iou.argmax(axis=0)
-    familiar = np.zeros(len(masks), bool)
-    familiar[closest[iou.max(axis=0) >= _FAMILIAR_IOU]] = True
-    return familiar
+    familiar = closest[iou.max(axis=0) >= _FAMILIAR_IOU]
+    familiarity[familiar] = sizes[familiar] / masks.sizes[familiar]
+    return familiarity
 
 
 def _mean_evidence(
