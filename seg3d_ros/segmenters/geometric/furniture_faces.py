@@ -65,7 +65,7 @@ def _lie_behind(surface: Surface, planes: Planes, label: Int32, total: int) -> B
         surface.points[rows], _BLOCK * surface.voxel_size, label[rows].astype(np.int64)
     )
     inside, deep = _count_behind(
-        *(surface.points[rows[blocks.order]], blocks.starts, blocks.centers, 0.501 * blocks.edge),
+        *(blocks.points, blocks.starts, blocks.centers, 0.501 * blocks.edge),
         label[rows[blocks.order[blocks.starts[:-1]]]],
         *(planes.normals, planes.offsets, surface.voxel_size, total),
     )

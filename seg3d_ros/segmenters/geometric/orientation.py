@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from seg3d_ros.kernels import kernel
-from seg3d_ros.scene import Float64
+from seg3d_ros.scene import Bool, Float64, Int64
 from seg3d_ros.segmenters.geometric.plane_fronts import plane_fronts
 from seg3d_ros.segmenters.geometric.planes import Planes
 from seg3d_ros.segmenters.geometric.surface import Int32, Surface, dot, square_distance
@@ -29,15 +29,15 @@ def orient_normals(surface: Surface, planes: Planes) -> tuple[Float64, Planes]:
         (normals, planes): (N, 3) float64 normals of the surface whose signs agree between
         neighbours, and the planes, turned to their front.
     """
-    first, second, agreement = _list_pairs(surface)
-    best_first = np.argsort(np.uint8(255) - agreement, kind="stable")
-    first, second = first[best_first], second[best_first]
+    first, second = _best_pairs(surface, planes.plane_of)
     fronts = plane_fronts(surface, planes)
     normals = _carry_everywhere(surface, planes, fronts, first, second)
     planes = _turn_planes(planes, fronts, normals)
     free = planes.plane_of < 0
     off_planes = free[first] & free[second]
-    oriented = _turn_bodies(surface, normals, first[off_planes], second[off_planes])
+    oriented = surface.normals.copy()
+    rows = np.flatnonzero(free)
+    oriented[rows] = _turned_bodies(surface, normals, rows, first[off_planes], second[off_planes])
     on_plane = np.flatnonzero(~free)
     own = planes.normals[planes.plane_of[on_plane]]
     along = np.where(_dot(surface.normals[on_plane], own) < 0.0, -1.0, 1.0)
@@ -55,14 +55,13 @@ def _carry_everywhere(
         np.concatenate([on_plane, first]),
         np.concatenate([on_same_plane, second]),
     )
-    normals = np.where(flipped[:, None], -surface.normals, surface.normals)
-    votes = _outwardness(surface, normals, part)
+    normals = _flipped(surface.normals, flipped)
+    votes = _outwardness(surface.points, normals, part)
     # A voxel of a plane outweighs "away from the center", which is wrong inside a room.
     along = np.sign(_dot(normals[on_plane], planes.normals[planes.plane_of[on_plane]]))
     weight = fronts[planes.plane_of[on_plane]] * along
     votes += np.bincount(part[on_plane], weight, minlength=len(votes))
-    normals[votes[part] < 0] *= -1.0
-    return normals
+    return _flipped(normals, votes[part] < 0)
 
 
 def _tie_planes(planes: Planes) -> tuple[Int32, Int32]:
@@ -83,33 +82,39 @@ def _turn_planes(planes: Planes, fronts: Float64, normals: Float64) -> Planes:
     return replace(planes, normals=planes.normals * sign[:, None], offsets=planes.offsets * sign)
 
 
-def _turn_bodies(surface: Surface, normals: Float64, first: Int32, second: Int32) -> Float64:
-    """Let what lies between the planes face outwards where it is clearly convex.
+def _turned_bodies(
+    surface: Surface, normals: Float64, rows: Int64, first: Int32, second: Int32
+) -> Float64:
+    """Normals of the voxels between the planes, outwards where a body is clearly convex.
 
     The floor goes on under a thing that was put down while the map was made; the sign that is
     carried up its sides from there is a matter of chance.
     """
     part, flipped = carry_signs(surface.normals, first, second)
-    alone = np.where(flipped[:, None], -surface.normals, surface.normals)
-    outward = _outwardness(surface, alone, part)
-    size = np.bincount(part, minlength=len(surface.points))
-    same = np.bincount(part, np.sign(_dot(alone, normals)), minlength=len(surface.points))
+    part = part[rows]
+    alone = _flipped(surface.normals[rows], flipped[rows])
+    outward = _outwardness(surface.points[rows], alone, part)
+    size = np.bincount(part)
+    same = np.bincount(part, np.sign(_dot(alone, normals[rows])))
     turned = OWN_WEIGHT * outward + same / np.maximum(size, 1) < 0
-    alone[turned[part]] *= -1.0
-    return alone
+    return _flipped(alone, turned[part])
 
 
-def _outwardness(surface: Surface, normals: Float64, part: Int32) -> Float64:
-    """Mean cosine of normals with the way out of their part's center, in [-1, 1], (N,) by part."""
-    count = len(surface.points)
-    size = np.bincount(part, minlength=count)[part]
-    center = np.stack(
-        [np.bincount(part, surface.points[:, axis])[part] / size for axis in range(3)], axis=1
-    )
-    away = _dot(normals, surface.points - center)
-    total = np.bincount(part, np.abs(away), minlength=count)
-    outwardness: Float64 = np.bincount(part, away, minlength=count) / np.maximum(total, 1e-12)
+def _outwardness(points: Float64, normals: Float64, part: Int32) -> Float64:
+    """Mean cosine of normals with the way out of their part's center, in [-1, 1], by part."""
+    size = np.maximum(np.bincount(part), 1)
+    away = np.zeros(len(points))
+    for axis in range(3):
+        center = np.bincount(part, points[:, axis]) / size
+        away += normals[:, axis] * (points[:, axis] - center[part])
+    total = np.bincount(part, np.abs(away))
+    outwardness: Float64 = np.bincount(part, away) / np.maximum(total, 1e-12)
     return outwardness
+
+
+def _flipped(normals: Float64, flips: Bool) -> Float64:
+    """Normals (N, 3), those with a flip turned round."""
+    return normals * np.where(flips, -1.0, 1.0)[:, None]
 
 
 def _dot(a: Float64, b: Float64) -> Float64:
@@ -118,19 +123,23 @@ def _dot(a: Float64, b: Float64) -> Float64:
 
 
 @kernel
-def _list_pairs(surface):  # type: ignore[no-untyped-def]
-    """Close pairs i < j and how well their normals agree up to sign, in 0..255."""
+def _best_pairs(surface, plane_of):  # type: ignore[no-untyped-def]
+    """Close pairs i < j, those first whose normals agree best up to sign, in 256 steps.
+
+    Without those on one plane, whose signs are tied already.
+    """
     points, normals = surface.points, surface.normals
     reach = (CARRY_DISTANCE * surface.voxel_size) ** 2
     first = np.empty(surface.neighbors.size // 2, np.int32)
     second = np.empty(surface.neighbors.size // 2, np.int32)
     agreement = np.empty(surface.neighbors.size // 2, np.uint8)
+    places = np.zeros(256, np.int64)
     count = 0
     for i in range(len(points)):
         for at in range(surface.starts[i], surface.starts[i + 1]):
             j = surface.neighbors[at]
             square = square_distance(points, i, j)
-            if j < i or square > reach:
+            if j < i or square > reach or (plane_of[i] >= 0 and plane_of[j] == plane_of[i]):
                 continue
             if normals[i, 0] == 0.0 and normals[i, 1] == 0.0 and normals[i, 2] == 0.0:
                 continue
@@ -141,8 +150,18 @@ def _list_pairs(surface):  # type: ignore[no-untyped-def]
             along = max(0.0, 1.0 - across / max(square, 1e-12))
             first[count], second[count] = i, j
             agreement[count] = np.uint8(255.0 * along * abs(dot(normals, i, normals, j)))
+            places[agreement[count]] += 1
             count += 1
-    return first[:count], second[:count], agreement[:count]
+    end = count
+    for step in range(256):  # counting sort
+        end -= places[step]
+        places[step] = end
+    best_first, best_second = np.empty(count, np.int32), np.empty(count, np.int32)
+    for pair in range(count):
+        at = places[agreement[pair]]
+        places[agreement[pair]] += 1
+        best_first[at], best_second[at] = first[pair], second[pair]
+    return best_first, best_second
 
 
 @kernel

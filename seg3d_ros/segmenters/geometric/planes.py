@@ -13,6 +13,7 @@ from seg3d_ros.segmenters.geometric.point_blocks import rows_by_label
 from seg3d_ros.segmenters.geometric.surface import Int32, Surface, dot, flattest_direction
 
 SEED_CURVATURE = 0.08  # rougher voxels belong to planes but start none
+_TAKEN = np.iinfo(np.int32).max
 FIRST_FIT = 24  # voxels after which the seed's normal gives way to a fit; doubles after each fit
 
 
@@ -48,8 +49,7 @@ def find_planes(
         max_angle: radians between the normal of a voxel and that of its plane.
     """
     plane_of = np.full(len(surface.points), -1, np.int32)
-    seeds = np.flatnonzero(surface.curvature < SEED_CURVATURE)
-    seeds = seeds[np.argsort(surface.curvature[seeds], kind="stable")]
+    seeds = _flattest_first(surface.curvature)
     min_count = max(FIRST_FIT, int(0.5 * min_area / surface.voxel_size**2))
     limits = (thickness, float(np.cos(max_angle)))
     found = _grow_planes(surface, seeds, plane_of, limits, min_count)
@@ -66,12 +66,25 @@ def find_planes(
     return Planes(found[:, :3], found[:, 3], areas[kept], new_label[plane_of])
 
 
+def _flattest_first(curvature: Float64) -> Int64:
+    """Voxels that may start a plane, by curvature in float32 and, where it is equal, by row.
+
+    Both in one number: sorting those is five times as fast as a stable argsort.
+    """
+    rows = np.flatnonzero(curvature < SEED_CURVATURE)
+    bits = curvature[rows].astype(np.float32).view(np.int32)  # of positive numbers, ascending
+    return np.sort((bits.astype(np.int64) << 32) + rows) & 0xFFFFFFFF
+
+
 def covered_area(surface: Surface, members: Bool | Int32 | Int64, normal: Float64) -> float:
     """Area that voxels of a plane cover, square metres; double layers count once."""
     axis = int(np.argmax(np.abs(normal)))
-    flat = np.delete(surface.points[members], axis, axis=1)
-    cells = np.floor(flat / surface.voxel_size).astype(np.int64) + (1 << 30)
-    covered = distinct(cells @ (1 << 31, 1))
+    first, second = (
+        np.floor(surface.points[members, a] / surface.voxel_size).astype(np.int64)
+        for a in range(3)
+        if a != axis
+    )
+    covered = distinct((first << 31) + second)
     return float(len(covered) * surface.voxel_size**2 / abs(normal[axis]))
 
 
@@ -82,7 +95,8 @@ def _grow_planes(surface, seeds, plane_of, limits, min_count):  # type: ignore[n
     planes = np.empty((voxels // min_count + 1, 4))
     count = 0
     spent = np.zeros(voxels, np.bool_)  # seeds whose plane stayed too small
-    visited = np.full(voxels, -1, np.int32)
+    visited = np.zeros(voxels, np.int32)
+    visit = 0
     members = np.empty(voxels, np.int32)
     plane = np.empty(4)
     for seed in seeds:
@@ -92,14 +106,17 @@ def _grow_planes(surface, seeds, plane_of, limits, min_count):  # type: ignore[n
             plane[axis] = surface.normals[seed, axis]
         plane[3] = dot(surface.normals, seed, surface.points, seed)
         members[0] = seed
-        size = _grow(surface, plane_of, plane, limits, visited, 2 * seed, members)
+        visit += 1
+        size = _grow(surface, plane, limits, visited, visit, members)
         if size >= min_count:  # again, with the plane that fits all of them
-            size = _grow(surface, plane_of, plane, limits, visited, 2 * seed + 1, members)
+            visit += 1
+            size = _grow(surface, plane, limits, visited, visit, members)
         for i in members[:size]:
             spent[i] = True
         if size >= min_count:
             for i in members[:size]:
                 plane_of[i] = count
+                visited[i] = _TAKEN
             for i in range(4):
                 planes[count, i] = plane[i]
             count += 1
@@ -107,11 +124,12 @@ def _grow_planes(surface, seeds, plane_of, limits, min_count):  # type: ignore[n
 
 
 @kernel
-def _grow(surface, plane_of, plane, limits, visited, visit, members):  # type: ignore[no-untyped-def]
+def _grow(surface, plane, limits, visited, visit, members):  # type: ignore[no-untyped-def]
     """Collect `members` of a plane breadth first from members[0]; refits `plane` in place.
 
     Returns:
-        The number of members. A voxel i was visited in this call if visited[i] == visit.
+        The number of members. What was visited in this call, or belongs to a plane, has
+        visited[i] >= visit; visits are numbered upwards.
     """
     thickness, cosine = limits
     sums = np.zeros(9)
@@ -126,7 +144,7 @@ def _grow(surface, plane_of, plane, limits, visited, visit, members):  # type: i
             next_fit *= 2
         for at in range(surface.starts[i], surface.starts[i + 1]):
             j = surface.neighbors[at]
-            if plane_of[j] >= 0 or visited[j] == visit:
+            if visited[j] >= visit:
                 continue
             if _fits(surface, j, plane, thickness, cosine):
                 visited[j] = visit

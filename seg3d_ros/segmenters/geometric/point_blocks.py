@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Float64, Int64
+from seg3d_ros.sparse.voxel_keys import keys_of_points, unpack_keys
+
+_EVERYWHERE = (np.full(3, -np.inf), np.full(3, np.inf))
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,12 +21,14 @@ class PointBlocks:
 
     Attributes:
         order: (N,) rows of the points, those of a cube one after the other.
+        points: (N, 3) the points in this order.
         starts: (B + 1,) where each cube begins in `order`.
         centers: (B, 3) centers of the cubes.
         edge: length of their edges, in the unit of the points.
     """
 
     order: Int64
+    points: Float64
     starts: Int64
     centers: Float64
     edge: float
@@ -30,45 +36,39 @@ class PointBlocks:
     @classmethod
     def of(cls, points: Float64, edge: float, labels: Int64 | None = None) -> PointBlocks:
         """Sort (N, 3) points; those of two labels, (N,) int, share no cube."""
-        cells = np.floor(points / edge).astype(np.int64)
-        low = cells.min(axis=0, initial=0)
-        extent = cells.max(axis=0, initial=0) - low + 1
-        code = ((cells - low) @ (extent[1] * extent[2], extent[2], 1)).astype(np.int64)
-        groups = code if labels is None else labels
-        order = np.argsort(code, kind="stable") if labels is None else np.lexsort((code, labels))
-        code, groups = code[order], groups[order]
-        first = np.ones(len(code), np.bool_)
-        first[1:] = (np.diff(code) != 0) | (np.diff(groups) != 0)
+        keys = keys_of_points(points, edge)
+        groups = keys if labels is None else labels
+        order = np.argsort(keys, kind="stable") if labels is None else np.lexsort((keys, labels))
+        keys, groups = keys[order], groups[order]
+        first = np.ones(len(keys), np.bool_)
+        first[1:] = (keys[1:] != keys[:-1]) | (groups[1:] != groups[:-1])
         starts = np.flatnonzero(first)
-        centers = np.asarray((cells[order[starts]] + 0.5) * edge, np.float64)
-        return cls(order, np.append(starts, len(points)), centers, edge)
+        centers = np.asarray((unpack_keys(keys[starts]) + 0.5) * edge, np.float64)
+        return cls(order, points[order], np.append(starts, len(points)), centers, edge)
 
     def near_plane(
         self,
         normal: Float64,
         offset: float,
         reach: float,
-        box: tuple[Float64, Float64] | None = None,
-    ) -> Int64:
-        """Rows of all points near a plane, and of some farther ones.
+        box: tuple[Float64, Float64] = _EVERYWHERE,
+    ) -> tuple[Int64, Float64]:
+        """Rows of all points near a plane, and their heights along its normal.
 
         Args:
             normal: (3,) unit vector of the plane n·x = d.
             offset: d.
-            reach: distance from the plane within which no point is missed.
-            box: lower and upper corner, (3,) each, within which none is missed; None: everywhere.
+            reach: largest distance from the plane.
+            box: lower and upper corner, (3,) each, within which none is missed.
         """
-        slack = 0.501 * self.edge * np.abs(normal).sum()
-        chosen = np.abs(self.centers @ normal - offset) <= reach + slack
-        if box is not None:
-            low, high = box
-            chosen &= np.all(self.centers >= low - 0.501 * self.edge, axis=1)
-            chosen &= np.all(self.centers <= high + 0.501 * self.edge, axis=1)
-        blocks = np.flatnonzero(chosen)
-        counts = self.starts[blocks + 1] - self.starts[blocks]
-        ends = np.cumsum(counts)
-        first = np.repeat(self.starts[blocks] - ends + counts, counts)
-        return self.order[first + np.arange(len(first))]
+        half = 0.501 * self.edge
+        corners = np.stack([box[0] - half, box[1] + half])
+        slack = float(half * np.abs(normal).sum())
+        found, heights = _near_plane(
+            *(self.points, self.starts, self.centers, corners),
+            *(normal, float(offset), float(reach), slack),
+        )
+        return self.order[found], heights
 
 
 def rows_by_label(labels: npt.NDArray[np.integer[Any]], count: int) -> list[Int64]:
@@ -77,3 +77,32 @@ def rows_by_label(labels: npt.NDArray[np.integer[Any]], count: int) -> list[Int6
     order = rows[np.argsort(labels[rows], kind="stable")]
     ends = np.cumsum(np.bincount(labels[rows], minlength=count))
     return np.split(order, ends[:-1]) if count else []
+
+
+@kernel
+def _near_plane(points, starts, centers, corners, normal, offset, reach, slack):  # type: ignore[no-untyped-def]
+    """Points within `reach` of a plane in blocks whose center is within `corners`; heights."""
+    nx, ny, nz = normal[0], normal[1], normal[2]
+    chosen = np.zeros(len(centers), np.bool_)
+    most = 0
+    for block in range(len(centers)):
+        x, y, z = centers[block, 0], centers[block, 1], centers[block, 2]
+        chosen[block] = (
+            abs(nx * x + ny * y + nz * z - offset) <= reach + slack
+            and corners[0, 0] <= x <= corners[1, 0]
+            and corners[0, 1] <= y <= corners[1, 1]
+            and corners[0, 2] <= z <= corners[1, 2]
+        )
+        if chosen[block]:
+            most += starts[block + 1] - starts[block]
+    rows, heights = np.empty(most, np.int64), np.empty(most, np.float64)
+    count = 0
+    for block in range(len(centers)):
+        if not chosen[block]:
+            continue
+        for i in range(starts[block], starts[block + 1]):
+            height = nx * points[i, 0] + ny * points[i, 1] + nz * points[i, 2] - offset
+            if abs(height) <= reach:
+                rows[count], heights[count] = i, height
+                count += 1
+    return rows[:count], heights[:count]

@@ -128,8 +128,8 @@ def _is_debris(decomposition: Decomposition, parts: _Parts, settings: GeometricS
     debris = np.zeros(count, np.bool_)
     beside_any = np.zeros(len(rows), np.bool_)
     for normal, offset, height in zip(planes.normals, planes.offsets, relief, strict=True):
-        near = blocks.near_plane(normal, offset, max(height, thin))
-        distance = np.abs(points[near] @ normal - offset)
+        near, distance = blocks.near_plane(normal, offset, max(height, thin))
+        distance = np.abs(distance)
         beside_any[near[distance < thin]] = True
         share = np.bincount(own[near[distance < height]], minlength=count) / parts.sizes
         for part in np.flatnonzero((share > MOSTLY) & ~debris):

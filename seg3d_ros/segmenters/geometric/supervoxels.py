@@ -51,8 +51,8 @@ def cut_supervoxels(
         free: (N,) bool, voxels to cover.
         radius: half the edge of a supervoxel, metres.
     """
-    label = np.where(free, _seed_cells(surface, normals, radius), -1).astype(np.int32)
-    label = compact(label)
+    label = np.full(len(free), -1, np.int32)
+    label[free] = _seed_cells(surface.points[free], normals[free], radius)
     for _ in range(ROUNDS):
         supervoxels = _measure(surface, normals, label)
         label = _reassign(
@@ -62,9 +62,9 @@ def cut_supervoxels(
     return _measure(surface, normals, compact(label))
 
 
-def _seed_cells(surface: Surface, normals: Float64, radius: float) -> Int32:
+def _seed_cells(points: Float64, normals: Float64, radius: float) -> Int32:
     """One start supervoxel for each coarse cell and each of the six main directions in it."""
-    cell = np.floor(surface.points / (2.0 * radius)).astype(np.int64)
+    cell = np.floor(points / (2.0 * radius)).astype(np.int64)
     axis = np.argmax(np.abs(normals), axis=1)
     side = 2 * axis + (normals[np.arange(len(normals)), axis] < 0.0)
     extent = cell.max(axis=0, initial=0) + 1

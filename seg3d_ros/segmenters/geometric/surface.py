@@ -57,7 +57,10 @@ class Surface(NamedTuple):
 def build_surface(scene: Scene) -> Surface:
     """Find neighbours and normals of every voxel (PCA of its 5x5x5 surroundings)."""
     keys = keys_of_points(scene.points, scene.voxel_size)
-    order = np.lexsort((scene.element_ids, keys))
+    order = np.argsort(keys)
+    ordered = keys[order]
+    if (ordered[1:] == ordered[:-1]).any():
+        order = np.lexsort((scene.element_ids, keys))
     keys = keys[order]
     points = scene.points[order].astype(np.float64)
     points -= points.min(axis=0) if len(points) else 0.0  # small numbers keep moments exact

@@ -21,16 +21,18 @@ from seg3d_ros.segmenters.geometric.settings import GeometricSettings
 
 @settings(deadline=None, max_examples=40)
 @given(seed=st.integers(0, 2**32 - 1), reach=st.floats(0, 2), shift=st.floats(-1e3, 1e3))
-def test_no_point_near_a_plane_is_missed(seed, reach, shift):
+def test_points_near_a_plane_are_found_with_their_heights(seed, reach, shift):
     rng = np.random.default_rng(seed)
     points = rng.uniform(-2, 2, (500, 3)) + shift
     normal = rng.normal(size=3)
     normal /= np.linalg.norm(normal)
     offset = float(points[0] @ normal)
     low, high = np.sort(points[rng.integers(0, 500, 2)], axis=0)
-    rows = PointBlocks.of(points, 0.3).near_plane(normal, offset, reach, (low, high))
+    rows, heights = PointBlocks.of(points, 0.3).near_plane(normal, offset, reach, (low, high))
     assert len(np.unique(rows)) == len(rows)
-    near = np.abs(points @ normal - offset) <= reach
+    np.testing.assert_allclose(heights, points[rows] @ normal - offset, atol=1e-9)
+    assert (np.abs(heights) <= reach).all()
+    near = np.abs(points @ normal - offset) <= reach - 1e-9
     near &= ((points >= low) & (points <= high)).all(axis=1)
     assert np.isin(np.flatnonzero(near), rows).all()
 
