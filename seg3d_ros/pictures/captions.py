@@ -90,9 +90,15 @@ def _draw_edge(
         draw.line([*start[:2], *end[:2]], fill=(*color, alpha), width=_LINE_PX)
 
 
-def draw_captions(image: Image.Image, objects: Sequence[MapObject], view: View) -> None:
-    """Write id and label, if any, on the objects in this order; leave out what would overlap."""
-    draw_tags(image, [_tag(item, view) for item in objects])
+def draw_captions(
+    image: Image.Image, objects: Sequence[MapObject], view: View, *, boxed: Sequence[MapObject]
+) -> None:
+    """Write id and label, if any, on the objects in this order; leave out what would overlap.
+
+    A caption stands on top of the box where that is `boxed`, drawn, and else in its middle: the
+    upper part of walls may be cut off.
+    """
+    draw_tags(image, [_tag(item, view, on_top=item in boxed) for item in objects])
 
 
 def draw_tags(image: Image.Image, tags: Sequence[Tag]) -> None:
@@ -112,9 +118,11 @@ def draw_tags(image: Image.Image, tags: Sequence[Tag]) -> None:
         _write_centered(draw, middle, text, font)
 
 
-def _tag(item: MapObject, view: View) -> Tag:
+def _tag(item: MapObject, view: View, *, on_top: bool) -> Tag:
     text = str(item.id) if item.label == UNLABELLED else f"{item.id} {item.label}"
-    return Tag(text, _anchor(item.box, view), color_of(item.id))
+    top = box_corners(item.box)[UNIT_CORNERS[:, 2] > 0].mean(axis=0)
+    at = top if on_top else item.box.center
+    return Tag(text, view.project(at[None])[0, :2], color_of(item.id))
 
 
 def draw_title(image: Image.Image, text: str) -> None:
@@ -147,12 +155,6 @@ def _write_centered(
     width, height = font.getmask(text).size  # bitmaps know no anchor
     corner = (middle[0] - width / 2, middle[1] - height / 2)
     draw.text(corner, text, fill="white", font=font)
-
-
-def _anchor(box: Box, view: View) -> Float64:
-    """Pixel (2,) of the middle of the box's top."""
-    top = box_corners(box)[UNIT_CORNERS[:, 2] > 0].mean(axis=0)
-    return view.project(top[None])[0, :2]
 
 
 def _free_place(

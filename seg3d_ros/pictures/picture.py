@@ -74,7 +74,7 @@ def _panels(
     boxed = [item for item in shown if item in things]
     draw_boxes(right, boxed, shot.view.of_map_frame(scene.origin), shot.depth)
     left, right = shot.reduced(left), shot.reduced(right)
-    draw_captions(right, shown, shot.picture_view.of_map_frame(scene.origin))
+    draw_captions(right, shown, shot.picture_view.of_map_frame(scene.origin), boxed=boxed)
     draw_title(left, f"map: {len(scene):,} voxels of {scene.voxel_size * 100:g} cm")
     draw_title(right, f"objects: {len(objects)}")
     return left, right

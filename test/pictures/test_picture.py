@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 from seg3d_ros.objects.box import Box
-from seg3d_ros.pictures.captions import box_corners, draw_boxes
+from seg3d_ros.pictures.captions import box_corners, draw_boxes, draw_captions
 from seg3d_ros.pictures.palette import color_of
 from seg3d_ros.pictures.picture import render_view
+from seg3d_ros.pictures.point_splatting import View
 
 
 def halves(path) -> tuple[np.ndarray, np.ndarray]:
@@ -122,3 +123,17 @@ def test_a_flat_thing_that_fills_a_small_scene_has_a_box(
     item = make_object(flat)
     render_view(tmp_path / "view.png", small, [item], size=(400, 200))
     assert boxed == [item]
+
+
+@pytest.mark.parametrize(("boxed", "row"), [(True, 50), (False, 80)])
+def test_a_caption_stands_on_the_box_that_is_drawn_or_in_the_middle(
+    in_block, make_object, room, boxed, row
+):
+    box = Box(np.array([0.0, 3.0, 0.0]), np.array([0.2, 0.2, 2.0]), 0.0)
+    item = dataclasses.replace(make_object(in_block(room.points), object_id=5), box=box)
+    along_y = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
+    view = View(160, 160, 90.0, (80.0, 80.0), along_y)
+    image = Image.new("RGB", (160, 160))
+    draw_captions(image, [item], view, boxed=[item] if boxed else [])
+    rows = np.flatnonzero(np.asarray(image).any(axis=(1, 2)))
+    assert abs(rows[-1] - row) <= 1
