@@ -113,6 +113,16 @@ def split(
 
 @edit.command()
 @_MAP
+def undo(map_file: Path) -> None:
+    """Take back the newest edit of MAP_FILE that has not been undone, made here or by a node."""
+    from seg3d_ros.objects.edits import Undo
+
+    with one_line_errors():
+        _apply(map_file, Undo())
+
+
+@edit.command()
+@_MAP
 def taught(map_file: Path) -> None:
     """Print the names of MAP_FILE that were taught by giving them to three objects or more."""
     with one_line_errors():

@@ -57,6 +57,11 @@ class LoadedObjects(NamedTuple):
 
 def pack_objects(objects: Sequence[MapObject], *, next_id: int) -> dict[str, npt.NDArray[Any]]:
     """Flatten objects into arrays without pickled parts."""
+    return pack_bodies(objects) | {"next_id": np.array(next_id, np.int64)}
+
+
+def pack_bodies(objects: Sequence[MapObject]) -> dict[str, npt.NDArray[Any]]:
+    """Flatten objects, of which several may be the same one at different times."""
     rows = [
         (
             *(known.id, len(known), known.score, known.first_seen_ns, known.last_seen_ns),
@@ -78,7 +83,6 @@ def pack_objects(objects: Sequence[MapObject], *, next_id: int) -> dict[str, npt
     arrays["embeddings"] = np.concatenate([np.empty(0, np.float32), *vectors])
     ids = [known.element_ids for known in objects]
     arrays["element_ids"] = np.concatenate([np.empty(0, np.int64), *ids])
-    arrays["next_id"] = np.array(next_id, np.int64)
     return arrays
 
 
@@ -93,14 +97,28 @@ def unpack_objects(arrays: Arrays, scene: Scene) -> LoadedObjects:
     Raises:
         InputError: an array is missing, of another type or length, or its values are impossible.
     """
+    bodies = unpack_bodies(arrays, scene)
+    next_id = _scalar(arrays, "next_id")
+    _require(1 <= next_id <= MAX_ID + 1, f"next_id is {next_id}")
+    ids = arrays["id"]
+    _require(len(np.unique(ids)) == len(ids), "an id stands twice")
+    _require(bool(np.all(ids < next_id)), f"an id is not in 1..{next_id - 1}")
+    every = arrays["element_ids"]
+    _require(len(distinct(every)) == len(every), "an element belongs to two objects")
+    return LoadedObjects([body for body in bodies if body is not None], int(next_id))
+
+
+def unpack_bodies(arrays: Arrays, scene: Scene) -> list[MapObject | None]:
+    """Rebuild the objects of `pack_bodies`, None where the map has no element of one.
+
+    Raises:
+        InputError: as of `unpack_objects`.
+    """
     if "id" in arrays:  # files of before there were edits have no such column
         arrays = {"deleted": np.zeros(arrays["id"].size, np.bool_), **arrays}
     columns = _checked_columns(arrays, _OBJECT_COLUMNS, "objects")
-    next_id = _scalar(arrays, "next_id")
-    _require(1 <= next_id <= MAX_ID + 1, f"next_id is {next_id}")
     ids, scores = columns["id"], columns["score"]
-    _require(len(np.unique(ids)) == len(ids), "an id stands twice")
-    _require(bool(np.all((ids >= 1) & (ids < next_id))), f"an id is not in 1..{next_id - 1}")
+    _require(bool(np.all((ids >= 1) & (ids <= MAX_ID))), f"an id is not in 1..{MAX_ID}")
     _require(bool(np.all((scores >= 0) & (scores <= 1))), "a score is not in 0..1")
     _require(bool(np.all(columns["views"] >= 1)), "views is below 1")
 
@@ -109,14 +127,15 @@ def unpack_objects(arrays: Arrays, scene: Scene) -> LoadedObjects:
     _check_elements(elements)
     embeddings = _embeddings(arrays, len(ids))
     index = build_index(scene.element_ids)
-    objects = []
+    bodies: list[MapObject | None] = []
     for row, element_ids in enumerate(elements):
         body = _in_map(element_ids, index, scene)
         if not len(body.ids):
+            bodies.append(None)
             continue
         box, centroid = voxel_box(body.points, scene.grid)
         name = str(columns["pinned_label"][row])
-        objects.append(
+        bodies.append(
             MapObject(
                 int(ids[row]), *body, box, centroid,
                 score=float(scores[row]),
@@ -130,7 +149,7 @@ def unpack_objects(arrays: Arrays, scene: Scene) -> LoadedObjects:
                 restored=True,
             )
         )  # fmt: skip
-    return LoadedObjects(objects, int(next_id))
+    return bodies
 
 
 def _columns(kinds: Mapping[str, type], rows: Sequence[Any]) -> dict[str, npt.NDArray[Any]]:
@@ -178,8 +197,6 @@ def _check_elements(elements: list[Int64]) -> None:
     for part in elements:
         in_order = part[0] >= 0 and bool(np.all(np.diff(part) > 0))
         _require(in_order, "the element ids of an object are not ascending")
-    every = np.concatenate([np.empty(0, np.int64), *elements])
-    _require(len(distinct(every)) == len(every), "an element belongs to two objects")
 
 
 def _in_map(element_ids: Int64, index: HashIndex, scene: Scene) -> Elements:

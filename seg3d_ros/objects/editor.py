@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from seg3d_ros.errors import InputError
+from seg3d_ros.objects.edit_history import KEPT_EDITS, UndoStep
 from seg3d_ros.objects.edits import Delete, Lock, Merge, ObjectEdit, Rename, SplitOff, Undo
 from seg3d_ros.objects.elements import Elements
 from seg3d_ros.objects.events import Event, EventKind, Provenance
@@ -17,23 +18,7 @@ from seg3d_ros.objects.map_object import MapObject, with_elements
 from seg3d_ros.objects.tracking import Track
 from seg3d_ros.scene import Bool, MapGrid
 
-KEPT_EDITS = 50
 _KINDS = {Merge: EventKind.MERGED, SplitOff: EventKind.SPLIT, Delete: EventKind.GONE}
-
-
-@dataclass(frozen=True, eq=False)
-class _Step:
-    """Edit that can be taken back.
-
-    Attributes:
-        edit: that was made.
-        before: the objects as they were.
-        made: id of the object that it made; 0: none.
-    """
-
-    edit: ObjectEdit
-    before: tuple[MapObject, ...]
-    made: int = 0
 
 
 @dataclass(frozen=True)
@@ -82,11 +67,17 @@ class Editor:
     """Edits a list of tracks in place; remembers the last KEPT_EDITS. Its owner holds a lock."""
 
     def __init__(self) -> None:
-        self._steps: deque[_Step] = deque(maxlen=KEPT_EDITS)
+        self._steps: deque[UndoStep] = deque(maxlen=KEPT_EDITS)
 
-    def forget(self) -> None:
-        """Drop the history: the tracks are others."""
+    @property
+    def history(self) -> tuple[UndoStep, ...]:
+        """Steps back from the newest edits, oldest first."""
+        return tuple(self._steps)
+
+    def restart(self, history: Iterable[UndoStep] = ()) -> None:
+        """Go on with another history: the tracks are others."""
         self._steps.clear()
+        self._steps.extend(history)
 
     def apply(
         self, tracks: list[Track], edit: ObjectEdit, grid: MapGrid, new_id: Callable[[], int]
@@ -121,7 +112,7 @@ class Editor:
             tracks.append(_split(chosen[0], edit, grid, new_id))
             made = tracks[-1].known.id
             message = f"object {made} is split off object {edit.id}"
-        self._steps.append(_Step(edit, before, made))
+        self._steps.append(UndoStep.of(edit, before, made))
         left = [track.known.id for track in [*chosen, *tracks[-1:]] if track in tracks]
         wanted = {*ids, made}
         changed = tuple(dict.fromkeys(number for number in left if number in wanted))
@@ -132,27 +123,19 @@ class Editor:
         if not self._steps:
             raise InputError("there is no edit to undo")
         step = self._steps.pop()
-        name = type(step.edit).__name__.lower()
-        ids = {known.id for known in step.before} | ({step.made} if step.made else set())
+        marks = {one.id: one for one in step.marks}
+        ids = {*marks, step.made} - {0}  # that of tracks that wait
         now = [track for track in tracks if track.known.id in ids]
         if not now:
-            raise InputError(f"the objects of the last edit ({name}) are gone from the map")
-        if isinstance(step.edit, Merge | SplitOff):
+            raise InputError(f"the objects of the last edit ({step.name}) are gone from the map")
+        if step.bodies:
             tracks[:] = [track for track in tracks if track not in now]
-            back = _parted(step.before, _joined(track.known.elements for track in now), grid)
-            tracks.extend(back)
-        else:
-            back = now
-        for track in back:
-            known = next(known for known in step.before if known.id == track.known.id)
-            track.known = replace(
-                track.known,
-                pinned_label=known.pinned_label,
-                prompted=known.prompted,
-                deleted=known.deleted,
-            )
-        changed = tuple(track.known.id for track in back)
-        return EditReport(f"undone: {name} of {_listed(changed)}", changed)
+            now = _parted(step.bodies, _joined(track.known.elements for track in now), grid)
+            tracks.extend(now)
+        for track in now:
+            track.known = marks[track.known.id].put_on(track.known)
+        changed = tuple(track.known.id for track in now)
+        return EditReport(f"undone: {step.name} of {_listed(changed)}", changed)
 
 
 def _find(tracks: Sequence[Track], number: int) -> Track:
@@ -206,10 +189,11 @@ def _split(track: Track, edit: SplitOff, grid: MapGrid, new_id: Callable[[], int
 
 
 def _parted(before: Iterable[MapObject], pool: Elements, grid: MapGrid) -> list[Track]:
-    """Objects with those of their former elements that are in a pool."""
+    """Objects with those of their former elements that are in a pool; of two, the first has it."""
     back = []
     for known in before:
-        elements = pool.select(np.isin(pool.ids, known.element_ids))
+        own = np.isin(pool.ids, known.element_ids)
+        elements, pool = pool.select(own), pool.select(~own)
         if len(elements.ids):
             back.append(Track(with_elements(known, elements, grid), len(elements.ids)))
     return back

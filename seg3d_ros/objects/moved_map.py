@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seg3d_ros.mapping.moved_voxels import MovedVoxels
+from seg3d_ros.objects.edit_history import BODIES
 from seg3d_ros.objects.storage import MapFile
 from seg3d_ros.scene import Float64, Int64, MapGrid
 from seg3d_ros.sensing.transforms import transformed
@@ -27,6 +28,12 @@ def moved_map(file: MapFile, map_from_file: Float64, grid: MapGrid) -> MapFile:
     voxels, objects = MovedVoxels(file.voxels, map_from_file, grid), dict(file.objects)
     if "element_ids" in objects:
         objects |= _owned(voxels.ids(objects["element_ids"]), objects["element_count"])
+    if f"{BODIES}element_ids" in objects:
+        ends = np.cumsum(objects[f"{BODIES}element_count"])
+        bodies = np.split(voxels.ids(objects[f"{BODIES}element_ids"]), ends)[:-1]
+        bodies = [np.unique(body) for body in bodies]  # each for itself: of different times
+        objects[f"{BODIES}element_ids"] = np.concatenate([np.empty(0, np.int64), *bodies])
+        objects[f"{BODIES}element_count"] = np.array([len(body) for body in bodies], np.int64)
     for name in ("event_start", "event_end"):
         if name in objects:
             objects[name] = transformed(objects[name], map_from_file)

@@ -15,6 +15,7 @@ from seg3d_ros.errors import InputError
 from seg3d_ros.mapping.voxel_map import NEVER
 from seg3d_ros.objects.archive import pack_objects, unpack_objects
 from seg3d_ros.objects.dormant import Dormant
+from seg3d_ros.objects.edit_history import pack_history, unpack_history
 from seg3d_ros.objects.editor import Editor, EditReport
 from seg3d_ros.objects.edits import ForgetName, MapEdit, Rename
 from seg3d_ros.objects.elements import elements_of_scene
@@ -74,7 +75,7 @@ class ObjectMap:
         self._last_index = build_index(np.empty(0, np.int64))  # of the last segmented scene
         self._grid = MapGrid(0.0)  # of the newest scene
         self._floor: float | None = None  # height in the map frame, metres
-        self._editor.forget()
+        self._editor.restart()
         self._lost.forget()
         self._dormant.forget()
         self._by_id = {}  # their end is no event: the map is another one
@@ -255,11 +256,12 @@ class ObjectMap:
             self._reset()
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The known objects, deleted ones too, as flat arrays for `storage.save_map`."""
+        """The known objects, deleted ones too, and what is known of them, for `save_map`."""
         with self._lock:
             known = [track.known for track in self._tracks if track.confirmed]
             known.sort(key=lambda found: found.id)
             arrays = pack_objects(known, next_id=self._ids.next_id)
+            arrays |= pack_history(self._editor.history)
             return arrays | pack_events(self._log.events) | self._taught.to_arrays()
 
     def load_arrays(self, arrays: Mapping[str, npt.NDArray[Any]], scene: Scene) -> None:
@@ -273,9 +275,11 @@ class ObjectMap:
             InputError: the arrays are not those of an object map; the objects stay as they were.
         """
         loaded, events = unpack_objects(arrays, scene), unpack_events(arrays)
+        history = unpack_history(arrays, scene)
         with self._lock:
             self._taught.load_arrays(arrays)  # raises before anything is changed
             self._reset()
+            self._editor.restart(history)
             self._take_scene(scene)
             # Ids go on counting over a load too: two objects of one run never share one.
             self._ids.skip_to(loaded.next_id)

@@ -63,6 +63,20 @@ def test_clicks_split_what_was_merged(saved):
     assert "bench" in {known.label for known in loaded(saved).state.objects}
 
 
+def test_edits_of_a_file_are_undone_newest_first(saved, capsys):
+    red, green, blue = ids(loaded(saved))
+    before = {known.id: len(known) for known in loaded(saved).state.objects}
+    main(["edit", "rename", str(saved), str(blue), "crate"])
+    main(["edit", "merge", str(saved), str(red), str(green)])
+    assert main(["edit", "undo", str(saved)]) == 0
+    assert f"undone: merge of {red}, {green}" in capsys.readouterr().out
+    assert {known.id: len(known) for known in loaded(saved).state.objects} == before
+    assert main(["edit", "undo", str(saved)]) == 0
+    assert loaded(saved).get(blue).pinned_label is None
+    assert main(["edit", "undo", str(saved)]) == 2
+    assert "there is no edit to undo" in capsys.readouterr().err
+
+
 def test_unknown_objects_are_one_line_and_code_2(saved, capsys):
     before = saved.read_bytes()
     assert main(["edit", "rename", str(saved), "4000", "cup"]) == 2

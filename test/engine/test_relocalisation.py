@@ -13,9 +13,11 @@ from support.viewer_room import GEOMETRIC, SECOND
 from seg3d_ros.engine.engine import Engine
 from seg3d_ros.engine.map_segmentation import EmptyMapError
 from seg3d_ros.objects.areas import Area
-from seg3d_ros.objects.edits import Rename
+from seg3d_ros.objects.edits import Merge, Rename, Undo
+from seg3d_ros.objects.moved_map import moved_map
 from seg3d_ros.objects.query import Query
 from seg3d_ros.objects.relocalisation import NotRecognisedError
+from seg3d_ros.objects.storage import load_map, save_map
 from seg3d_ros.scene import Frame
 from seg3d_ros.sensing.depth_image import deproject
 from seg3d_ros.sensing.transforms import level_pose
@@ -73,6 +75,23 @@ def test_a_map_is_moved_to_its_place(saved: Path) -> None:
     known = np.concatenate([found.element_ids for found in engine.state.objects])
     assert len(np.unique(known)) == len(known)
     assert np.isin(known, engine.map.snapshot().element_ids).all()
+
+
+def test_a_merge_is_undone_in_the_new_place(saved: Path, tmp_path: Path) -> None:
+    engine = Engine(GEOMETRIC)
+    engine.load(saved)
+    first, second = (
+        max((match.object for match in engine.query(place).matches), key=len)
+        for place in (Query(near=tuple(ROOM[k].center), radius=0.01) for k in (0, 1))
+    )
+    engine.edit(Merge((first.id, second.id)))
+    engine.save(tmp_path / "merged.map")
+    moved = moved_map(load_map(tmp_path / "merged.map"), ELSEWHERE, engine.map.grid)
+    engine.load(save_map(tmp_path / "moved.map", moved.voxels, moved.objects))
+    engine.edit(Undo())
+    for known in (first, second):
+        wanted = ELSEWHERE[:3, :3] @ known.box.center + ELSEWHERE[:3, 3]
+        assert np.linalg.norm(engine.get(known.id).box.center - wanted) < 0.1
 
 
 def test_a_file_of_the_same_frame_stays_where_it_is(saved: Path) -> None:

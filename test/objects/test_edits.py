@@ -137,6 +137,90 @@ def test_all_edits_can_be_undone_newest_first(objects, world, parts):
         objects.edit(Undo())
 
 
+def test_what_can_be_undone_outlives_save_and_load(objects, world, parts):
+    before = bodies(objects)
+    objects.edit(Rename(3, "mug"))
+    objects.edit(Merge((1, 2)))
+    objects.edit(SplitOff(3, parts[2][:40]))
+    objects.edit(Delete((1,)))
+    objects.edit(Lock((3,)))
+    scene = show(objects, world, parts, times=3, stamp_s=2)
+    objects = reloaded(objects, scene)
+    assert "lock" in objects.edit(Undo()).message
+    objects = reloaded(objects, scene)
+    for expected in ("delete", "splitoff", "merge"):
+        assert expected in objects.edit(Undo()).message
+    assert bodies(objects) == before and objects.get(3).label == "mug"
+    objects.edit(Undo())
+    assert objects.get(3).label == "object"
+    with pytest.raises(InputError, match="no edit to undo"):
+        reloaded(objects, scene).edit(Undo())
+
+
+def test_a_merged_object_whose_voxels_the_saved_map_lacks_stays_gone(objects, world, parts):
+    objects.edit(Merge((1, 2)))
+    keep(objects, lambda ids: ~np.isin(ids, parts[1]))
+    copy = reloaded(objects, world.scene(parts[0], parts[2]))
+    assert copy.edit(Undo()).ids == (1,)
+    assert bodies(copy) == {1: keys(parts[0]), 3: keys(parts[2])}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"undo_name": np.array(["rename", "explode"])},
+        {"undo_made": np.array([0])},
+        {"undo_made": np.array([0, -1])},
+        {"undo_mark_step": np.array([0, 1, 7])},
+        {"undo_mark_id": np.array([3, 1, 1])},
+        {"undo_mark_id": np.array([3, 1, 5])},
+        {"undo_mark_label": np.array(["a\nb", "", ""])},
+        {"undo_mark_deleted": np.array([True])},
+        {"undo_body_step": np.array([1])},
+        {"undo_body_id": np.array([1, 1])},
+        {"undo_body_score": np.array([1.0, 2.0])},
+        {"undo_body_element_count": np.array([1, 1])},
+    ],
+)
+def test_damaged_histories_are_told_and_nothing_changes(objects, world, parts, damage):
+    objects.edit(Rename(3, "mug"))
+    objects.edit(Merge((1, 2)))
+    before = bodies(objects)
+    with pytest.raises(InputError, match=r"damaged|printable"):
+        objects.load_arrays({**objects.to_arrays(), **damage}, world.scene(*parts))
+    assert bodies(objects) == before
+    assert "merge" in objects.edit(Undo()).message
+
+
+def test_bodies_that_share_voxels_come_back_with_each_voxel_once(objects, world, parts):
+    objects.edit(Merge((1, 2)))
+    arrays = objects.to_arrays()
+    shared = np.tile(np.sort(parts[0]), 2)
+    damaged = {**arrays, "undo_body_element_ids": shared}
+    objects.load_arrays(damaged, world.scene(*parts))
+    assert objects.edit(Undo()).ids == (1,)
+    assert bodies(objects) == {1: keys(parts[0]), 3: keys(parts[2])}
+
+
+def test_files_of_before_have_nothing_to_undo(objects, world, parts):
+    objects.edit(Rename(3, "mug"))
+    arrays = {k: array for k, array in objects.to_arrays().items() if not k.startswith("undo_")}
+    objects.load_arrays(arrays, world.scene(*parts))
+    assert objects.get(3).label == "mug"
+    with pytest.raises(InputError, match="no edit to undo"):
+        objects.edit(Undo())
+
+
+def test_an_undo_leaves_those_alone_that_wait(world, parts):
+    objects = ObjectMap(TrackingSettings(confirm_views=2, sure_score=1.0))
+    show(objects, world, parts[:2], times=2)
+    show(objects, world, parts, stamp_s=3)
+    objects.edit(Rename(1, "seat"))
+    assert objects.edit(Undo()).ids == (1,)
+    show(objects, world, parts, stamp_s=4)
+    assert bodies(objects)[3] == keys(parts[2])
+
+
 def test_voxels_that_are_gone_stay_gone_in_an_undo(objects, parts):
     objects.edit(Merge((1, 2)))
     keep(objects, lambda ids: ~np.isin(ids, parts[1]))

@@ -13,7 +13,7 @@ from seg3d_ros.objects.storage import load_map, read_meta, save_map
 
 FOLDER = Path(__file__).parent.parent / "data" / "map_files"
 ORIGINS = {"format_1.map": 0.0, "format_2.map": 400_000.25}
-KINDS = ("event_", "prototype_", "kind_", "forgotten_")  # of arrays that they lack
+KINDS = ("event_", "prototype_", "kind_", "forgotten_", "undo_")  # of arrays that they lack
 SPACE = "all-MiniLM-L6-v2"
 
 
