@@ -150,6 +150,12 @@ build_workspace() {
     >$ws/build.txt 2>&1 || { cat $ws/build.txt >&2; fail "colcon build failed"; }
 }
 
+compile_kernels() { # for this machine and user; the node does it at its first start, else
+  say "compiling kernels"
+  $venv/bin/python -m seg3d_ros.engine.compile_kernels \
+    || say "that failed: they are compiled at the first start"
+}
+
 exec 9<"$0"
 flock 9 # one set-up at a time
 
@@ -167,5 +173,6 @@ fi
 workspace_hash=$(workspace_inputs | sha256sum)
 if ! is_fresh $ws/stamp "$workspace_hash"; then
   build_workspace
+  compile_kernels
   echo "$workspace_hash" >$ws/stamp
 fi

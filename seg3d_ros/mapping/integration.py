@@ -209,12 +209,11 @@ def integrate_points(measured, parameters, pending, rows, index, count, start): 
     outside = 0
     for v in range(start // width, number // width):
         keep_row(measured.ranges, v, parameters.limits, keep)
-        row_points = measured.points[v * width : (v + 1) * width]
-        row_colors = measured.colors[v * width : (v + 1) * width]
-        for u in range(max(start - v * width, 0), width):
-            if not keep[u]:
+        first = v * width  # slices of arrays take seconds to compile
+        for i in range(max(start, first), first + width):
+            if not keep[i - first]:
                 continue
-            x, y, z = _to_grid(row_points, u, parameters.grid_from_sensor)
+            x, y, z = _to_grid(measured.points, i, parameters.grid_from_sensor)
             if not _in_box(x, y, z, parameters.crop_low, parameters.crop_high):
                 continue
             vx, vy, vz = np.floor(x), np.floor(y), np.floor(z)
@@ -226,11 +225,11 @@ def integrate_points(measured, parameters, pending, rows, index, count, start): 
             if pending.keys[slot] != key:
                 after = _fold(pending, slot, parameters, rows, index, count)
                 if after < 0:
-                    return v * width + u, count, used, outside
+                    return i, count, used, outside
                 count = after
                 pending.keys[slot] = key
                 for k in range(_COUNT + 1):
                     pending.sums[slot, k] = 0
-            _collect(pending, slot, (x - vx, y - vy, z - vz), row_colors, u)
+            _collect(pending, slot, (x - vx, y - vy, z - vz), measured.colors, i)
             used += 1
     return number, count, used, outside

@@ -267,7 +267,8 @@ def _join(edges, weights, threshold, smallest, labels):  # type: ignore[no-untyp
         else:
             between[left] = e
             left += 1
-    for e in between[:left]:
+    for k in range(left):
+        e = between[k]
         a, b = _root(parent, edges[e, 0]), _root(parent, edges[e, 1])
         if a != b and (size[a] < smallest or size[b] < smallest):
             _union(parent, rank, size, a, b)
@@ -281,7 +282,7 @@ def _join(edges, weights, threshold, smallest, labels):  # type: ignore[no-untyp
         labels[i] = numbers[root]
 
 
-@kernel(inline="always")
+@kernel
 def _root(parent, i):  # type: ignore[no-untyped-def]
     while parent[i] != i:
         parent[i] = parent[parent[i]]

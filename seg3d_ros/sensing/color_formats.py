@@ -71,8 +71,8 @@ def _interpolate_bayer(mosaic, red, rgb):  # type: ignore[no-untyped-def]
     weights = np.zeros(3, np.int64)
     for v in range(height):
         for u in range(width):
-            sums[:] = 0
-            weights[:] = 0
+            for color in range(3):  # slices of arrays take seconds to compile
+                sums[color] = weights[color] = 0
             for row in range(max(v - 1, 0), min(v + 2, height)):
                 for column in range(max(u - 1, 0), min(u + 2, width)):
                     color = ((row - red[0]) & 1) + ((column - red[1]) & 1)

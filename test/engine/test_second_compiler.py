@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,19 @@ def compiled_by(program: str) -> set[str]:
         check=True,
     )
     return set(done.stdout.splitlines())
+
+
+def test_kernels_are_compiled_at_installation(tmp_path, monkeypatch) -> None:
+    """Where the last warm-up did not come to its end, what is missing is compiled."""
+    folder = tmp_path / "seg3d_ros" / "kernels" / kernel_folder().name
+    shutil.copytree(kernel_folder(), folder, ignore=shutil.ignore_patterns("compiled-*"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    install = [sys.executable, "-m", "seg3d_ros.engine.compile_kernels"]
+    subprocess.run(install, check=True)
+    marks = list(folder.glob("compiled-*"))
+    assert len(marks) == 1
+    subprocess.run(install, check=True)  # ends at once
+    assert list(folder.glob("compiled-*")) == marks
 
 
 @pytest.fixture

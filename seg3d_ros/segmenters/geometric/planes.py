@@ -111,12 +111,12 @@ def _grow_planes(surface, seeds, plane_of, limits, min_count):  # type: ignore[n
         if size >= min_count:  # again, with the plane that fits all of them
             visit += 1
             size = _grow(surface, plane, limits, visited, visit, members)
-        for i in members[:size]:
-            spent[i] = True
+        for k in range(size):
+            spent[members[k]] = True
         if size >= min_count:
-            for i in members[:size]:
-                plane_of[i] = count
-                visited[i] = _TAKEN
+            for k in range(size):
+                plane_of[members[k]] = count
+                visited[members[k]] = _TAKEN
             for i in range(4):
                 planes[count, i] = plane[i]
             count += 1
@@ -138,7 +138,7 @@ def _grow(surface, plane, limits, visited, visit, members):  # type: ignore[no-u
     while done < size:
         i = members[done]
         done += 1
-        _add_moments(sums, surface.points[i])
+        _add_moments(sums, surface.points, i)
         if done == next_fit:
             _fit(sums, done, plane)
             next_fit *= 2
@@ -165,8 +165,8 @@ def _fits(surface, i, plane, thickness, cosine):  # type: ignore[no-untyped-def]
 
 
 @kernel(inline="always")
-def _add_moments(sums, point):  # type: ignore[no-untyped-def]
-    x, y, z = point[0], point[1], point[2]
+def _add_moments(sums, points, i):  # type: ignore[no-untyped-def]
+    x, y, z = points[i, 0], points[i, 1], points[i, 2]
     sums[0] += x
     sums[1] += y
     sums[2] += z

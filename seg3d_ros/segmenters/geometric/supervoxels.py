@@ -122,7 +122,7 @@ def _reassign(surface, normals, label, centers, directions, radius):  # type: ig
     return result
 
 
-@kernel(inline="always")
+@kernel
 def _cost(points, normals, i, centers, directions, supervoxel, scale):  # type: ignore[no-untyped-def]
     x = points[i, 0] - centers[supervoxel, 0]
     y = points[i, 1] - centers[supervoxel, 1]
