@@ -11,6 +11,7 @@ import ast
 import re
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from html import escape
 from pathlib import Path
 
@@ -65,8 +66,9 @@ def imports(folder: str) -> set[str]:
 def reduced(graph: dict[str, set[str]]) -> dict[str, set[str]]:
     """Graph without the edges that follow from others."""
 
-    def below(name: str) -> set[str]:
-        return graph[name].union(*map(below, graph[name]))
+    @cache
+    def below(name: str) -> frozenset[str]:
+        return frozenset(graph[name]).union(*map(below, graph[name]))
 
     return {name: to - set().union(*map(below, to)) for name, to in graph.items()}
 

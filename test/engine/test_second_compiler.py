@@ -41,7 +41,7 @@ def compiled_by(program: str) -> set[str]:
 
 
 def test_kernels_are_compiled_at_installation(tmp_path, monkeypatch) -> None:
-    """Where the last warm-up did not come to its end, what is missing is compiled."""
+    """Kernels that are missing after a warm-up without an end are compiled, and it is noted."""
     folder = tmp_path / "seg3d_ros" / "kernels" / kernel_folder().name
     shutil.copytree(kernel_folder(), folder, ignore=shutil.ignore_patterns("compiled-*"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from seg3d_ros.kernels import kernel
-from seg3d_ros.scene import Bool, Float64, Int64
+from seg3d_ros.scene import Float64, Int64
 from seg3d_ros.segmenters.geometric.plane_fronts import plane_fronts
 from seg3d_ros.segmenters.geometric.planes import Planes
 from seg3d_ros.segmenters.geometric.surface import Int32, Surface, dot, square_distance
@@ -31,76 +31,74 @@ def orient_normals(surface: Surface, planes: Planes) -> tuple[Float64, Planes]:
     """
     first, second = _best_pairs(surface, planes.plane_of)
     fronts = plane_fronts(surface, planes)
-    normals = _carry_everywhere(surface, planes, fronts, first, second)
-    planes = _turn_planes(planes, fronts, normals)
     free = planes.plane_of < 0
+    on_plane = np.flatnonzero(~free).astype(np.int32)
+    own = planes.plane_of[on_plane]
+    along = _dot(surface.normals, planes.normals, on_plane, own)
+    votes = fronts[own] * np.sign(along)
+    signs = _carry_everywhere(surface, on_plane, own, votes, first, second)
+    of_plane = _plane_signs(fronts, own, along * signs[on_plane])
     off_planes = free[first] & free[second]
-    oriented = surface.normals.copy()
     rows = np.flatnonzero(free)
-    oriented[rows] = _turned_bodies(surface, normals, rows, first[off_planes], second[off_planes])
-    on_plane = np.flatnonzero(~free)
-    own = planes.normals[planes.plane_of[on_plane]]
-    along = np.where(_dot(surface.normals[on_plane], own) < 0.0, -1.0, 1.0)
-    oriented[on_plane] = surface.normals[on_plane] * along[:, None]
-    return oriented, planes
+    signs[rows] = _body_signs(surface, signs, rows, first[off_planes], second[off_planes])
+    signs[on_plane] = np.where(along * of_plane[own] < 0.0, -1.0, 1.0)
+    normals, offsets = planes.normals * of_plane[:, None], planes.offsets * of_plane
+    return surface.normals * signs[:, None], replace(planes, normals=normals, offsets=offsets)
 
 
 def _carry_everywhere(
-    surface: Surface, planes: Planes, fronts: Float64, first: Int32, second: Int32
+    surface: Surface, on_plane: Int32, own: Int32, votes: Float64, first: Int32, second: Int32
 ) -> Float64:
-    """Signs from voxel to voxel over everything that is connected; planes vote for the whole."""
-    on_plane, on_same_plane = _tie_planes(planes)
+    """Signs (N,) from voxel to voxel over everything that is connected; planes vote for the whole.
+
+    Args:
+        surface: voxels and their normals.
+        on_plane: (K,) voxels on planes.
+        own: (K,) plane of each.
+        votes: (K,) of each for the sign that its normal has, in [-1, 1].
+        first: (P,) pairs of voxels, the best first.
+        second: (P,) the other voxel of each.
+    """
+    of_plane = np.zeros(int(own.max(initial=-1)) + 1, np.int32)
+    of_plane[own[::-1]] = on_plane[::-1]  # the first voxel of each: a plane has one front
     part, flipped = carry_signs(
         surface.normals,
         np.concatenate([on_plane, first]),
-        np.concatenate([on_same_plane, second]),
+        np.concatenate([of_plane[own], second]),
     )
-    normals = _flipped(surface.normals, flipped)
-    votes = _outwardness(surface.points, normals, part)
+    signs = np.where(flipped, -1.0, 1.0)
+    outward = _outwardness(surface.points, surface.normals, signs, part)
     # A voxel of a plane outweighs "away from the center", which is wrong inside a room.
-    along = np.sign(_dot(normals[on_plane], planes.normals[planes.plane_of[on_plane]]))
-    weight = fronts[planes.plane_of[on_plane]] * along
-    votes += np.bincount(part[on_plane], weight, minlength=len(votes))
-    return _flipped(normals, votes[part] < 0)
+    outward += np.bincount(part[on_plane], votes * signs[on_plane], minlength=len(outward))
+    signs[outward[part] < 0] *= -1.0
+    return signs
 
 
-def _tie_planes(planes: Planes) -> tuple[Int32, Int32]:
-    """Pair each voxel of a plane with the first one: a plane has one front."""
-    rows = np.flatnonzero(planes.plane_of >= 0).astype(np.int32)
-    _, where, plane = np.unique(planes.plane_of[rows], return_index=True, return_inverse=True)
-    return rows, rows[where[plane]]
+def _plane_signs(fronts: Float64, own: Int32, along: Float64) -> Float64:
+    """Sign (P,) that turns each plane to the side where things stand, or its surroundings say."""
+    votes = np.bincount(own, np.sign(along), minlength=len(fronts))
+    return np.where(OWN_WEIGHT * fronts + np.sign(votes) < 0.0, -1.0, 1.0)
 
 
-def _turn_planes(planes: Planes, fronts: Float64, normals: Float64) -> Planes:
-    """Turn each plane to the side where things stand; else to where its surroundings say."""
-    rows = np.flatnonzero(planes.plane_of >= 0)
-    own = planes.plane_of[rows]
-    along = np.bincount(
-        own, np.sign(_dot(normals[rows], planes.normals[own])), minlength=len(planes)
-    )
-    sign = np.where(OWN_WEIGHT * fronts + np.sign(along) < 0.0, -1.0, 1.0)
-    return replace(planes, normals=planes.normals * sign[:, None], offsets=planes.offsets * sign)
-
-
-def _turned_bodies(
-    surface: Surface, normals: Float64, rows: Int64, first: Int32, second: Int32
+def _body_signs(
+    surface: Surface, signs: Float64, rows: Int64, first: Int32, second: Int32
 ) -> Float64:
-    """Normals of the voxels between the planes, outwards where a body is clearly convex.
+    """Signs of the voxels between the planes, outwards where a body is clearly convex.
 
     The floor goes on under a thing that was put down while the map was made; the sign that is
     carried up its sides from there is a matter of chance.
     """
     part, flipped = carry_signs(surface.normals, first, second)
-    part = part[rows]
-    alone = _flipped(surface.normals[rows], flipped[rows])
-    outward = _outwardness(surface.points[rows], alone, part)
+    part, alone = part[rows], np.where(flipped[rows], -1.0, 1.0)
+    normals = surface.normals[rows]
+    outward = _outwardness(surface.points[rows], normals, alone, part)
     size = np.bincount(part)
-    same = np.bincount(part, np.sign(_dot(alone, normals[rows])))
+    same = np.bincount(part, alone * signs[rows] * normals.any(axis=1))
     turned = OWN_WEIGHT * outward + same / np.maximum(size, 1) < 0
-    return _flipped(alone, turned[part])
+    return np.where(turned[part], -alone, alone)
 
 
-def _outwardness(points: Float64, normals: Float64, part: Int32) -> Float64:
+def _outwardness(points: Float64, normals: Float64, signs: Float64, part: Int32) -> Float64:
     """Mean cosine of normals with the way out of their part's center, in [-1, 1], by part."""
     size = np.maximum(np.bincount(part), 1)
     away = np.zeros(len(points))
@@ -108,17 +106,15 @@ def _outwardness(points: Float64, normals: Float64, part: Int32) -> Float64:
         center = np.bincount(part, points[:, axis]) / size
         away += normals[:, axis] * (points[:, axis] - center[part])
     total = np.bincount(part, np.abs(away))
-    outwardness: Float64 = np.bincount(part, away) / np.maximum(total, 1e-12)
+    outwardness: Float64 = np.bincount(part, away * signs) / np.maximum(total, 1e-12)
     return outwardness
 
 
-def _flipped(normals: Float64, flips: Bool) -> Float64:
-    """Normals (N, 3), those with a flip turned round."""
-    return normals * np.where(flips, -1.0, 1.0)[:, None]
-
-
-def _dot(a: Float64, b: Float64) -> Float64:
-    product: Float64 = np.einsum("ij,ij->i", a, b)
+def _dot(a: Float64, b: Float64, rows_of_a: Int32, rows_of_b: Int32) -> Float64:
+    """Products of rows of two (…, 3) arrays, without copies of both."""
+    product = np.zeros(len(rows_of_a))
+    for axis in range(3):
+        product += a[rows_of_a, axis] * b[rows_of_b, axis]
     return product
 
 
