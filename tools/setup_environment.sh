@@ -105,11 +105,11 @@ create_venv() {
 }
 
 install_python_packages() {
-  local requirements=(".[text,diffusion,clouds,train,agents,dev]") constraints=tools/constraints.txt
+  local requirements=(".[text,diffusion,clouds,train,agents,dev,references]") constraints=tools/constraints.txt
   if [ "$wanted" = jazzy ]; then
     requirements=(".[dev,ros-jazzy-wheels]") constraints=tools/constraints_jazzy.txt
   elif [ "$ros" = wheels ]; then
-    requirements=(".[text,diffusion,clouds,train,agents,dev,ros-wheels]")
+    requirements=(".[text,diffusion,clouds,train,agents,dev,references,ros-wheels]")
   else
     # ROS's compiled messages were built for one major version of NumPy.
     requirements+=("$(python3 -c 'import numpy; print("numpy<" + str(int(numpy.__version__[0]) + 1))')")

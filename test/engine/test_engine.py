@@ -9,29 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import toy_room
+from support.room_frames import GEOMETRIC, SECOND, frame_of
 
 from seg3d_ros.compute import Compute
 from seg3d_ros.engine.engine import Engine
 from seg3d_ros.engine.map_segmentation import EmptyMapError
-from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.objects.edits import Delete, Merge, Rename, Split
 from seg3d_ros.objects.object_map import UnknownObjectError
 from seg3d_ros.objects.query import NoEmbeddingsError, Query
 from seg3d_ros.objects.storage import MapFileError, save_map
 from seg3d_ros.scene import Frame
 from seg3d_ros.segmenters.segmenter import NothingThereError
-from seg3d_ros.sensing.depth_image import deproject
 from seg3d_ros.settings import with_values
-
-SECOND = 1_000_000_000
-GEOMETRIC = PerceptionSettings.of({"segmentation.model": "geometric", "prompt.model": "geometric"})
-
-
-def frame_of(pose: np.ndarray, stamp_ns: int) -> Frame:
-    depth, color = toy_room.cast(pose)
-    points = deproject(depth, toy_room.CAMERA, depth_unit=1.0)
-    grid = (toy_room.CAMERA.height, toy_room.CAMERA.width)
-    return Frame(points, color.reshape(-1, 3), stamp_ns, pose, grid=grid, camera=toy_room.CAMERA)
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import toy_room
+from support.room_frames import GEOMETRIC, SECOND
 from support.toy_room import ToyBox
-from support.viewer_room import GEOMETRIC, SECOND
 
 from seg3d_ros.engine.engine import Engine
 from seg3d_ros.engine.map_segmentation import EmptyMapError

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support import toy_room
 from support.harness import wait_until
-from support.viewer_room import SECOND, frame_of
+from support.room_frames import SECOND, frame_of
 from support.word_vectors import WordVectors
 
 from seg3d_ros.mapping.voxel_map import VoxelMap

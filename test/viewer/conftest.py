@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support import toy_room
-from support.viewer_room import GEOMETRIC, SECOND, frame_of
+from support.room_frames import GEOMETRIC, SECOND, frame_of
 
 from seg3d_ros.engine.engine import Engine
 from seg3d_ros.scene import Frame

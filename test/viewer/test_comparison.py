@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.viewer_room import GEOMETRIC
+from support.room_frames import GEOMETRIC
 
 from seg3d_ros.cli import main
 from seg3d_ros.engine.engine import Engine

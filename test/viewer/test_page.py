@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from support import toy_room
 from support.browser import open_page
+from support.room_frames import GEOMETRIC
 from support.toy_recording import write_toy_recording
-from support.viewer_room import GEOMETRIC
 from support.waiting import wait_until
 
 from seg3d_ros.engine.engine import Engine

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.room_frames import GEOMETRIC
 from support.toy_recording import write_toy_recording
-from support.viewer_room import GEOMETRIC
 from support.waiting import wait_until
 
 from seg3d_ros.engine.engine import Engine
