@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 HEAVY = ["mcp", "open3d", "torch", "transformers"]
 LIGHT_IN_SPARSE = ("hash_index", "merge_join", "voxel_keys")  # what the map uses of sparse/
 TORCH_IN_SEGMENTERS = (
@@ -67,6 +69,7 @@ def test_the_library_imports_neither_ros_nor_what_is_heavy(request):
 
 
 def test_networks_and_what_they_are_made_of_need_torch_alone(request):
+    pytest.importorskip("torch")
     modules = filter(is_made_of_torch, library_modules(request.config.rootpath))
     assert complaints(modules, heavy=["open3d", "transformers"]) == ""
 

@@ -70,7 +70,10 @@ def test_options_reach_the_pipeline(recording, tmp_path) -> None:
         (["replay", "{tmp}"], "is no recording"),
         (["replay", "{toy}", "--model", "magic"], "no segmenter is called 'magic'"),
         (["replay", "{toy}", "--voxel-size", "-1"], "voxel_size is -1"),
-        (["replay", "{toy}", "--min-range", "50", "--max-range", "60"], "within the limits"),
+        (
+            ["replay", "{toy}", "--model", "geometric", "--min-range", "50", "--max-range", "60"],
+            "within the limits",
+        ),
         (["replay", "{toy}", "-o", "{toy}/rgb.txt"], "rgb.txt"),
         (["replay"], "RECORDING"),
         (["play"], "play"),

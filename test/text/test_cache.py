@@ -106,6 +106,7 @@ class Unused:
 
 
 def test_the_first_start_needs_no_text_encoder(monkeypatch, tmp_path) -> None:
+    pytest.importorskip("transformers")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     encoder = load_text_encoder("all-MiniLM-L6-v2")
     unused, household = Unused(encoder), load_vocabulary_file("household")

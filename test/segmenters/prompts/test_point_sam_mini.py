@@ -24,6 +24,7 @@ ASKED = ("sofa", "armchair", "table", "chair", "nightstand", "plant", "ball", "m
 @pytest.fixture(scope="module")
 def clicked():
     """Three clicks on each of some objects; the truth is what lies in their boxes."""
+    pytest.importorskip("safetensors")
     room = VoxelMap()
     for recorded in open_recording(DEMO_ROOM).frames():
         room.integrate(to_frame(recorded))
