@@ -23,7 +23,7 @@ _SLACK_M, _SLACK_SHARE = 0.05, 0.02  # depth that a cell of it may span
 
 @dataclass(frozen=True)
 class Thinning:
-    """Loses points evenly, in patches, or down to one in each voxel of a coarser grid.
+    """Loses points, but not all: evenly, in patches, or down to one a voxel of a coarser grid.
 
     Attributes:
         share: of the points that may be lost.
@@ -44,7 +44,8 @@ class Thinning:
         if kind == 1:
             waves = _field(sample.points, rng.uniform(0.3, 1.2), rng)[:, 0]
             lost *= 2 / (1 + np.exp(-8 * waves))
-        return sample.take(rng.random(len(sample), np.float32) >= lost)
+        kept = rng.random(len(sample), np.float32) >= lost
+        return sample.take(kept) if kept.any() else sample
 
 
 @dataclass(frozen=True)
