@@ -28,6 +28,7 @@ from seg3d_ros.node.service_host import ServiceHost
 from seg3d_ros.node.services import SERVICES, Services
 from seg3d_ros.node.settings import AllSettings
 from seg3d_ros.node.transform_source import TransformSource, listen
+from seg3d_ros.node.transitions import refuse_impossible_transitions
 from seg3d_ros.packages import INSTALL_TEXT, missing_packages
 from seg3d_ros.settings import with_values
 from seg3d_ros.viewer.viewer import Viewer
@@ -53,6 +54,7 @@ class Seg3dNode(LifecycleNode):
                 that is not allowed.
         """
         super().__init__(name, **options)
+        refuse_impossible_transitions(self)
         self._log_handler = forward_library_logs(self.get_logger())
         self._engine: Engine | None = None
         self._transforms: TransformSource | None = None

@@ -114,6 +114,16 @@ def test_a_transition_that_fails_says_why_and_can_be_tried_again(start_node, mak
     assert not change(robot, Transition.TRANSITION_CONFIGURE)
 
 
+def test_a_transition_that_the_state_does_not_have_is_refused(start_node, make_robot) -> None:
+    node = start_node(node__autostart=False, wait_for="autostart is off")
+    robot = make_robot(node.domain)
+    assert not change(robot, Transition.TRANSITION_DEACTIVATE)
+    assert not robot.call(
+        ChangeState, "seg3d/change_state", ChangeState.Request(transition=Transition(label="fly"))
+    ).success
+    assert state(robot) == State.PRIMARY_STATE_UNCONFIGURED
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_busy_node_in_time(start_node, make_robot, how: int) -> None:
     node = start_node(segmentation__period=0.05)
