@@ -23,7 +23,8 @@ class TrackingSettings:
     )
     sure_score: float = setting(
         0.7,
-        "Score, counted the same way, from which on one segmentation is enough.",
+        "Score, counted the same way, from which on one segmentation is enough; "
+        "a piece within a larger object of its colour needs it.",
         low=0.0,
         high=1.0,
         live=True,

@@ -11,6 +11,7 @@ from seg3d_ros.masks import Masks
 from seg3d_ros.objects.look import mean_colors
 from seg3d_ros.objects.observation import Observation, mean_score
 from seg3d_ros.objects.ownership import Roles, find_covered
+from seg3d_ros.objects.pieces import find_pieces
 from seg3d_ros.objects.segments import (
     NOBODY,
     Segments,
@@ -102,7 +103,12 @@ def plan_step(tracks: list[Track], new: Observation, settings: TrackingSettings)
     mean = np.zeros(len(was_known))
     mean[track_of_segment] = _mean_evidence(tracks, new, segments, sizes, track_of_segment)
     often = (views >= settings.confirm_views) & (mean >= settings.confirm_score)
-    confirmed = was_known | (matched & (often | (mean >= settings.sure_score)))
+    sure = mean >= settings.sure_score
+    colors = mean_colors(of_point, count, new.scene.colors)
+    doubtful = np.flatnonzero((often & ~sure & ~was_known)[track_of_segment]).tolist()
+    pieces = find_pieces(tracks, new.scene, of_point, colors, doubtful)
+    often[track_of_segment[pieces]] = False
+    confirmed = was_known | (matched & (often | sure))
 
     takes = confirmed & ~prompted
     inside = column(find_covered(overlap, owners.in_scene, track_of_segment, takes)) > 0
@@ -132,7 +138,7 @@ def plan_step(tracks: list[Track], new: Observation, settings: TrackingSettings)
         covering=covering,
         best=np.maximum(faded, now),
         fresh=2 * seen_sizes < sizes,
-        colors=mean_colors(of_point, count, new.scene.colors),
+        colors=colors,
     )
 
 

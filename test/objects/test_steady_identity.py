@@ -53,6 +53,32 @@ def test_an_object_known_in_part_becomes_the_best_mask_of_what_comes_into_view(w
     assert len(known) >= len(loose)
 
 
+RED, BLUE, BLACK = (0.6, 0.1, 0.1), (0.1, 0.1, 0.6), (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("colors", "score", "place", "known"),
+    [
+        ((RED, RED), 0.65, 0, 1),
+        ((RED, BLUE), 0.65, 0, 2),  # it looks different
+        ((RED, RED), 0.85, 0, 2),  # it is sure
+        ((RED, RED), 0.65, 30, 2),  # it stands elsewhere
+        ((BLACK, BLACK), 0.65, 0, 2),  # there are no colours
+    ],
+)
+def test_a_piece_of_a_larger_thing_must_be_sure(world, union, colors, score, place, known) -> None:
+    objects = ObjectMap(TrackingSettings())
+    floor = world.block(-10, -10, -4, size=(60, 30, 1))
+    seat, back = world.block(0, size=(20, 10, 2)), world.block(0, 0, 2, size=(20, 2, 6))
+    sofa, arm = union(seat, back), world.block(place, 2, 2, size=(2, 8, 4))
+    for number in range(6):
+        scene = world.scene(floor, sofa, arm, stamp_s=number)
+        for part, color in zip((sofa, arm), colors, strict=True):
+            scene.colors[np.isin(scene.element_ids, part)] = color
+        objects.update(scene, world.instances(scene, sofa, arm, scores=[0.9, score]))
+    assert len(objects.confirmed()) == known
+
+
 def test_a_worse_mask_takes_nothing_and_a_good_one_redraws_the_object(world, desk) -> None:
     objects = ObjectMap(TrackingSettings())
     part = world.block(0, size=(12, 10, 2))
