@@ -37,6 +37,7 @@ def prepared(raw, tmp_path_factory):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """Options of a small model."""
+    pytest.importorskip("diffusers")
     folder = tmp_path_factory.mktemp("model")
     torch.save({"state_dict": small_network()[0].state_dict()}, folder / "b15n4.pth.tar")
     save_clip(folder)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Float64, Int64
-from seg3d_ros.sparse.voxel_keys import keys_of_points, unpack_keys
+from seg3d_ros.sparse.voxel_keys import keys_of_points
 
 _EVERYWHERE = (np.full(3, -np.inf), np.full(3, np.inf))
 
@@ -43,8 +43,9 @@ class PointBlocks:
         first = np.ones(len(keys), np.bool_)
         first[1:] = (keys[1:] != keys[:-1]) | (groups[1:] != groups[:-1])
         starts = np.flatnonzero(first)
-        centers = np.asarray((unpack_keys(keys[starts]) + 0.5) * edge, np.float64)
-        return cls(order, points[order], np.append(starts, len(points)), centers, edge)
+        points = points[order]
+        centers = (np.floor(points[starts] / edge) + 0.5) * edge
+        return cls(order, points, np.append(starts, len(points)), centers, edge)
 
     def near_plane(
         self,
