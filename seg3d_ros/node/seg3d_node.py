@@ -19,7 +19,7 @@ from seg3d_ros.engine.engine import Engine
 from seg3d_ros.engine.perception import PerceptionSettings
 from seg3d_ros.errors import InputError
 from seg3d_ros.node.heap import give_back_free_memory
-from seg3d_ros.node.logging import forward_library_logs, stop_forwarding
+from seg3d_ros.node.logging import RosLogHandler, forward_library_logs, stop_forwarding
 from seg3d_ros.node.old_parameters import refuse_old_names
 from seg3d_ros.node.parameters import changed, declare_parameters
 from seg3d_ros.node.publishers import Publishers
@@ -55,7 +55,7 @@ class Seg3dNode(LifecycleNode):
         """
         super().__init__(name, **options)
         refuse_impossible_transitions(self)
-        self._log_handler = forward_library_logs(self.get_logger())
+        self._log_handler: RosLogHandler | None = None
         self._engine: Engine | None = None
         self._transforms: TransformSource | None = None
         self._results: Publishers | None = None  # rclpy has _publishers of its own
@@ -69,6 +69,8 @@ class Seg3dNode(LifecycleNode):
         self.add_on_set_parameters_callback(self._check_parameters)
         if self._knows_post_set:
             self.add_post_set_parameters_callback(self._apply_parameters)
+        # Last: of a node that is refused, nothing may stay behind.
+        self._log_handler = forward_library_logs(self.get_logger())
 
     def on_configure(self, state: LifecycleState) -> Result:
         """Load the segmenter, make publishers and services."""
@@ -117,7 +119,8 @@ class Seg3dNode(LifecycleNode):
         """Stop the threads, then take the node down."""
         self._stop()
         self._release()
-        stop_forwarding(self._log_handler)
+        if self._log_handler is not None:
+            stop_forwarding(self._log_handler)
         super().destroy_node()
 
     @property

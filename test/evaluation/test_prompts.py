@@ -13,6 +13,8 @@ from seg3d_ros.segmenters.prompts.geometric_prompt import GeometricPrompt
 from seg3d_ros.segmenters.segmenter import PromptResult
 from seg3d_ros.sparse.voxel_keys import keys_of_points
 
+pytest.importorskip("torch", reason="clicks are simulated as in training, with torch")
+
 
 class NearerToForeground:
     """Voxels within 4 of a foreground click, less those that are nearer to a background click."""

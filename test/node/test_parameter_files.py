@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -89,3 +90,4 @@ def test_every_new_name_is_a_parameter() -> None:
 def test_old_names_are_refused_with_the_new_ones(make_node) -> None:
     with pytest.raises(ValueError, match=r"checkpoint is now model\.NAME\.checkpoint, max_range"):
         make_node("-p", "max_range:=3.0", "-p", "checkpoint:=it.pt")
+    assert logging.getLogger("seg3d_ros").propagate  # to whoever reads the logs without a node
