@@ -32,6 +32,7 @@ from seg3d_ros.scene import Bool, Float32, Float64, Int64
 
 _VISIBLE_SHARE = 0.5  # an object with less of its voxels in the scene can't be missed there
 _FAMILIAR_IOU = 0.5  # from which on a mask shows a known object as it is known
+_AS_FAMILIAR = 0.1  # IoU by which a mask that is as familiar may lie below the best one
 _FAMILIAR_FAVOR = 0.2  # evidence by which another view of the same place must be better
 _FADE_SEEN, _FADE_MISSED = 0.97, 0.9  # of the best evidence, for each later segmentation
 
@@ -156,10 +157,11 @@ def _find_segments(
 
 
 def _familiarity(tracks: list[Track], masks: Masks, owners: Owners, seen: Bool) -> Float64:
-    """(M,) share of a mask that is not new to the map, if it shows a known object best; else 0.
+    """(M,) share of a mask that is not new to the map, if it shows a known object; else 0.
 
-    Favouring these masks keeps parts and wholes from alternating. Which of them shows an object as
-    it is known, new voxels cannot tell; how far it goes on there, what is known cannot.
+    Favouring these masks, the best of an object and those that are about as good, keeps parts and
+    wholes from alternating. Which of them shows an object as it is known, new voxels cannot tell;
+    how far it goes on there, what is known cannot.
     """
     familiarity = np.zeros(len(masks))
     if not tracks or not len(masks):
@@ -171,8 +173,8 @@ def _familiarity(tracks: list[Track], masks: Masks, owners: Owners, seen: Bool) 
     shared = np.bincount(pairs, minlength=len(masks) * count).reshape(-1, count)
     union = owners.in_scene + sizes[:, None] - shared
     iou = shared / np.maximum(union, 1)
-    closest = iou.argmax(axis=0)
-    familiar = closest[iou.max(axis=0) >= _FAMILIAR_IOU]
+    least = np.maximum(iou.max(axis=0) - _AS_FAMILIAR, _FAMILIAR_IOU)
+    familiar = (iou >= least).any(axis=1)
     familiarity[familiar] = sizes[familiar] / masks.sizes[familiar]
     return familiarity
 

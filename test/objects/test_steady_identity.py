@@ -42,10 +42,13 @@ def test_a_known_whole_does_not_alternate_with_its_parts(world, desk, drawers, u
         assert keys_by_id(objects) == {1: set(whole)}
 
 
-def test_an_object_known_in_part_becomes_the_best_mask_of_what_comes_into_view(world) -> None:
+@pytest.mark.parametrize("known_length", [10, 18])
+def test_an_object_known_in_part_becomes_the_best_mask_of_what_comes_into_view(
+    world, known_length: int
+) -> None:
     objects = ObjectMap(TrackingSettings())
     sofa = world.block(0, size=(40, 10, 2))
-    near, half = world.block(0, size=(10, 10, 2)), world.block(0, size=(22, 10, 2))
+    near, half = world.block(0, size=(known_length, 10, 2)), world.block(0, size=(22, 10, 2))
     loose = world.block(1, size=(39, 10, 2))  # it leaves out some of what is known
     show(objects, world, [near], scores=[0.9])
     show(objects, world, [sofa], [loose, half], scores=[0.75, 0.65], stamp_s=2, times=3)
