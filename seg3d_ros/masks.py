@@ -44,24 +44,30 @@ class Masks:
         if dense.ndim != 2:
             raise ValueError(f"masks have shape {dense.shape}, expected (M, N)")
         count, width = dense.shape
-        places = np.flatnonzero(dense)  # of a matrix nonzero takes ten times as long
-        starts = np.searchsorted(places, np.arange(count + 1) * width)
-        places -= np.repeat(np.arange(count) * width, np.diff(starts))
-        return cls(places.astype(np.int32), starts, width)
+        # Of a matrix nonzero takes ten times as long.
+        return cls._of_ascending(np.flatnonzero(dense), count, width)
 
     @classmethod
     def of_pairs(cls, pairs: Int64, *, count: int, width: int) -> Masks:
         """`count` masks of (K,) distinct pairs mask * width + row, in any order."""
-        pairs = np.sort(pairs)
+        return cls._of_ascending(np.sort(pairs), count, width)
+
+    @classmethod
+    def _of_ascending(cls, pairs: Int64, count: int, width: int) -> Masks:
         starts = np.searchsorted(pairs, np.arange(count + 1) * width)
-        pairs -= np.repeat(np.arange(count) * width, np.diff(starts))
-        return cls(pairs.astype(np.int32), starts, width)
+        rows = pairs - np.repeat(np.arange(count) * width, np.diff(starts))
+        return cls(rows.astype(np.int32), starts, width)
 
     @classmethod
     def of_rows(cls, rows: Sequence[Int64], width: int) -> Masks:
         """A mask for each list of ascending rows."""
         whole = np.concatenate([np.zeros(0, np.int32), *rows]).astype(np.int32)
         return cls(whole, _starts(np.array([len(part) for part in rows], np.int64)), width)
+
+    @classmethod
+    def of_labels(cls, labels: npt.NDArray[np.integer[Any]], count: int) -> Masks:
+        """A mask for each of `count` labels of (N,) points; see `rows_by_label`."""
+        return cls.of_rows(rows_by_label(labels, count), len(labels))
 
     @classmethod
     def concatenate(cls, parts: Sequence[Masks]) -> Masks:
@@ -132,6 +138,14 @@ class Masks:
         mask_of = np.repeat(self.mask_of, picked.sizes)
         pairs = mask_of * len(row_of) + picked.rows
         return Masks.of_pairs(pairs, count=len(self), width=len(row_of))
+
+
+def rows_by_label(labels: npt.NDArray[np.integer[Any]], count: int) -> list[Int64]:
+    """Rows of each label 0..count - 1, ascending; negative labels belong to none."""
+    rows = np.flatnonzero(labels >= 0)
+    order = rows[np.argsort(labels[rows], kind="stable")]
+    ends = np.cumsum(np.bincount(labels[rows], minlength=count))
+    return np.split(order, ends[:-1]) if count else []
 
 
 def _starts(sizes: Int64) -> Int64:

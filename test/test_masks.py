@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from seg3d_ros.masks import Masks
+from seg3d_ros.masks import Masks, rows_by_label
 from seg3d_ros.scene import Instances
 
 DENSE = hnp.arrays(bool, st.tuples(st.integers(0, 5), st.integers(0, 9)))
@@ -75,3 +75,15 @@ def test_instances_take_an_array_of_masks():
     np.testing.assert_array_equal(found.masks.dense(), dense)
     with pytest.raises(ValueError, match=r"expected \(M, N\)"):
         Instances(dense[0], np.ones(3, np.float32))
+
+
+def test_rows_by_label_are_those_of_each_label():
+    labels = np.array([2, -1, 0, 2, -1, 4])
+    found = rows_by_label(labels, 5)
+    assert [rows.tolist() for rows in found] == [[2], [], [0, 3], [], [5]]
+    assert rows_by_label(np.full(3, -1), 0) == []
+
+
+def test_masks_of_labels_are_their_rows():
+    masks = Masks.of_labels(np.array([2, -1, 0, 2]), 3)
+    assert masks.dense().astype(int).tolist() == [[0, 0, 1, 0], [0, 0, 0, 0], [1, 0, 0, 1]]

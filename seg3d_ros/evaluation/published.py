@@ -81,9 +81,9 @@ class PublishedLassm:
         )
         sizes = torch.bincount(inputs.superpoint_of)
         found = find_instances(heads, sizes, top_k=self._top_k)
-        masks = np.take(found.masks.cpu().numpy(), inputs.superpoint_of.cpu().numpy(), axis=1)
+        masks = Masks.of(found.masks.cpu().numpy()).spread(inputs.superpoint_of.cpu().numpy())
         return Predictions(
-            Instances(Masks.of(masks), found.scores.cpu().numpy()),
+            Instances(masks, found.scores.cpu().numpy()),
             classes=self._classes[found.classes.cpu().numpy()],
         )
 

@@ -119,13 +119,17 @@ def test_a_locked_object_keeps_its_voxels_until_it_is_free(objects, world, parts
     assert keys(*parts[:2]) in bodies(objects).values()
 
 
-def test_all_edits_can_be_undone_newest_first(objects, world, parts):
-    before = bodies(objects)
+def edit_in_all_ways(objects, parts) -> None:
     objects.edit(Rename(3, "mug"))
     objects.edit(Merge((1, 2)))
     objects.edit(SplitOff(3, parts[2][:40]))
     objects.edit(Delete((1,)))
     objects.edit(Lock((3,)))
+
+
+def test_all_edits_can_be_undone_newest_first(objects, world, parts):
+    before = bodies(objects)
+    edit_in_all_ways(objects, parts)
     show(objects, world, parts, times=3, stamp_s=2)
     for expected in ("lock", "delete", "splitoff", "merge"):
         assert expected in objects.edit(Undo()).message
@@ -139,11 +143,7 @@ def test_all_edits_can_be_undone_newest_first(objects, world, parts):
 
 def test_what_can_be_undone_outlives_save_and_load(objects, world, parts):
     before = bodies(objects)
-    objects.edit(Rename(3, "mug"))
-    objects.edit(Merge((1, 2)))
-    objects.edit(SplitOff(3, parts[2][:40]))
-    objects.edit(Delete((1,)))
-    objects.edit(Lock((3,)))
+    edit_in_all_ways(objects, parts)
     scene = show(objects, world, parts, times=3, stamp_s=2)
     objects = reloaded(objects, scene)
     assert "lock" in objects.edit(Undo()).message

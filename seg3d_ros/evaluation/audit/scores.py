@@ -174,7 +174,7 @@ def _kept_moves(
 def _final_ap50(final: WorldState, voxels: Int32, truth: Truth) -> float:
     assert final.scene is not None
     owners = owner_of_points(final.scene, final.objects)
-    masks = Masks.of(owners[None] == np.arange(len(final.objects))[:, None])
+    masks = Masks.of_labels(owners, len(final.objects))
     structure = np.array([name in STRUCTURE for name in truth.names])
     is_object = (voxels != NONE) & ~structure[voxels]
     segment: Int64 = np.where(is_object, 0, -1)

@@ -11,10 +11,11 @@ import numpy as np
 
 from seg3d_ros.distinct import distinct
 from seg3d_ros.kernels import kernel
+from seg3d_ros.masks import rows_by_label
 from seg3d_ros.scene import Bool
 from seg3d_ros.segmenters.geometric.convexity import CONTACT_DISTANCE, join
 from seg3d_ros.segmenters.geometric.planes import Planes, covered_area
-from seg3d_ros.segmenters.geometric.point_blocks import PointBlocks, rows_by_label
+from seg3d_ros.segmenters.geometric.point_blocks import PointBlocks
 from seg3d_ros.segmenters.geometric.surface import Int32, Surface, dot, square_distance
 
 ROOM_AREA = 2.5  # m²; larger planes are floors and walls

@@ -6,9 +6,10 @@ import numpy as np
 
 from seg3d_ros.distinct import distinct
 from seg3d_ros.kernels import kernel
+from seg3d_ros.masks import rows_by_label
 from seg3d_ros.scene import Float64, Int64
 from seg3d_ros.segmenters.geometric.planes import Planes
-from seg3d_ros.segmenters.geometric.point_blocks import PointBlocks, rows_by_label
+from seg3d_ros.segmenters.geometric.point_blocks import PointBlocks
 from seg3d_ros.segmenters.geometric.surface import Surface
 from seg3d_ros.sparse.hash_index import build_index, find_rows
 

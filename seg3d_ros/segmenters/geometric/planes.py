@@ -8,8 +8,8 @@ import numpy as np
 
 from seg3d_ros.distinct import distinct
 from seg3d_ros.kernels import kernel
+from seg3d_ros.masks import rows_by_label
 from seg3d_ros.scene import Bool, Float64, Int64
-from seg3d_ros.segmenters.geometric.point_blocks import rows_by_label
 from seg3d_ros.segmenters.geometric.surface import Int32, Surface, dot, flattest_direction
 
 SEED_CURVATURE = 0.08  # rougher voxels belong to planes but start none

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Float64, Int64
@@ -70,14 +68,6 @@ class PointBlocks:
             *(normal, float(offset), float(reach), slack),
         )
         return self.order[found], heights
-
-
-def rows_by_label(labels: npt.NDArray[np.integer[Any]], count: int) -> list[Int64]:
-    """Rows of each label 0..count - 1, ascending; negative labels belong to none."""
-    rows = np.flatnonzero(labels >= 0)
-    order = rows[np.argsort(labels[rows], kind="stable")]
-    ends = np.cumsum(np.bincount(labels[rows], minlength=count))
-    return np.split(order, ends[:-1]) if count else []
 
 
 @kernel

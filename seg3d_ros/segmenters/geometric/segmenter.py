@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seg3d_ros.masks import Masks
+from seg3d_ros.masks import Masks, rows_by_label
 from seg3d_ros.scene import Bool, Float32, Float64, Instances, Int64, Scene
 from seg3d_ros.segmenters.geometric.convexity import find_contacts
 from seg3d_ros.segmenters.geometric.decomposition import Decomposition, decompose
 from seg3d_ros.segmenters.geometric.furniture_faces import ROOM_AREA
-from seg3d_ros.segmenters.geometric.point_blocks import PointBlocks, rows_by_label
+from seg3d_ros.segmenters.geometric.point_blocks import PointBlocks
 from seg3d_ros.segmenters.geometric.settings import GeometricSettings
 
 RELIEF = 1.5  # plane thicknesses; flat parts that rise less are debris of the plane
@@ -144,4 +144,4 @@ def _masks(decomposition: Decomposition, kept: Int64) -> Masks:
     instance = np.full(decomposition.part_of.max(initial=-1) + 2, -1, np.int64)
     instance[kept] = np.arange(len(kept))
     instance_of = instance[decomposition.part_of][decomposition.row_of]
-    return Masks.of_rows(rows_by_label(instance_of, len(kept)), len(instance_of))
+    return Masks.of_labels(instance_of, len(kept))

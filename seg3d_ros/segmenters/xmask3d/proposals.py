@@ -8,7 +8,6 @@ import numpy as np
 
 from seg3d_ros.masks import Masks
 from seg3d_ros.scene import Instances, Scene
-from seg3d_ros.segmenters.geometric.point_blocks import rows_by_label
 from seg3d_ros.segmenters.geometric.segmenter import GeometricSegmenter
 from seg3d_ros.segmenters.mini import load_mini_segmenter
 from seg3d_ros.segmenters.settings import MiniSettings
@@ -34,6 +33,5 @@ def _superpoints(scene: Scene) -> Instances:
     largest = np.argsort(-sizes, kind="stable")[:_MOST_SUPERPOINTS]
     number = np.full(len(sizes), -1)
     number[largest] = np.arange(len(largest))
-    rows = rows_by_label(number[superpoint_of], len(largest))
-    masks = Masks.of_rows(rows, len(scene))
+    masks = Masks.of_labels(number[superpoint_of], len(largest))
     return Instances(masks, np.full(len(largest), 0.5, np.float32))

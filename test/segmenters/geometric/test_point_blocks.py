@@ -15,7 +15,7 @@ from seg3d_ros.segmenters.geometric.plane_fronts import (
     PARALLEL,
     plane_fronts,
 )
-from seg3d_ros.segmenters.geometric.point_blocks import PointBlocks, rows_by_label
+from seg3d_ros.segmenters.geometric.point_blocks import PointBlocks
 from seg3d_ros.segmenters.geometric.settings import GeometricSettings
 
 
@@ -35,13 +35,6 @@ def test_points_near_a_plane_are_found_with_their_heights(seed, reach, shift):
     near = np.abs(points @ normal - offset) <= reach - 1e-9
     near &= ((points >= low) & (points <= high)).all(axis=1)
     assert np.isin(np.flatnonzero(near), rows).all()
-
-
-def test_rows_by_label_are_those_of_each_label():
-    labels = np.array([2, -1, 0, 2, -1, 4])
-    found = rows_by_label(labels, 5)
-    assert [rows.tolist() for rows in found] == [[2], [], [0, 3], [], [5]]
-    assert rows_by_label(np.full(3, -1), 0) == []
 
 
 @pytest.fixture(scope="module", params=["upright", "tilted"])
