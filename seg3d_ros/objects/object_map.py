@@ -18,20 +18,19 @@ from seg3d_ros.objects.dormant import Dormant
 from seg3d_ros.objects.edit_history import pack_history, unpack_history
 from seg3d_ros.objects.editor import Editor, EditReport
 from seg3d_ros.objects.edits import ForgetName, MapEdit, Rename
+from seg3d_ros.objects.element_loss import keep_elements
 from seg3d_ros.objects.elements import elements_of_scene
 from seg3d_ros.objects.embedding import Embedding, with_view
 from seg3d_ros.objects.event_log import EventLog, differences, pack_events, unpack_events
 from seg3d_ros.objects.events import Event, EventKind, Provenance
 from seg3d_ros.objects.ids import IdCounter, UnknownObjectError
-from seg3d_ros.objects.map_object import MapObject, with_candidates, with_elements
+from seg3d_ros.objects.labeller import Labeller
+from seg3d_ros.objects.map_object import MapObject
 from seg3d_ros.objects.moves import LostAndFound
-from seg3d_ros.objects.naming import rank_labels
 from seg3d_ros.objects.observation import Observation
 from seg3d_ros.objects.prompted import find_clicked, prompted_object
-from seg3d_ros.objects.prototypes import Prototype, with_prototypes
+from seg3d_ros.objects.prototypes import Prototype
 from seg3d_ros.objects.settings import TrackingSettings
-from seg3d_ros.objects.sizes import floor_of
-from seg3d_ros.objects.taught_names import TaughtNames
 from seg3d_ros.objects.tracking import Track, note_measured
 from seg3d_ros.objects.update import TrackingReport, take_in
 from seg3d_ros.scene import Bool, Instances, Int64, MapGrid, Scene
@@ -59,10 +58,9 @@ class ObjectMap:
         """Start empty."""
         self.settings = settings or TrackingSettings()  # may be replaced between updates
         self._lock = threading.Lock()
-        self._vocabulary: Vocabulary | None = None
+        self._labels = Labeller()
         self._ids = IdCounter()
         self._editor = Editor()
-        self._taught = TaughtNames()
         self._lost = LostAndFound()
         self._dormant = Dormant()
         self._log = EventLog()
@@ -74,7 +72,7 @@ class ObjectMap:
         self._stamp_ns = 0
         self._last_index = build_index(np.empty(0, np.int64))  # of the last segmented scene
         self._grid = MapGrid(0.0)  # of the newest scene
-        self._floor: float | None = None  # height in the map frame, metres
+        self._labels.forget_floor()
         self._editor.restart()
         self._lost.forget()
         self._dormant.forget()
@@ -91,7 +89,7 @@ class ObjectMap:
 
     def prototypes(self) -> tuple[Prototype, ...]:
         """Kinds of objects that a person has taught, by name."""
-        return self._taught.prototypes
+        return self._labels.taught.prototypes
 
     def get(self, object_id: int) -> MapObject:
         """The known object with an id.
@@ -123,7 +121,8 @@ class ObjectMap:
             self._dormant.remember(report.ended)
             self._last_index, self._stamp_ns = index, scene.stamp_ns
             self._take_scene(scene)
-            self._label([t for t in self._tracks if t.known.last_seen_ns == scene.stamp_ns])
+            now = [t for t in self._tracks if t.known.last_seen_ns == scene.stamp_ns]
+            self._labels.label(now, self._tracks)
             self._enforce_bound()
             self._publish(self._merged(report))
             return report
@@ -148,22 +147,23 @@ class ObjectMap:
                 note_measured(self._tracks, stamps)
                 return stamps != NEVER
 
-            ended = self._keep_elements(held, carved=True)
+            ended = self._keep(held, carved=True)
             self._lost.lose(ended)
             moved, left = self._lost.reunite(self._tracks, self._stamp_ns)
             self._tracks = [
                 track for track in self._tracks if not any(track is gone for gone in left)
             ]
             ids = {event.id for event in moved}
-            self._label([track for track in self._tracks if track.known.id in ids])
+            back = [track for track in self._tracks if track.known.id in ids]
+            self._labels.label(back, self._tracks)
             self._publish(moved)
         return sum(track.confirmed for track in ended)
 
     def relabel(self, vocabulary: Vocabulary | None) -> None:
         """Name all objects, now and from now on, with a vocabulary; None: with none."""
         with self._lock:
-            self._vocabulary = vocabulary
-            self._label([track for track in self._tracks if track.confirmed], steady=False)
+            self._labels.vocabulary = vocabulary
+            self._labels.label_known(self._tracks, steady=False)
             self._publish(relabelled=False)
 
     def add_embeddings(self, found: Mapping[int, Mapping[str, Embedding]]) -> None:
@@ -176,9 +176,9 @@ class ObjectMap:
                     embeddings = with_view(embeddings, space, view)
                 track.known = replace(track.known, embeddings=embeddings)
             if any(track.known.pinned_label for track in seen):
-                self._learn_names(seen)
+                self._labels.learn(seen, self._tracks)
             else:
-                self._label(seen)
+                self._labels.label(seen, self._tracks)
             self._publish()
 
     def add_prompted(
@@ -218,13 +218,13 @@ class ObjectMap:
             self._take_scene(scene)
             self._stamp_ns = scene.stamp_ns
             self._tracks = [other for other in self._tracks if other is not track]
-            self._keep_elements(lambda ids: find_rows(taken, ids) < 0, carved=False)
+            self._keep(lambda ids: find_rows(taken, ids) < 0, carved=False)
             self._tracks.append(Track(made, segmented_size=len(made)))
             if label:
-                self._taught.allow(label)
-                self._learn_names(self._tracks[-1:], label)
+                self._labels.taught.allow(label)
+                self._labels.learn(self._tracks[-1:], self._tracks, (label,))
             else:
-                self._label(self._tracks[-1:])
+                self._labels.label(self._tracks[-1:], self._tracks)
             self._enforce_bound()
             self._publish(provenance=Provenance.BY_HAND)
             return self.get(made.id)
@@ -238,15 +238,15 @@ class ObjectMap:
         """
         with self._lock:
             if isinstance(edit, ForgetName):
-                self._taught.forget(edit.name)
-                self._label_all()
+                self._labels.taught.forget(edit.name)
+                self._labels.label_known(self._tracks)
                 self._publish(provenance=Provenance.BY_HAND)
                 return EditReport(f"objects are no longer called {edit.name!r} by likeness", ())
             report = self._editor.apply(self._tracks, edit, self._grid, self._new_id)
             if isinstance(edit, Rename):
-                self._taught.allow(edit.name)
+                self._labels.taught.allow(edit.name)
             edited = [track for track in self._tracks if track.known.id in report.ids]
-            self._learn_names(edited, *self._names_of(report.ids))
+            self._labels.learn(edited, self._tracks, self._names_of(report.ids))
             self._publish(report.events(self._stamp_ns, self._tracks), Provenance.BY_HAND)
         return report
 
@@ -262,7 +262,7 @@ class ObjectMap:
             known.sort(key=lambda found: found.id)
             arrays = pack_objects(known, next_id=self._ids.next_id)
             arrays |= pack_history(self._editor.history)
-            return arrays | pack_events(self._log.events) | self._taught.to_arrays()
+            return arrays | pack_events(self._log.events) | self._labels.taught.to_arrays()
 
     def load_arrays(self, arrays: Mapping[str, npt.NDArray[Any]], scene: Scene) -> None:
         """Replace all objects by those of `to_arrays`; the vocabulary in force names them.
@@ -277,7 +277,7 @@ class ObjectMap:
         loaded, events = unpack_objects(arrays, scene), unpack_events(arrays)
         history = unpack_history(arrays, scene)
         with self._lock:
-            self._taught.load_arrays(arrays)  # raises before anything is changed
+            self._labels.taught.load_arrays(arrays)  # raises before anything is changed
             self._reset()
             self._editor.restart(history)
             self._take_scene(scene)
@@ -289,15 +289,14 @@ class ObjectMap:
                 for known in loaded.objects
             ]
             self._enforce_bound()
-            self._label(self._tracks)
+            self._labels.label(self._tracks, self._tracks)
             self._log.add(events)
             self._publish(provenance=Provenance.RESTORED)
 
     def _take_scene(self, scene: Scene) -> None:
         """Take grid and floor of the newest scene."""
         self._grid = scene.grid
-        height = floor_of(scene)
-        self._floor = self._floor if height is None else height
+        self._labels.see_floor(scene)
 
     def _identify(self, found: MapObject) -> MapObject:
         """Object with the id of one that ended in its place, or a new one."""
@@ -311,51 +310,10 @@ class ObjectMap:
         known = self.get(object_id)
         return next(track for track in self._tracks if track.known is known)
 
-    def _keep_elements(self, kept: Callable[[Int64], Bool], *, carved: bool) -> list[Track]:
+    def _keep(self, kept: Callable[[Int64], Bool], *, carved: bool) -> list[Track]:
         """Take elements from all tracks; returns those that end by that, as they were."""
-        if not self._tracks:
-            return []
-        ends = np.cumsum([len(track.known) for track in self._tracks])
-        ids = np.concatenate([track.known.element_ids for track in self._tracks])
-        stays = np.split(np.asarray(kept(ids), bool), ends[:-1])
-        left: list[Track] = []
-        ended: list[Track] = []
-        for track, mask in zip(self._tracks, stays, strict=True):
-            size = int(np.count_nonzero(mask))
-            track.carved += (len(mask) - size) * carved
-            if track.is_remnant(size):
-                ended.append(track)
-                continue
-            if size < len(mask):
-                elements = track.known.elements.select(mask)
-                track.known = with_elements(track.known, elements, self._grid)
-            left.append(track)
-        self._tracks = left
+        self._tracks, ended = keep_elements(self._tracks, kept, self._grid, carved=carved)
         return ended
-
-    def _label(self, tracks: Sequence[Track], *, steady: bool = True) -> None:
-        """Give tracks the candidates that the witnesses find among the words in force."""
-        known = [track.known for track in tracks]
-        ranked = rank_labels(known, self._vocabulary, floor=self._floor, steady=steady)
-        if self._taught.prototypes:
-            population = [track.known for track in self._tracks if track.shown]
-            ranked = with_prototypes(ranked, known, self._taught.prototypes, population)
-        for track, candidates in zip(tracks, ranked, strict=True):
-            if candidates or track.known.candidates:
-                track.known = with_candidates(track.known, candidates)
-
-    def _label_all(self) -> None:
-        self._label([track for track in self._tracks if track.confirmed])
-
-    def _learn_names(self, tracks: Sequence[Track], *renamed: str) -> None:
-        """Learn the names that a person gave and label tracks; all, where that may rename them."""
-        before = self._taught.prototypes
-        known = [track.known for track in self._tracks if track.shown]
-        self._taught.relearn(known, renamed=renamed)
-        if before or self._taught.prototypes:
-            self._label_all()
-        else:
-            self._label(tracks)
 
     def _names_of(self, ids: Sequence[int]) -> set[str]:
         """Names by hand of objects, before and after an edit."""
