@@ -156,13 +156,17 @@ class TrueBoxes:
         pose = frame.map_from_sensor
         with np.errstate(invalid="ignore"):
             points = frame.points @ pose[:3, :3].T + pose[:3, 3]
-            labels = np.where(np.isfinite(points).all(axis=1), len(self.names) - 1, NONE)
-            for number in np.argsort(-self._halves.prod(axis=1)):
-                offset = points - self._centers[number]
-                cosine, sine = np.cos(self._yaws[number]), np.sin(self._yaws[number])
-                offset[:, :2] = offset[:, :2] @ np.array([[cosine, -sine], [sine, cosine]])
-                inside = (np.abs(offset) < self._halves[number] + _BOX_MARGIN_M).all(axis=1)
-                labels[inside & (points[:, 2] > _FOOT_M)] = number
+        labels = np.where(np.isfinite(points).all(axis=1), len(self.names) - 1, NONE)
+        x = points[:, 0].copy()
+        for number in np.argsort(-self._halves.prod(axis=1)):
+            half = self._halves[number] + _BOX_MARGIN_M
+            reach = np.linalg.norm(half[:2])  # of its corners; few points are so near
+            rows = np.flatnonzero(np.abs(x - self._centers[number, 0]) <= reach)
+            offset = points[rows] - self._centers[number]
+            cosine, sine = np.cos(self._yaws[number]), np.sin(self._yaws[number])
+            offset[:, :2] = offset[:, :2] @ np.array([[cosine, -sine], [sine, cosine]])
+            inside = (np.abs(offset) < half).all(axis=1) & (points[rows, 2] > _FOOT_M)
+            labels[rows[inside]] = number
         return labels.astype(np.int32)
 
 
