@@ -38,10 +38,11 @@ demo:
 	python -m seg3d_ros.demo --recording "$(RECORDING)" --topic "$(TOPIC)" \
 	  --fixed-frame "$(FIXED_FRAME)" --model "$(MODEL)" --output "$(OUTPUT)"
 
-# Each process has a core, and waits longer for what another one holds up.
+# Each process has a core, and waits longer for what another one holds up. Bytecode is kept, or each of
+# the hundreds of programs that the tests start would compile the package for itself.
 test:
 	$(prepare)
-	export OMP_NUM_THREADS=1 SEG3D_TEST_PATIENCE=$${SEG3D_TEST_PATIENCE:-3}
+	export OMP_NUM_THREADS=1 SEG3D_TEST_PATIENCE=$${SEG3D_TEST_PATIENCE:-3} PYTHONDONTWRITEBYTECODE=
 	pytest -q --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint:

@@ -1,5 +1,6 @@
 """Settings of all tests."""
 
+import gc
 import importlib.util
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import settings
 pytest_plugins = ["support.nodes"]
 NEEDS_ROS = ("demo", "node")  # folders whose tests talk to nodes
 # Files of a minute or more: one of them at the end would leave the other process without work.
-LONGEST = ("viewer/test_page.py", "audit/test_demo_room.py", "node/test_lifecycle.py")
+LONGEST = ("viewer/test_page.py", "node/test_storm.py", "node/test_lifecycle.py")
 HAS_ROS = bool(importlib.util.find_spec("rclpy") and importlib.util.find_spec("seg3d_ros.msg"))
 collect_ignore_glob = [] if HAS_ROS else [f"{folder}/test_*.py" for folder in NEEDS_ROS]
 if HAS_ROS:
@@ -21,11 +22,33 @@ settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection():
+    """Look for no garbage among what the test files import: a million objects that stay."""
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
+
+
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
     for item in items:
         if item.path.parent.name in NEEDS_ROS:
             item.add_marker("ros")
+    place = places_of_files(list(dict.fromkeys(item.path for item in items)))
+    items.sort(key=lambda item: place[item.path])
+
+
+def places_of_files(files):
+    """Order of the files: the longest first, those that wait for nodes spread among the others.
+
+    Who waits leaves a core to somebody who computes, if not all processes wait at once.
+    """
+    place = {}
+    for waits in (True, False):
+        group = [file for file in files if (file.parent.name in NEEDS_ROS) == waits]
+        place |= {file: number / len(group) for number, file in enumerate(group)}
+    return place | {file: -1 for file in files if file.as_posix().endswith(LONGEST)}
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -10,14 +10,18 @@ def tool(request):
     return runpy.run_path(str(request.config.rootpath / "tools/draw_architecture.py"))
 
 
-def test_the_picture_is_up_to_date(tool):
-    drawn = tool["PICTURE"].read_text(encoding="utf-8")
-    assert drawn == tool["draw"](), "run: python tools/draw_architecture.py"
+@pytest.fixture(scope="module")
+def drawn(tool):
+    return tool["draw"]()
 
 
-def test_every_folder_is_drawn(tool):
+def test_the_picture_is_up_to_date(tool, drawn):
+    kept = tool["PICTURE"].read_text(encoding="utf-8")
+    assert kept == drawn, "run: python tools/draw_architecture.py"
+
+
+def test_every_folder_is_drawn(tool, drawn):
     folders = {file.parent.name for file in (tool["ROOT"] / "seg3d_ros").glob("*/__init__.py")}
-    drawn = tool["draw"]()
     assert len(folders) > 10
     assert all(f">{folder}/</text>" in drawn for folder in folders)
 

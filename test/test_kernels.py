@@ -7,7 +7,10 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 import seg3d_ros
 
@@ -48,43 +51,63 @@ def make_clone(folder: Path) -> Path:
     return folder
 
 
-def test_a_second_clone_compiles_nothing(tmp_path) -> None:
-    first, second = (make_clone(tmp_path / name) for name in ("first", "second"))
+@dataclass
+class Compiled:
+    """A clone whose kernels one process has compiled.
+
+    Attributes:
+        clone: folder of the clone.
+        cache: where the compiled code lies.
+        count: kernels that were compiled.
+    """
+
+    clone: Path
+    cache: Path
+    count: int
+
+    def copy_cache(self, folder: Path) -> Path:
+        return Path(shutil.copytree(self.cache, folder / "cache"))
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory) -> Compiled:
+    folder = tmp_path_factory.mktemp("compiled")
+    clone, cache = make_clone(folder / "clone"), folder / "cache"
+    hits, misses = counts(clone, cache)
+    assert hits == 0 and misses > 0
+    return Compiled(clone, cache, misses)
+
+
+def test_a_second_clone_compiles_nothing(compiled, tmp_path) -> None:
+    second = make_clone(tmp_path)
     for file in second.rglob("*.py"):
         os.utime(file, (1e9, 1e9))  # clones are written at different times
-    cache = tmp_path / "cache"
-    hits, misses = counts(first, cache)
-    assert hits == 0 and misses > 0
-    assert counts(second, cache) == [misses, 0]
+    assert counts(second, compiled.cache) == [compiled.count, 0]
 
 
-def test_a_change_in_any_file_with_kernels_compiles_again(tmp_path) -> None:
-    clone, cache = make_clone(tmp_path / "clone"), tmp_path / "cache"
-    _, misses = counts(clone, cache)
-    other = clone / "seg3d_ros" / "mapping" / "carving.py"
-    other.write_text(other.read_text() + "# changed\n")
-    assert counts(clone, cache) == [0, misses]
+def test_a_change_in_any_file_with_kernels_compiles_again(compiled, tmp_path) -> None:
+    clone, cache = make_clone(tmp_path / "clone"), compiled.copy_cache(tmp_path)
     unrelated = clone / "seg3d_ros" / "scene.py"
     unrelated.write_text(unrelated.read_text() + "# changed\n")
-    assert counts(clone, cache) == [misses, 0]
+    assert counts(clone, cache) == [compiled.count, 0]
+    other = clone / "seg3d_ros" / "mapping" / "carving.py"
+    other.write_text(other.read_text() + "# changed\n")
+    assert counts(clone, cache) == [0, compiled.count]
 
 
-def test_processes_that_start_together_compile_each_kernel_once(tmp_path) -> None:
-    clone = make_clone(tmp_path / "clone")
-    _, alone = counts(clone, tmp_path / "cache_of_one")
-    processes = [start(clone, tmp_path / "cache") for _ in range(2)]
+def test_processes_that_start_together_compile_each_kernel_once(compiled, tmp_path) -> None:
+    processes = [start(compiled.clone, tmp_path / "cache") for _ in range(2)]
     found = [ended(process) for process in processes]
-    assert sum(misses for _, misses in found) == alone
-    assert sum(hits for hits, _ in found) == alone
+    assert sum(misses for _, misses in found) == compiled.count
+    assert sum(hits for hits, _ in found) == compiled.count
 
 
-def test_a_process_that_died_while_compiling_holds_nobody_up(tmp_path) -> None:
-    clone, cache = make_clone(tmp_path / "clone"), tmp_path / "cache"
-    _, alone = counts(clone, cache)
+def test_a_process_that_died_while_compiling_holds_nobody_up(compiled, tmp_path) -> None:
+    cache = compiled.copy_cache(tmp_path)
     for file in cache.rglob("*.nb?"):
         file.unlink()
     assert any(cache.rglob("*.lock"))
-    assert counts(clone, cache) == [0, alone]
+    assert counts(compiled.clone, cache) == [0, compiled.count]
 
 
 def test_every_file_with_kernels_takes_part_in_the_key() -> None:

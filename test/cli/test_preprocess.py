@@ -40,7 +40,7 @@ def test_a_broken_scan_is_named_and_the_next_run_makes_it_alone(raw, tmp_path, c
     broken = raw / "scans" / "scene0000_00" / "scene0000_00.aggregation.json"
     content = broken.read_text()
     broken.write_text(content[:20])
-    command = ["preprocess", "scannet", str(raw), "-o", str(output)]
+    command = ["preprocess", "scannet", str(raw), "-o", str(output), "--workers", "1"]
     assert main(command) == 2
     said = capsys.readouterr().err
     assert "seg3d: 1 of 3 scenes could not be prepared: scene0000_00; " in said
@@ -56,7 +56,7 @@ def test_a_broken_scan_is_named_and_the_next_run_makes_it_alone(raw, tmp_path, c
 
 
 def test_scenes_made_with_other_options_are_not_mixed(raw, tmp_path, capsys):
-    command = ["preprocess", "scannet", str(raw), "-o", str(tmp_path / "out")]
+    command = ["preprocess", "scannet", str(raw), "-o", str(tmp_path / "out"), "--workers", "1"]
     assert main(command) == 0
     assert main([*command, "--axis-align"]) == 2
     assert "made with another axis_align" in capsys.readouterr().err
@@ -74,7 +74,17 @@ def test_an_empty_folder_is_no_data_set(name, tmp_path, capsys):
 def test_made_rooms_become_a_closed_set(tmp_path, capsys):
     raw, output = write_dataset(tmp_path / "raw", rooms=2), tmp_path / "out"
     write_scene(raw / "val_rooms" / "room_7", seed=7)
-    command = ["preprocess", "rooms", str(raw), "-o", str(output), "--names", "1"]
+    command = [
+        "preprocess",
+        "rooms",
+        str(raw),
+        "-o",
+        str(output),
+        "--workers",
+        "1",
+        "--names",
+        "1",
+    ]
     assert main(command) == 0
     assert (output / "names.txt").read_text() == "crate\n"  # two a room; a ball, wall, floor
     made = ScanNetDataset(raw, "val_rooms")[0]

@@ -73,10 +73,15 @@ def without_frames(prepared, folder):
     return shutil.copytree(prepared, folder, ignore=kept)
 
 
-def test_frames_beside_the_points_are_seen(prepared, model, tmp_path):
-    views = views_seen(prepared, model, tmp_path)
-    assert len(views) == 3
-    for view, pose in zip(views, toy_room.views(3), strict=True):
+@pytest.fixture(scope="module")
+def views_beside(prepared, model, tmp_path_factory):
+    """Views of frames that lie beside the points."""
+    return views_seen(prepared, model, tmp_path_factory.mktemp("beside"))
+
+
+def test_frames_beside_the_points_are_seen(views_beside):
+    assert len(views_beside) == 3
+    for view, pose in zip(views_beside, toy_room.views(3), strict=True):
         depth, color = toy_room.cast(pose)
         np.testing.assert_allclose(view.map_from_camera, pose, atol=1e-4)
         assert np.abs(view.color.astype(int) - color).mean() < 5
@@ -85,7 +90,9 @@ def test_frames_beside_the_points_are_seen(prepared, model, tmp_path):
 
 
 @pytest.mark.parametrize("layout", ["exported", "by split", "sens", "sens beside the points"])
-def test_the_frames_of_scannet_may_lie_elsewhere(layout, raw, prepared, model, tmp_path):
+def test_the_frames_of_scannet_may_lie_elsewhere(
+    layout, raw, prepared, model, views_beside, tmp_path
+):
     """As SensReader unpacks them, or packed; the same comes of it."""
     root = without_frames(prepared, tmp_path / "dataset")
     scene, recordings = root / "val" / SCAN, root / "recordings"
@@ -97,11 +104,8 @@ def test_the_frames_of_scannet_may_lie_elsewhere(layout, raw, prepared, model, t
         target = recordings / "val" / SCAN if layout == "by split" else recordings / SCAN
         for part in ("color", "depth", "pose", "intrinsic"):
             shutil.copytree(prepared / "val" / SCAN / part, target / part)
-    here, there = (
-        views_seen(place, model, tmp_path / str(number))
-        for number, place in enumerate((prepared, root))
-    )
-    for one, other in zip(here, there, strict=True):
+    elsewhere = views_seen(root, model, tmp_path / "output")
+    for one, other in zip(views_beside, elsewhere, strict=True):
         np.testing.assert_allclose(one.map_from_camera, other.map_from_camera, atol=1e-5)
         np.testing.assert_array_equal(one.depth, other.depth)
         np.testing.assert_array_equal(one.color, other.color)

@@ -21,9 +21,7 @@ def test_a_planner_s_day(start_node, make_robot, tmp_path) -> None:
     with Seg3dClient("/seg3d", timeout=30.0, context=robot.node.context) as client:
         with pytest.raises(RequestFailed, match="empty"):
             client.segment_now()
-        for count, pose in enumerate(toy_room.views(3), start=1):
-            robot.send_view(pose)
-            robot.wait_integrated("points", count)
+        robot.show(toy_room.views(3))
         client.segment_now()
         assert "objects" in client.segment_now()
 

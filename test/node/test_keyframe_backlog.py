@@ -29,7 +29,7 @@ def test_keyframes_wait_while_requests_are_answered(start_node, make_robot, tmp_
     robot = make_robot(node.domain)
     robot.listen_to_diagnostics()
     clouds = robot.listen(PointCloud2, "seg3d/semantic_cloud", STREAM)
-    robot.show(toy_room.views(6))
+    robot.show(toy_room.views(3))
 
     def waiting() -> int:
         return int(robot.source_values("segmentation").get("keyframes_waiting", 0))

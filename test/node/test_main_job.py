@@ -38,11 +38,7 @@ def test_clouds_become_objects(start_node, make_robot) -> None:
     markers = robot.listen(MarkerArray, "seg3d/markers")
     clouds = robot.listen(PointCloud2, "seg3d/instance_cloud", STREAM)
     map_clouds = robot.listen(PointCloud2, "seg3d/map_cloud", STREAM)
-    poses = toy_room.views(6)
-    stamps = []
-    for pose in poses:
-        stamps.append(robot.send_view(pose))
-        robot.wait_integrated("points", len(stamps))
+    stamps = robot.show(toy_room.views(6))
     robot.trigger("seg3d/segment_now")
     assert robot.trigger("seg3d/segment_now").success
 
@@ -82,9 +78,7 @@ def test_late_joiners_get_the_latched_outputs(start_node, make_robot) -> None:
     node = start_node(text__vocabulary=["chair", "sofa|couch"])
     robot = make_robot(node.domain)
     robot.listen_to_diagnostics()
-    for count, pose in enumerate(toy_room.views(3), 1):
-        robot.send_view(pose)
-        robot.wait_integrated("points", count)
+    robot.show(toy_room.views(3))
     robot.trigger("seg3d/segment_now")
     robot.trigger("seg3d/segment_now")
 

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seg3d_ros.scene import Camera
+from seg3d_ros.synthesis.capture import Capture
 from seg3d_ros.synthesis.materials import paint
 from seg3d_ros.synthesis.mesh import Mesh
 from seg3d_ros.synthesis.room import Opening, Placed, Room
 from seg3d_ros.synthesis.scan import Scan, scan_rooms
 from seg3d_ros.synthesis.shell import boxes
 
+CAMERA = Camera(160, 120, 131.25, 131.25, 79.5, 59.5)  # few pixels are soon drawn
 ROOM = Room(
     (3.0, 2.5, 2.4),
     "test",
@@ -45,4 +48,4 @@ class BoxRooms:
 
     def make(self, split: str, number: int) -> tuple[tuple[Room, ...], Scan]:
         rng = np.random.default_rng([self.seed, len(split), number])
-        return (ROOM,), scan_rooms([ROOM], load_cube, rng)
+        return (ROOM,), scan_rooms([ROOM], load_cube, rng, Capture(CAMERA))

@@ -44,6 +44,10 @@ class Page:
         while self._receive().get("method") != "Page.loadEventFired":
             pass
 
+    def leave(self) -> None:
+        """Go to an empty page: the last one is drawn no more, and its server has one less."""
+        self._call("Page.navigate", url="about:blank")
+
     def evaluate(self, expression: str) -> Any:
         """Value of a JavaScript expression; RuntimeError where it throws."""
         answer = self._call("Runtime.evaluate", expression=expression, returnByValue=True)

@@ -71,7 +71,7 @@ def main(model: str, prompt_model: str) -> None:
     before = compiled_kernels()
     assert before, "no kernel was found"
     fisheye = replace(CAMERA, distortion=Distortion((0.01, 0.0, 0.0, 0.0), equidistant=True))
-    for number, pose in enumerate(toy_room.views(12)):
+    for number, pose in enumerate(toy_room.views(6)):
         depth, color = toy_room.cast(pose)
         data = (
             as_image(depth, color, "16UC1"),
@@ -80,7 +80,7 @@ def main(model: str, prompt_model: str) -> None:
             register_color(as_image(depth, color, "16UC1"), color, fisheye, np.eye(4)),
             as_cloud(depth, color, HEIGHT),
             as_cloud(depth, color, 1),
-        )[number // 2]
+        )[number]
         engine.integrate(to_frame(RecordedFrame(number + 1, pose, data)))
         if number % 2:
             engine.segment()

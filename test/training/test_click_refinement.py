@@ -64,14 +64,14 @@ def test_damaged_masks_hold_the_click_and_are_rarely_right():
 
 def test_it_learns_which_box_was_clicked():
     torch.manual_seed(0)
-    training = RefinementTraining(str(MINI), objects=3, most_voxels=1500)
+    training = RefinementTraining(str(MINI), objects=3, most_voxels=800)
     objective, batch = (
         RefinementObjective(),
         collate([ObjectBox()(room(), np.random.default_rng(1))]),
     )
     optimizer = torch.optim.AdamW(training.parameters(), 3e-3)
     losses = []
-    for _ in range(30):
+    for _ in range(20):
         found = objective(training(batch), batch)
         optimizer.zero_grad()
         found["total"].backward()

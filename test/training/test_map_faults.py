@@ -45,7 +45,7 @@ def test_the_same_chance_gives_the_same_and_an_empty_scene_stays_empty(change):
 
 
 def test_thinning_keeps_points_as_they_were():
-    sample = room()
+    sample = room(5000)
     kept = set()
     for seed in range(12):
         thin = Thinning(share=0.8)(sample, np.random.default_rng(seed))

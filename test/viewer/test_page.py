@@ -39,10 +39,17 @@ def coarse(viewer) -> str:
     return f"{viewer.url}?fixedDpr=0.5"
 
 
-@pytest.fixture
-def page(tmp_path):
-    with open_page(tmp_path / "browser") as opened:
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """The tab that the tests show their pages in, one after the other."""
+    with open_page(tmp_path_factory.mktemp("browser")) as opened:
         yield opened
+
+
+@pytest.fixture
+def page(browser):
+    yield browser
+    browser.leave()
 
 
 def known_at(engine, box):

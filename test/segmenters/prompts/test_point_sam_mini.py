@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
+from support.demo_room import TRUTH, demo_scene
 
 from seg3d_ros.evaluation.prompts import click_on_objects, scores_of
-from seg3d_ros.mapping.voxel_map import VoxelMap
-from seg3d_ros.recordings.open import open_recording
-from seg3d_ros.recordings.recording import to_frame
 from seg3d_ros.segmenters.registry import load_prompt_segmenter
 from seg3d_ros.segmenters.settings import ModelSettings, PointSamSettings
 from seg3d_ros.segmenters.weights import POINT_SAM_MINI
 
-DEMO_ROOM = Path(__file__).parents[3] / "data" / "demo_room"
-TRUTH = json.loads((DEMO_ROOM / "objects.json").read_text())["objects"]
 ASKED = ("sofa", "armchair", "table", "chair", "nightstand", "plant", "ball", "milk", "trash can")
 
 
@@ -25,10 +18,7 @@ ASKED = ("sofa", "armchair", "table", "chair", "nightstand", "plant", "ball", "m
 def clicked():
     """Three clicks on each of some objects; the truth is what lies in their boxes."""
     pytest.importorskip("safetensors")
-    room = VoxelMap()
-    for recorded in open_recording(DEMO_ROOM).frames():
-        room.integrate(to_frame(recorded))
-    scene = room.snapshot()
+    scene = demo_scene()
     instance = np.full(len(scene), -1)
     for item in sorted(TRUTH, key=lambda item: -np.prod(item["size"])):  # small ones lie on others
         off = np.abs(scene.points - item["center"]) - np.array(item["size"]) / 2

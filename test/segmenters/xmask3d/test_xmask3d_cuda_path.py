@@ -29,14 +29,27 @@ def labels(form, compute, scene):
     return segmenter.label(scene).labels
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
-@pytest.mark.parametrize("form", ["3d", "full"])
-def test_labels_are_those_of_the_cpu(form, precision, monkeypatch):
-    if form == "full":
+@pytest.fixture(scope="module")
+def scene():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(view_input, "IMAGE_EDGE", 128)
+        yield wall_scene(views=1)
+
+
+@pytest.fixture(scope="module", params=["3d", "full"])
+def form(request):
+    if request.param == "full":
         pytest.importorskip("diffusers")
-    monkeypatch.setattr(view_input, "IMAGE_EDGE", 128)
-    scene = wall_scene(views=1)
-    exact = labels(form, Compute(torch.device("cpu")), scene)
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def exact(form, scene):
+    return labels(form, Compute(torch.device("cpu")), scene)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
+def test_labels_are_those_of_the_cpu(form, scene, exact, precision):
     with pretend_cuda() as device:
         found = labels(form, Compute(CUDA, precision), scene)
         assert device.operations
