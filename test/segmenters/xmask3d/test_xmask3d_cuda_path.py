@@ -32,7 +32,7 @@ def labels(form, compute, scene):
 @pytest.fixture(scope="module")
 def scene():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(view_input, "IMAGE_EDGE", 128)
+        patch.setattr(view_input, "IMAGE_EDGE", 64)
         yield wall_scene(views=1)
 
 
