@@ -68,7 +68,7 @@ async def refusal_of(client: Any, tool: str, **arguments: Any) -> str:
     return result.content[0].text
 
 
-def test_an_agent_s_questions(saved: Path) -> None:
+def test_an_agent_s_questions_and_mistakes(saved: Path) -> None:
     async def talk(client: Any) -> None:
         tools = (await client.list_tools()).tools
         assert {tool.name for tool in tools} == READS
@@ -101,21 +101,20 @@ def test_an_agent_s_questions(saved: Path) -> None:
         (place, *_) = places["result"]
         assert place["distance"] <= 1.5
         assert all(round(value, 3) == value for value in [*place["position"], place["distance"]])
+        await make_mistakes(client)
 
     over_pipes(saved, talk)
 
 
-def test_what_an_agent_can_mend_is_told_in_a_sentence(saved: Path) -> None:
-    async def talk(client: Any) -> None:
-        assert "no object has id 4000" in await refusal_of(client, "get_picture", id=4000)
-        assert "free text needs a model" in await refusal_of(client, "find_objects", text="soft")
-        told = await refusal_of(client, "find_objects", text="not a chair")
-        assert "negation" in told
-        assert "no area 'attic'" in await refusal_of(client, "find_objects", text="", area="attic")
-        told = await refusal_of(client, "rename_object", id=1, name="x")
-        assert "rename_object" in told
-
-    over_pipes(saved, talk)
+async def make_mistakes(client: Any) -> None:
+    """Ask for what the agent can mend, which is told in a sentence."""
+    assert "no object has id 4000" in await refusal_of(client, "get_picture", id=4000)
+    assert "free text needs a model" in await refusal_of(client, "find_objects", text="soft")
+    told = await refusal_of(client, "find_objects", text="not a chair")
+    assert "negation" in told
+    assert "no area 'attic'" in await refusal_of(client, "find_objects", text="", area="attic")
+    told = await refusal_of(client, "rename_object", id=1, name="x")
+    assert "rename_object" in told
 
 
 def test_changes_are_made_where_they_are_allowed_and_are_saved(saved: Path, tmp_path) -> None:

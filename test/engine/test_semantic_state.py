@@ -27,7 +27,7 @@ NAMES = ("wall", "floor", "chair", "table", "lamp", "sofa")
 @pytest.fixture
 def engine():
     """Engine that has seen a room from three places."""
-    built = Engine(PerceptionSettings())
+    built = Engine(PerceptionSettings.of({"map.voxel_size": 0.04}))
     for number, y in enumerate((-0.8, 0.0, 0.6), 1):
         pose = toy_room.looking_at((-0.4, y, 1.0), (1.0, 0.2, 0.2))
         depth, color = toy_room.cast(pose)

@@ -24,6 +24,7 @@ def test_keyframes_wait_while_requests_are_answered(start_node, make_robot, tmp_
         env={slow_node.GATE: str(gate), "PYTHONPATH": modules},
         segmentation__model="gated views",
         segmentation__period=0.1,
+        map__voxel_size=0.04,
         prompt__model="geometric",
     )
     robot = make_robot(node.domain)

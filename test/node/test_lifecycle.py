@@ -237,7 +237,7 @@ unlink_own_segments()
 
 def test_a_second_node_of_the_same_name_is_said(start_node) -> None:
     first = start_node(segmentation__period=3600.0)
-    start_node(domain=first.domain, segmentation__period=3600.0)
+    start_node(domain=first.domain, node__autostart=False, wait_for="autostart is off")
     first.wait_for("another node is called /seg3d")
 
 

@@ -198,7 +198,7 @@ def test_a_wrong_value_at_start_ends_the_node_with_one_line(assignment: str) -> 
 
 
 def test_an_unknown_parameter_is_named(start_node) -> None:
-    node = start_node(voxel_sise=0.05)
+    node = start_node(voxel_sise=0.05, node__autostart=False, wait_for="autostart is off")
     assert "unknown parameters are ignored: voxel_sise" in node.output
 
 
