@@ -6,7 +6,6 @@ convex or nearly so, and where two of them touch the surface folds inwards.
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,7 @@ from scipy.sparse import csgraph
 
 from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Bool, Float64, Int64
+from seg3d_ros.segmenters.geometric.contraction import contract
 from seg3d_ros.segmenters.geometric.supervoxels import Supervoxels
 from seg3d_ros.segmenters.geometric.surface import Int32, Surface, square_distance
 
@@ -59,35 +59,8 @@ def join_convex(supervoxels: Supervoxels, contacts: Contacts, *, tolerance: floa
     # What is too bent for a normal says nothing; small pieces of it are absorbed later.
     known = (supervoxels.normals != 0.0).any(axis=1)
     weight[~(known[contacts.first] & known[contacts.second])] = 0.0
-    return _contract(len(supervoxels), contacts.first, contacts.second, weight)
-
-
-def _contract(count: int, first: Int64, second: Int64, weight: Float64) -> Int32:
-    """Join the pair with the greatest sum of weights between them until none is positive."""
-    around: list[dict[int, float]] = [{} for _ in range(count)]
-    queue = []
-    for a, b, w in zip(first.tolist(), second.tolist(), weight.tolist(), strict=True):
-        around[a][b] = around[b][a] = w
-        if w > 0.0:
-            queue.append((-w, a, b))
-    heapq.heapify(queue)
-    parent = list(range(count))
-    while queue:
-        w, a, b = heapq.heappop(queue)
-        if around[a].get(b) != -w:  # changed or gone since it was queued
-            continue
-        kept, gone = (a, b) if len(around[a]) >= len(around[b]) else (b, a)
-        parent[gone] = kept
-        del around[kept][gone], around[gone][kept]
-        for other, extra in around[gone].items():
-            total = around[kept].get(other, 0.0) + extra
-            around[kept][other] = around[other][kept] = total
-            del around[other][gone]
-            if total > 0.0:
-                heapq.heappush(queue, (-total, kept, other))
-        around[gone] = {}
-    merged = np.flatnonzero(np.array(parent) != np.arange(count))
-    return join(count, merged, np.array(parent, np.int64)[merged])
+    joined_to = contract(len(supervoxels), contacts.first, contacts.second, weight)
+    return join(len(supervoxels), np.arange(len(supervoxels)), joined_to)
 
 
 def is_convex(supervoxels: Supervoxels, contacts: Contacts, *, tolerance: float) -> Bool:
