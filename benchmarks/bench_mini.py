@@ -9,6 +9,7 @@ import torch
 
 from benchmarks.table import Row, measure, print_table
 from seg3d_ros.mapping.voxel_map import VoxelMap
+from seg3d_ros.networks.mini.mask_reader import MaskMembers
 from seg3d_ros.networks.mini.seeds import seeds_for_all
 from seg3d_ros.networks.trained import load_trained
 from seg3d_ros.recordings.open import open_recording
@@ -49,14 +50,14 @@ def _stages(scene: Scene) -> list[Row]:
     seeds = seeds_for_all(features, count=SEEDS)
     queries = model.decoder(features, seeds)
     segments = geometric_segments(build_surface(scene))
-    masks = model.decoder.masks(features, queries) > 0
+    masks = MaskMembers.of(model.decoder.masks(features, queries) > 0)
     count = f"{len(features)} voxels of the network"
     stages = {
         "mini: encode": (lambda: model.encode(points, colors), count),
         "mini: seeds": (lambda: seeds_for_all(features, count=SEEDS), f"{len(seeds)} seeds"),
         "mini: queries": (lambda: model.decoder(features, seeds), ""),
         "mini: masks of all": (lambda: model.decoder.masks(features, queries), ""),
-        "mini: read masks": (lambda: model.reader(features, masks), f"{len(masks)} masks"),
+        "mini: read masks": (lambda: model.reader(features, masks), f"{len(queries.quality)} masks"),
         "mini: segments by geometry": (
             lambda: geometric_segments(build_surface(scene)),
             f"{segments.max() + 1} on the map's voxels",

@@ -126,6 +126,12 @@ class Masks:
         places = np.arange(starts[-1]) + np.repeat(self.starts[masks] - starts[:-1], sizes)
         return Masks(self.rows[places], starts, self.width)
 
+    def within(self, inside: Bool) -> Masks:
+        """The parts of the masks that lie in (N,) `inside`."""
+        kept = inside[self.rows]
+        before = _starts(kept)
+        return Masks(self.rows[kept], before[self.starts], self.width)
+
     def placed(self, rows: Int64, width: int) -> Masks:
         """Masks of a part in the scene of `width` points whose (N,) ascending `rows` it holds."""
         return Masks(rows[self.rows].astype(np.int32), self.starts, width)
@@ -148,5 +154,5 @@ def rows_by_label(labels: npt.NDArray[np.integer[Any]], count: int) -> list[Int6
     return np.split(order, ends[:-1]) if count else []
 
 
-def _starts(sizes: Int64) -> Int64:
+def _starts(sizes: Int64 | Bool) -> Int64:
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)

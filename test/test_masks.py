@@ -23,6 +23,12 @@ def test_masks_are_those_of_the_array(dense):
 
 
 @given(DENSE, st.data())
+def test_masks_within_some_rows_are_cut(dense, data):
+    inside = data.draw(hnp.arrays(bool, dense.shape[1]))
+    np.testing.assert_array_equal(Masks.of(dense).within(inside).dense(), dense & inside)
+
+
+@given(DENSE, st.data())
 def test_selected_masks_are_rows_of_the_array(dense, data):
     chosen = data.draw(hnp.arrays(np.int64, st.integers(0, 4), elements=st.integers(0, 4)))
     chosen = chosen[chosen < len(dense)]

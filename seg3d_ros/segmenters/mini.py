@@ -14,10 +14,11 @@ from seg3d_ros.masks import Masks
 from seg3d_ros.networks.checkpoint import CheckpointError
 from seg3d_ros.networks.kinds import OBJECT
 from seg3d_ros.networks.mini.decoder import SceneFeatures
+from seg3d_ros.networks.mini.mask_reader import MaskMembers
 from seg3d_ros.networks.mini.network import Mini
 from seg3d_ros.networks.mini.seeds import seeds_for_all
 from seg3d_ros.networks.trained import load_trained
-from seg3d_ros.scene import Bool, Float32, Instances, Int64, Scene
+from seg3d_ros.scene import Float32, Instances, Int64, Scene
 from seg3d_ros.segmenters.geometric.color_segments import color_segments
 from seg3d_ros.segmenters.geometric.plane_patches import PlanePatches, plane_patches
 from seg3d_ros.segmenters.geometric.proposals import (
@@ -74,17 +75,19 @@ class MiniSegmenter(BlockwiseSegmenter):
         features = self._look(found.voxels)
         probabilities = features.structure.softmax(dim=1).cpu().numpy()
         structure = agree_on_structure(surface, probabilities)
-        rest = np.flatnonzero(structure.kind[rows_of_voxels] == OBJECT)
-        fine = geometric_segments(build_surface(scene.take(rows[rest])), FINE_CONCAVITIES)
-        of_shape, of_color = coarse.result()
-        of_fine_shape = segment_masks(fine, rows_of_voxels[rest], len(voxels), least=_FEWEST)
         is_object = structure.kind == OBJECT
-        colored = of_color & is_object
-        # Pictures and rugs: structure would cut more than half of them away.
-        on_structure = of_color[2 * colored.sum(axis=1) < of_color.sum(axis=1)]
-        objects = [m & is_object for m in (self._masks(features), of_shape, of_fine_shape)]
-        masks = np.concatenate([*objects, colored, on_structure])
+        rest = np.flatnonzero(is_object[rows_of_voxels])
+        fine = self._geometry.submit(
+            _fine_masks, scene.take(rows[rest]), rows_of_voxels[rest], len(voxels)
+        )
+        of_queries = self._masks(features)
         patches = plane_patches(voxels.points, voxels.colors, structure, voxels.voxel_size)
+        of_shape, of_color = coarse.result()
+        colored = of_color.within(is_object)
+        # Pictures and rugs: structure would cut more than half of them away.
+        on_structure = of_color.select(np.flatnonzero(2 * colored.sizes < of_color.sizes))
+        objects = [m.within(is_object) for m in (of_queries, of_shape, fine.result())]
+        masks = Masks.concatenate([*objects, colored, on_structure])
         instances = joined(
             self._read(features, masks, patches), self._structure(structure, probabilities)
         )
@@ -104,7 +107,7 @@ class MiniSegmenter(BlockwiseSegmenter):
         points, colors = voxels.features.cpu().numpy().reshape(-1, 2, 3).swapaxes(0, 1)
         return Scene(points, colors, np.arange(len(points)), self._model.voxel_size)
 
-    def _masks(self, features: SceneFeatures) -> Bool:
+    def _masks(self, features: SceneFeatures) -> Masks:
         """Masks of the best queries over the network's voxels, hardly any of them twice."""
         seeds = seeds_for_all(features, count=SEEDS, least_object=_LEAST_OBJECT)
         queries = self._model.decoder(features, seeds)
@@ -112,23 +115,30 @@ class MiniSegmenter(BlockwiseSegmenter):
         kept = mask_nms(Masks.of(coarse), queries.quality.cpu().numpy(), iou=_SAME)[:_MOST_MASKS]
         queries = queries.take(torch.from_numpy(kept).to(self._device))
         masks = self._model.decoder.masks(features, queries) > self._mask_logit
-        return np.asarray(masks.cpu().numpy())
+        return Masks.of(masks.cpu().numpy())
 
-    def _read(self, features: SceneFeatures, masks: Bool, patches: PlanePatches) -> Instances:
+    def _read(self, features: SceneFeatures, masks: Masks, patches: PlanePatches) -> Instances:
         """The masks that seem to be objects, with what the network reads in them."""
-        proposed = masks[masks.sum(axis=1) >= _FEWEST]
-        masks = np.concatenate([proposed, patches.masks])
-        readings = self._model.reader(features, torch.from_numpy(masks).to(self._device))
+        proposed = masks.select(np.flatnonzero(masks.sizes >= _FEWEST))
+        masks = Masks.concatenate([proposed, patches.masks])
+        readings = self._model.reader(features, self._members(masks))
         quality = readings.quality.sigmoid().cpu().numpy()
         # What was found twice, in two ways, is more likely to be there.
-        listed = Masks.of(masks)
-        scores = quality * (1 + best_overlaps(listed)) / 2
+        scores = quality * (1 + best_overlaps(masks)) / 2
         # What is flat has nothing around it in which to be found once more.
         on_plane = slice(len(proposed), None)
         scores[on_plane] = (quality[on_plane] + patches.fills) / 2
         good = np.flatnonzero(scores >= self._settings.min_score)
         embeddings = readings.embeddings.cpu().numpy()
-        return Instances(listed, scores, embeddings, self.embedding_space).select(good)
+        return Instances(masks, scores, embeddings, self.embedding_space).select(good)
+
+    def _members(self, masks: Masks) -> MaskMembers:
+        """The masks as the network takes them."""
+        rows, owner, sizes = (
+            torch.from_numpy(part).to(self._device)
+            for part in (masks.rows.astype(np.int64), masks.mask_of, masks.sizes)
+        )
+        return MaskMembers(rows, owner, sizes)
 
     def _structure(self, structure: Structure, probabilities: Float32) -> Instances:
         """Instances of floor, walls and ceiling; masks over the network's voxels."""
@@ -151,12 +161,18 @@ class MiniSegmenter(BlockwiseSegmenter):
         return float(np.log(p / (1 - p)))
 
 
-def _coarse_masks(surface: Surface, colors: Float32) -> tuple[Bool, Bool]:
-    """Masks (M, N) over N voxels of the network that shape proposes, and those of colour."""
+def _coarse_masks(surface: Surface, colors: Float32) -> tuple[Masks, Masks]:
+    """Masks over the voxels of the network that shape proposes, and those of colour."""
     rows = np.arange(len(colors))
     found = geometric_segments(surface), color_segments(surface, colors)
     of_shape, of_color = (segment_masks(s, rows, len(rows), least=_FEWEST) for s in found)
     return of_shape, of_color
+
+
+def _fine_masks(scene: Scene, rows_of_voxels: Int64, voxels: int) -> Masks:
+    """Masks over the voxels of the network that the shape of the map's voxels proposes."""
+    segments = geometric_segments(build_surface(scene), FINE_CONCAVITIES)
+    return segment_masks(segments, rows_of_voxels, voxels, least=_FEWEST)
 
 
 def load_mini_segmenter(settings: MiniSettings) -> MiniSegmenter:

@@ -149,6 +149,7 @@ def _segment(
 ) -> Int64:
     weights = np.empty(len(edges), np.float32)
     _weigh(points, normals, edges, weights)
+    edges, weights = ascending_edges(edges, weights)
     return join_edges(edges, weights, len(points), threshold=threshold, smallest=smallest)
 
 
@@ -158,7 +159,7 @@ def join_edges(
     """Segments of a weighted graph of any kind.
 
     Args:
-        edges: (E, 2) int32 rows of nodes.
+        edges: (E, 2) int32 rows of nodes, in the order of `ascending_edges`.
         weights: (E,) how unlike the two are.
         count: of the nodes, N.
         threshold: scale of observation, in weights times nodes.
@@ -167,10 +168,15 @@ def join_edges(
     Returns:
         (N,) int64 ids 0 ... S-1, in the order of their first nodes.
     """
-    order = _ascending(weights)
     labels = np.empty(count, np.int64)
-    _join(edges[order], weights[order], np.float32(threshold), smallest, labels)
+    _join(edges, weights, np.float32(threshold), smallest, labels)
     return labels
+
+
+def ascending_edges(edges: Edges, weights: Float32) -> tuple[Edges, Float32]:
+    """Edges (E, 2) and their weights (E,), the lowest first, equal ones in the order given."""
+    order = _ascending(weights)
+    return edges[order], weights[order]
 
 
 def _ascending(weights: Float32) -> Int64:

@@ -8,6 +8,7 @@ import torch
 
 from seg3d_ros.networks.batch import SceneBatch
 from seg3d_ros.networks.mini.decoder import SceneFeatures, Votes
+from seg3d_ros.networks.mini.mask_reader import MaskMembers
 from seg3d_ros.networks.mini.network import Mini
 from seg3d_ros.training.mini_objective import (
     UNKNOWN,
@@ -150,7 +151,7 @@ def test_following_the_losses_finds_and_names_the_objects(dataset):
     for number in (0, 1):
         mask = (segment == number)[None]
         _, (scene,) = mini.encode(batch.points, batch.colors)
-        read = mini.reader(scene, mask)
+        read = mini.reader(scene, MaskMembers.of(mask))
         assert (read.embeddings @ names.t()).argmax(dim=1).item() == number
 
 

@@ -45,7 +45,8 @@ class SceneFeatures:
         fine: (N, C) features of the voxels.
         levels: features of the three coarser levels, fine to coarse.
         parents: row of each voxel in the next coarser level, for the three finer levels.
-        neighbors: (6, N) int64 rows of the voxels at its faces, -1 where there is none.
+        neighbors: (6, N) int64 rows of the voxels at its faces, -1 where there is none; of face
+            i the opposite is 5 - i.
     """
 
     points: Tensor

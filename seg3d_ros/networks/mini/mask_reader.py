@@ -55,10 +55,9 @@ class MaskReader(nn.Module):
         self.meaning = nn.Linear(described, embedding_dim)
         self.refinement = nn.Linear(width, embedding_dim)
 
-    def forward(self, scene: SceneFeatures, masks: Tensor) -> Readings:
-        """Read (M, N) bool masks over the voxels of a scene."""
-        inside = _Members.of(masks)
-        around = _around(scene, masks, inside)
+    def forward(self, scene: SceneFeatures, inside: MaskMembers) -> Readings:
+        """Read masks over the voxels of a scene; the rows of each ascend."""
+        around = _around(scene, inside)
         pooled_inside, pooled_around = _pooled(scene, inside), _pooled(scene, around)
         statistics = _statistics(scene, inside, around)
         hidden = self.body(torch.cat([pooled_inside, pooled_around, statistics], dim=1))
@@ -68,20 +67,26 @@ class MaskReader(nn.Module):
 
 
 @dataclass(frozen=True, eq=False)
-class _Members:
-    """Voxels of M sets: (P,) rows, the set of each (P,) ascending, and sizes (M,)."""
+class MaskMembers:
+    """Voxels of M sets.
+
+    Attributes:
+        rows: (P,) int64 voxels.
+        owner: (P,) int64 set of each, ascending.
+        sizes: (M,) int64 voxels in each set.
+    """
 
     rows: Tensor
     owner: Tensor
     sizes: Tensor
 
     @staticmethod
-    def of(masks: Tensor) -> _Members:
+    def of(masks: Tensor) -> MaskMembers:
         """Members of (M, N) bool masks."""
         hits = masks.flatten().nonzero()[:, 0]  # of a matrix it takes longer
         owner = hits.div(masks.shape[1], rounding_mode="floor")
         rows = hits - owner * masks.shape[1]
-        return _Members(rows, owner, torch.bincount(owner, minlength=len(masks)))
+        return MaskMembers(rows, owner, torch.bincount(owner, minlength=len(masks)))
 
     def mean(self, values: Tensor) -> Tensor:
         """(M, C) mean of (P, C) values of the members; zero of empty sets."""
@@ -90,16 +95,28 @@ class _Members:
         return total / self.sizes.clamp(min=1)[:, None]
 
 
-def _around(scene: SceneFeatures, masks: Tensor, inside: _Members) -> _Members:
+def _around(scene: SceneFeatures, inside: MaskMembers) -> MaskMembers:
     """Voxels that touch a mask from outside, once for each face that touches it."""
-    touched = scene.neighbors[:, inside.rows].t()  # (P, 6)
-    owner = inside.owner[:, None].expand_as(touched)
-    outside = (touched >= 0) & ~masks[owner, touched.clamp(min=0)]
-    owner, rows = owner[outside], touched[outside]
-    return _Members(rows, owner, torch.bincount(owner, minlength=len(masks)))
+    touched = scene.neighbors[:, inside.rows]  # (6, P)
+    outside = touched >= 0
+    # Searching takes less than an array of the masks, which would be large in a large scene.
+    members = inside.owner * len(scene) + inside.rows
+    for face in range(3):
+        wanted = inside.owner * len(scene) + touched[face]
+        place = torch.searchsorted(members, wanted).clamp(max=len(members) - 1)
+        both = outside[face] & (members[place] == wanted)
+        outside[face] &= ~both
+        # Their neighbours have them across the opposite face; the last entry is for no neighbour.
+        found = both.new_zeros(len(members) + 1)
+        found[torch.where(both, place, len(members))] = True
+        outside[5 - face] &= ~found[:-1]
+    hits = outside.t().flatten().nonzero()[:, 0]
+    member = hits.div(6, rounding_mode="floor")
+    owner, rows = inside.owner[member], touched[hits - 6 * member, member]
+    return MaskMembers(rows, owner, torch.bincount(owner, minlength=len(inside.sizes)))
 
 
-def _pooled(scene: SceneFeatures, members: _Members) -> Tensor:
+def _pooled(scene: SceneFeatures, members: MaskMembers) -> Tensor:
     """(M, fine + described) mean features."""
     starts = members.sizes.cumsum(0) - members.sizes
     fine = embedding_bag(members.rows, scene.fine, starts, mode="mean")
@@ -108,7 +125,7 @@ def _pooled(scene: SceneFeatures, members: _Members) -> Tensor:
     return torch.cat([fine, described], dim=1)
 
 
-def _statistics(scene: SceneFeatures, inside: _Members, around: _Members) -> Tensor:
+def _statistics(scene: SceneFeatures, inside: MaskMembers, around: MaskMembers) -> Tensor:
     """(M, _STATISTICS): size and extents, agreement of votes, objectness, and open boundary."""
     points = scene.points
     center = inside.mean(points[inside.rows])

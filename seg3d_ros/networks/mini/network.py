@@ -24,7 +24,7 @@ from seg3d_ros.networks.kinds import OBJECT, STRUCTURE
 from seg3d_ros.networks.mini.decoder import DecodedQueries, QueryDecoder, SceneFeatures, Votes
 from seg3d_ros.networks.mini.inputs import INPUT_CHANNELS, INSIDE, voxel_inputs
 from seg3d_ros.networks.mini.local_shape import floor_levels
-from seg3d_ros.networks.mini.mask_reader import MaskReader, Readings
+from seg3d_ros.networks.mini.mask_reader import MaskMembers, MaskReader, Readings
 from seg3d_ros.networks.mini.seeds import seeds_on_instances
 from seg3d_ros.networks.minkunet import MinkUNet
 from seg3d_ros.sparse.grid import VoxelGrid
@@ -135,7 +135,10 @@ class Mini(nn.Module):
             _candidates(found, instance, None if batch.segments is None else batch.segments[of])
             for found, instance, of in zip(masks, ids, points, strict=True)
         ]
-        readings = [self.reader(*pair) for pair in zip(scenes, candidates, strict=True)]
+        readings = [
+            self.reader(scene, MaskMembers.of(masks_of_scene))
+            for scene, masks_of_scene in zip(scenes, candidates, strict=True)
+        ]
         return MiniOutput(
             rows, points, scenes, seeds, queries, masks, candidates, readings,
             self.structure_meanings,

@@ -13,7 +13,7 @@ import numpy as np
 from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Float32, Float64, Int64
 from seg3d_ros.segmenters.geometric.surface import Surface, square_distance
-from seg3d_ros.segmenters.superpoints import join_edges
+from seg3d_ros.segmenters.superpoints import ascending_edges, join_edges
 
 SCALES = (40.0, 80.0, 160.0)  # of observation: distance of colours times voxels
 _SMALLEST = 4  # voxels of a segment
@@ -40,6 +40,7 @@ def color_segments(surface: Surface, colors: Float32, scales: Sequence[float] = 
     lab = cielab(colors[surface.order])
     steps = lab[edges[:, 0]] - lab[edges[:, 1]]
     weights = np.sqrt(np.einsum("ij,ij->i", steps, steps)).astype(np.float32)
+    edges, weights = ascending_edges(edges, weights)
     for column, scale in enumerate(scales):
         segments[surface.order, column] = join_edges(
             edges, weights, len(colors), threshold=scale, smallest=_SMALLEST

@@ -11,6 +11,7 @@ import numpy as np
 
 from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Float64, Int64
+from seg3d_ros.segmenters.geometric.surface import Int32
 
 
 class _Graph(NamedTuple):
@@ -31,7 +32,7 @@ class _Graph(NamedTuple):
     degrees: Int64
 
 
-def contract(count: int, first: Int64, second: Int64, weight: Float64) -> Int64:
+def contract(count: int, first: Int64, second: Int64, weight: Float64) -> Int32:
     """Join the two nodes with the greatest weight between them until none is positive.
 
     The weights between a joined pair and a third node add up.
@@ -43,7 +44,7 @@ def contract(count: int, first: Int64, second: Int64, weight: Float64) -> Int64:
         weight: (E,).
 
     Returns:
-        (N,) node that each was joined to; itself where it was not.
+        (N,) component of each node, numbered in the order of their first nodes.
     """
     nodes = np.stack([first, second], axis=1).ravel()
     graph = _Graph(
@@ -57,12 +58,12 @@ def contract(count: int, first: Int64, second: Int64, weight: Float64) -> Int64:
     queue = positive[np.argsort(-weight[positive], kind="stable")]  # sorted, so it is a heap
     parent = np.arange(count)
     _contract(graph, weight[queue], (first * count + second)[queue], parent)
-    return parent
+    return _components(parent)
 
 
 @kernel
 def _contract(graph, weights, pairs, parent):  # type: ignore[no-untyped-def]
-    """Write `parent`.
+    """Write the node that each is joined to.
 
     Args:
         graph: with empty lists.
@@ -164,6 +165,24 @@ def _sift_up(weights, pairs, at):  # type: ignore[no-untyped-def]
         weights[at], pairs[at] = weights[up], pairs[up]
         weights[up], pairs[up] = weight, pair
         at = up
+
+
+@kernel
+def _components(parent):  # type: ignore[no-untyped-def]
+    """Number (N,) of the last node on the way up from each; `parent` is shortened."""
+    numbers = np.full(parent.size, -1, np.int32)
+    result = np.empty(parent.size, np.int32)
+    used = 0
+    for i in range(parent.size):
+        root = i
+        while parent[root] != root:
+            parent[root] = parent[parent[root]]
+            root = parent[root]
+        if numbers[root] < 0:
+            numbers[root] = used
+            used += 1
+        result[i] = numbers[root]
+    return result
 
 
 @kernel(inline="always")

@@ -59,8 +59,7 @@ def join_convex(supervoxels: Supervoxels, contacts: Contacts, *, tolerance: floa
     # What is too bent for a normal says nothing; small pieces of it are absorbed later.
     known = (supervoxels.normals != 0.0).any(axis=1)
     weight[~(known[contacts.first] & known[contacts.second])] = 0.0
-    joined_to = contract(len(supervoxels), contacts.first, contacts.second, weight)
-    return join(len(supervoxels), np.arange(len(supervoxels)), joined_to)
+    return contract(len(supervoxels), contacts.first, contacts.second, weight)
 
 
 def is_convex(supervoxels: Supervoxels, contacts: Contacts, *, tolerance: float) -> Bool:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from seg3d_ros.masks import Masks
 from seg3d_ros.networks.kinds import WALL
 from seg3d_ros.scene import Bool, Float32, Float64, Int64
 from seg3d_ros.segmenters.geometric.color_segments import cielab
@@ -30,11 +31,11 @@ class PlanePatches(NamedTuple):
     """Patches over N voxels.
 
     Attributes:
-        masks: (M, N).
+        masks: M of them.
         fills: (M,) float32, share of its rectangle that each covers, in [0, 1].
     """
 
-    masks: Bool
+    masks: Masks
     fills: Float32
 
 
@@ -55,9 +56,7 @@ def plane_patches(
         for rows, flat in _planes(points, structure)
         for patch, fill in _patches(np.floor(flat / voxel_size).astype(np.int64), lab[rows])
     ]
-    masks = np.zeros((len(found), len(points)), np.bool_)
-    for mask, (rows, _) in zip(masks, found, strict=True):
-        mask[rows] = True
+    masks = Masks.of_rows([rows for rows, _ in found], len(points))
     return PlanePatches(masks, np.array([fill for _, fill in found], np.float32))
 
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seg3d_ros.scene import Bool, Int64
+from seg3d_ros.masks import Masks
+from seg3d_ros.scene import Int64
 from seg3d_ros.segmenters.geometric.decomposition import decompose_at
 from seg3d_ros.segmenters.geometric.settings import GeometricSettings
 from seg3d_ros.segmenters.geometric.surface import Surface
@@ -44,8 +45,8 @@ def geometric_segments(
     return segments
 
 
-def segment_masks(segments: Int64, voxel_of: Int64, voxels: int, *, least: int) -> Bool:
-    """Masks of segments over coarser voxels, each once, (M, voxels) bool.
+def segment_masks(segments: Int64, voxel_of: Int64, voxels: int, *, least: int) -> Masks:
+    """Masks of segments over coarser voxels, each once.
 
     Args:
         segments: (N, K) of `geometric_segments`.
@@ -61,12 +62,9 @@ def segment_masks(segments: Int64, voxel_of: Int64, voxels: int, *, least: int) 
     owner, voxel = owner[half], voxel[half]
     _, starts, sizes = np.unique(owner, return_index=True, return_counts=True)
     if not len(starts):
-        return np.zeros((0, voxels), np.bool_)
+        return Masks.of_rows([], voxels)
     # Equal sets of voxels have equal sums of random numbers.
     numbers = np.random.default_rng(0).integers(1 << 62, size=voxels, dtype=np.uint64)
     firsts = np.unique(np.add.reduceat(numbers[voxel], starts), return_index=True)[1]
-    chosen = firsts[sizes[firsts] >= least]
-    masks = np.zeros((len(chosen), voxels), np.bool_)
-    for mask, start, size in zip(masks, starts[chosen], sizes[chosen], strict=True):
-        mask[voxel[start : start + size]] = True
-    return masks
+    masks = Masks(voxel.astype(np.int32), np.append(starts, len(voxel)), voxels)
+    return masks.select(firsts[sizes[firsts] >= least])

@@ -141,10 +141,12 @@ def _add_sheets(surface: Surface, planes: Planes, walls: Int64) -> None:
         planes: of it.
         walls: (N,) plane of each voxel of a wall, -1 of the rest; changed in place.
     """
-    here = np.repeat(np.arange(len(walls)), np.diff(surface.starts))
+    here = np.repeat(np.arange(len(walls), dtype=np.int32), np.diff(surface.starts))
+    free = ((walls < 0) & (planes.plane_of < 0))[here]
+    here, there = here[free], surface.neighbors[free]
     for _ in range(_SHEET_STEPS):
-        near = (walls[here] < 0) & (planes.plane_of[here] < 0) & (walls[surface.neighbors] >= 0)
-        rows, number = here[near], walls[surface.neighbors[near]]
+        near = (walls[here] < 0) & (walls[there] >= 0)
+        rows, number = here[near], walls[there[near]]
         normal = planes.normals[number]
         own = surface.normals[rows]
         along = (np.abs(np.einsum("ij,ij->i", own, normal)) > _PARALLEL) | ~own.any(axis=1)

@@ -80,6 +80,8 @@ def cut_blocks(points: Float32, *, limit: int, margin: float = MARGIN_M) -> list
     `margin` metres around that part, holds at most `limit` points. Parts shorter than four
     margins get a narrower one, so that there is an end to it.
     """
+    if len(points) <= limit:
+        return [np.arange(len(points))]
     blocks, parts = [], [np.arange(len(points))]
     while parts:
         part = parts.pop()

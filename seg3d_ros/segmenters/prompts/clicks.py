@@ -51,16 +51,26 @@ def clicked_voxels(scene: Scene, points: Float32, foreground: Bool) -> Int64:
 
 def _voxel_at(scene: Scene, point: Float32, *, needed: bool) -> int:
     """Row of the voxel under a point, -1 where there is none and none is needed."""
-    offset = scene.points - point
-    square = np.einsum("ij,ij->i", offset, offset)
-    row = int(np.argmin(square))
-    distance, limit = float(np.sqrt(square[row])), CLICK_DISTANCE * scene.voxel_size
-    if distance <= limit:
-        return row
+    limit = CLICK_DISTANCE * scene.voxel_size
+    # Each request of a session brings all of its clicks: most voxels are ruled out by one axis.
+    slab = np.flatnonzero(np.abs(scene.points[:, 0] - point[0]) <= 1.01 * limit)
+    if len(slab):
+        row, distance = _nearest(scene.points[slab], point)
+        if distance <= limit:
+            return int(slab[row])
     if needed:
+        distance = _nearest(scene.points, point)[1]
         x, y, z = scene.grid.map_from_local(point)
         raise NothingThereError(
             f"nothing at ({x:.2f}, {y:.2f}, {z:.2f}): the nearest voxel is {distance:.2f} m "
             f"away; click within {limit:.2f} m of a mapped surface"
         )
     return -1
+
+
+def _nearest(points: Float32, point: Float32) -> tuple[int, float]:
+    """Row of the nearest of (N, 3) points, the first of equals, and its distance, metres."""
+    offset = points - point
+    square = np.einsum("ij,ij->i", offset, offset)
+    row = int(np.argmin(square))
+    return row, float(np.sqrt(square[row]))

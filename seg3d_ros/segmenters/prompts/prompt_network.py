@@ -167,7 +167,11 @@ def _thinned(points: Float32, limit: int) -> tuple[Int64, Int64]:
     if count <= limit:
         return np.arange(count), np.arange(count)
     taken = np.sort(np.random.default_rng(0).choice(count, limit, replace=False))
-    return taken, cKDTree(points[taken]).query(points)[1]
+    source = np.full(count, -1)
+    source[taken] = np.arange(limit)
+    rest = np.flatnonzero(source < 0)
+    source[rest] = cKDTree(points[taken]).query(points[rest])[1]
+    return taken, source
 
 
 def _normalised(points: Float32, *, floor: float) -> Float32:

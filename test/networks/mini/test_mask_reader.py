@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from seg3d_ros.networks.mini.mask_reader import MaskReader, _around, _Members, _statistics
+from seg3d_ros.networks.mini.mask_reader import MaskMembers, MaskReader, _around, _statistics
 from seg3d_ros.networks.mini.network import Mini
 
 
@@ -33,7 +33,7 @@ def masks_of(scene):
 
 def test_only_touching_cubes_have_something_around_them(scene):
     masks = masks_of(scene)
-    around = _around(scene, masks, _Members.of(masks))
+    around = _around(scene, MaskMembers.of(masks))
     faces = 10 * 10  # of 4 cm on a side of 40 cm
     assert around.sizes.tolist() == [faces, faces, 0, 0]
     assert bool(masks[1][around.rows[around.owner == 0]].all())
@@ -42,8 +42,8 @@ def test_only_touching_cubes_have_something_around_them(scene):
 
 def test_statistics_by_hand(scene):
     masks = masks_of(scene)
-    inside = _Members.of(masks)
-    statistics = _statistics(scene, inside, _around(scene, masks, inside))
+    inside = MaskMembers.of(masks)
+    statistics = _statistics(scene, inside, _around(scene, inside))
     count = inside.sizes.tolist()
     assert count[:3] == [1000, 1000, 1000]
     assert statistics[:, 0].tolist() == pytest.approx(
@@ -60,8 +60,8 @@ def test_statistics_by_hand(scene):
 def test_what_is_read_does_not_depend_on_the_other_masks(mini, scene):
     masks = masks_of(scene)
     with torch.inference_mode():
-        together = mini.reader(scene, masks)
-        alone = mini.reader(scene, masks[1:2])
+        together = mini.reader(scene, MaskMembers.of(masks))
+        alone = mini.reader(scene, MaskMembers.of(masks[1:2]))
     torch.testing.assert_close(together.quality[1:2], alone.quality)
     torch.testing.assert_close(together.embeddings[1:2], alone.embeddings)
     torch.testing.assert_close(together.embeddings.norm(dim=1), torch.ones(4))
@@ -71,8 +71,8 @@ def test_no_masks_and_empty_masks_are_read(mini, scene):
     none = torch.zeros(0, len(scene), dtype=torch.bool)
     empty = torch.zeros(1, len(scene), dtype=torch.bool)
     with torch.inference_mode():
-        assert len(mini.reader(scene, none).quality) == 0
-        assert bool(mini.reader(scene, empty).quality.isfinite().all())
+        assert len(mini.reader(scene, MaskMembers.of(none)).quality) == 0
+        assert bool(mini.reader(scene, MaskMembers.of(empty)).quality.isfinite().all())
 
 
 def test_it_can_learn_which_masks_are_whole(scene):
@@ -80,7 +80,8 @@ def test_it_can_learn_which_masks_are_whole(scene):
     reader = MaskReader(fine=16, described=48, embedding_dim=8, width=32)
     masks = masks_of(scene)
     half = masks & (scene.points[:, 2] < 0.2)
-    examples, good = torch.cat([masks[:3], half]), torch.tensor([1.0] * 3 + [0.0] * 4)
+    examples = MaskMembers.of(torch.cat([masks[:3], half]))
+    good = torch.tensor([1.0] * 3 + [0.0] * 4)
     optimizer = torch.optim.Adam(reader.parameters(), lr=1e-2)
     for _ in range(60):
         loss = torch.nn.functional.binary_cross_entropy_with_logits(
