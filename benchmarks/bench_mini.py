@@ -57,7 +57,10 @@ def _stages(scene: Scene) -> list[Row]:
         "mini: seeds": (lambda: seeds_for_all(features, count=SEEDS), f"{len(seeds)} seeds"),
         "mini: queries": (lambda: model.decoder(features, seeds), ""),
         "mini: masks of all": (lambda: model.decoder.masks(features, queries), ""),
-        "mini: read masks": (lambda: model.reader(features, masks), f"{len(queries.quality)} masks"),
+        "mini: read masks": (
+            lambda: model.reader(features, masks),
+            f"{len(queries.quality)} masks",
+        ),
         "mini: segments by geometry": (
             lambda: geometric_segments(build_surface(scene)),
             f"{segments.max() + 1} on the map's voxels",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import softmax
 
-from seg3d_ros.scene import Bool, Int64, Scene
+from seg3d_ros.scene import Bool, Float32, Int64, Scene
 from seg3d_ros.segmenters.prompts.clicked_segments import segments_at, segments_of
 from seg3d_ros.segmenters.prompts.consensus import most_agreed
 from seg3d_ros.segmenters.prompts.prompt_network import Answer, Crop, PromptNetwork
@@ -28,29 +29,43 @@ _CROPS_KEPT = 8
 
 
 class SceneCrops:
-    """A scene, and those of its crops that were encoded last."""
+    """A scene, and those of its crops that were encoded last. Not for several threads at once."""
 
     def __init__(self, network: PromptNetwork, scene: Scene) -> None:
         self.network = network
         self.scene = scene
         self._crops: OrderedDict[tuple[int, int], Crop] = OrderedDict()
-        self._segments: tuple[Crop, Int64] | None = None
+        self._near: tuple[int, Int64, Float32] | None = None
+        self._segments: tuple[int, Future[Int64]] | None = None
+        self._geometry = ThreadPoolExecutor(1, "geometry")
 
     def around(self, row: int, level: int) -> Crop:
         """The voxels within `RADII_M[level]` of a voxel, encoded now or before."""
         crop = self._crops.pop((row, level), None)
         if crop is None:
-            crop = self.network.encode(self.scene, self.scene.points[row], RADII_M[level])
+            rows, distances = self._surroundings(row)
+            rows = rows[distances <= RADII_M[level]]
+            crop = self.network.encode(self.scene, rows, self.scene.points[row])
         self._crops[row, level] = crop
         if len(self._crops) > _CROPS_KEPT:
             self._crops.popitem(last=False)
         return crop
 
-    def segments(self, crop: Crop) -> Int64:
-        """Segments of the voxels of a crop, found now or for the last session."""
-        if self._segments is None or self._segments[0] is not crop:
-            self._segments = crop, segments_of(self.scene, crop.rows)
+    def segments(self, row: int) -> Future[Int64]:
+        """Segments of the voxels of the outer crop around a voxel; found beside other work."""
+        if self._segments is None or self._segments[0] != row:
+            rows, _ = self._surroundings(row)
+            self._segments = row, self._geometry.submit(segments_of, self.scene, rows)
         return self._segments[1]
+
+    def _surroundings(self, row: int) -> tuple[Int64, Float32]:
+        """Rows of all voxels of the outer crop around a voxel, and their distances from it."""
+        if self._near is None or self._near[0] != row:
+            offset = self.scene.points - self.scene.points[row]
+            distances = np.sqrt(np.einsum("ij,ij->i", offset, offset))
+            rows = np.flatnonzero(distances <= RADII_M[-1])
+            self._near = row, rows, distances[rows]
+        return self._near[1:]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +119,7 @@ class PromptSession:
 
     def _segment(self) -> PromptResult:
         """Ask every crop for the mask of all clicks, and keep the step."""
+        self._crops.segments(self._first)  # beside the network
         before = self._steps[-1].answers if self._steps else {}
         answers = {level: self._ask(level, before.get(level)) for level in self._levels()}
         result = self._agreed(answers)
@@ -136,8 +152,13 @@ class PromptSession:
         same_rows = np.array_equal(self._rows, rows[:count])
         return same_rows and np.array_equal(self._foreground, foreground[:count])
 
+    @property
+    def _first(self) -> int:
+        """Voxel of the first foreground click, around which the crops are."""
+        return int(self._rows[self._foreground][0])
+
     def _crop(self, level: int) -> Crop:
-        return self._crops.around(int(self._rows[self._foreground][0]), level)
+        return self._crops.around(self._first, level)
 
     def _levels(self) -> Iterator[int]:
         """Of the crops that hold all foreground clicks; the last in any case."""
@@ -189,7 +210,7 @@ class PromptSession:
     ) -> tuple[list[Bool], list[float]]:
         """Masks over the voxels of the outer crop that the network finds, and their scores."""
         points = self._crops.scene.points
-        center = points[self._rows[self._foreground][0]]
+        center = points[self._first]
         away = np.linalg.norm(points[outer.rows] - center, axis=1)
         masks, scores = [], []
         for level, answer in answers.items():
@@ -211,4 +232,4 @@ class PromptSession:
         place = np.searchsorted(outer.rows, self._rows).clip(max=len(outer.rows) - 1)
         inside = outer.rows[place] == self._rows
         on, off = (place[inside & (self._foreground == flag)] for flag in (True, False))
-        return segments_at(self._crops.segments(outer), on, off)
+        return segments_at(self._crops.segments(self._first).result(), on, off)

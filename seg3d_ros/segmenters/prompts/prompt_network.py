@@ -81,8 +81,8 @@ class PromptNetwork:
         """Device of the network."""
         return self._compute.device
 
-    def encode(self, scene: Scene, center: Float32, radius: float) -> Crop:
-        """Encode the voxels within `radius` metres of `center`; at least one has to be.
+    def encode(self, scene: Scene, rows: Int64, center: Float32) -> Crop:
+        """Encode some voxels around `center`, given by their ascending rows, at least one.
 
         Where they are more than the network is made for, or than there is memory for, some stand
         for those beside them.
@@ -91,13 +91,11 @@ class PromptNetwork:
             BlockTooLargeError: the device has not even memory for a small cloud.
             DeviceLostError: the GPU takes no more work from this process.
         """
-        offset = scene.points - center
-        distances = np.sqrt(np.einsum("ij,ij->i", offset, offset))
-        rows = np.flatnonzero(distances <= radius)
+        offset = scene.points[rows] - center
         while True:
             most = min(self._network.config.most_points, self._memory_for)
-            taken, source = _thinned(offset[rows], most)
-            points = _normalised(offset[rows[taken]], floor=scene.voxel_size)
+            taken, source = _thinned(offset, most)
+            points = _normalised(offset[taken], floor=scene.voxel_size)
             try:
                 clouds = self._encode(points, scene.colors[rows[taken]] * 2 - 1)
                 return Crop(rows, source, points, len(rows) == len(scene), clouds)
@@ -170,7 +168,8 @@ def _thinned(points: Float32, limit: int) -> tuple[Int64, Int64]:
     source = np.full(count, -1)
     source[taken] = np.arange(limit)
     rest = np.flatnonzero(source < 0)
-    source[rest] = cKDTree(points[taken]).query(points[rest])[1]
+    threads = torch.get_num_threads()
+    source[rest] = cKDTree(points[taken]).query(points[rest], workers=threads)[1]
     return taken, source
 
 

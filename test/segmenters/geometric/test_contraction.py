@@ -16,7 +16,7 @@ _TIES = (-3.0, -1.0, -0.05, 0.0, 0.0, 0.05, 0.1, 0.15, 1.0, 1.0, 2.0, 2.0, 3.0, 
 
 
 def _contracted_simply(count: int, first: Int64, second: Int64, weight: Float64) -> Int32:
-    """The same with dictionaries and Python's own heap."""
+    """Components of the same contraction, made with dictionaries and Python's own heap."""
     around: list[dict[int, float]] = [{} for _ in range(count)]
     queue = []
     for a, b, w in zip(first.tolist(), second.tolist(), weight.tolist(), strict=True):

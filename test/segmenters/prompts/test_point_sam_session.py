@@ -21,9 +21,9 @@ class ByColor:
     def __init__(self):
         self.encoded, self.answered = [], []
 
-    def encode(self, scene, center, radius):
-        self.encoded.append(radius)
-        rows = np.flatnonzero(np.linalg.norm(scene.points - center, axis=1) <= radius)
+    def encode(self, scene, rows, center):
+        reach = np.linalg.norm(scene.points[rows] - center, axis=1).max()
+        self.encoded.append(next(radius for radius in RADII_M if radius >= reach))
         whole = len(rows) == len(scene)
         clouds = scene.colors[rows, 0], scene.colors[:, 0]
         return Crop(rows, np.arange(len(rows)), scene.points[rows], whole, clouds)
