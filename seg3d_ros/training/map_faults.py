@@ -23,15 +23,17 @@ _SLACK_M, _SLACK_SHARE = 0.05, 0.02  # depth that a cell of it may span
 
 @dataclass(frozen=True)
 class Thinning:
-    """Loses points, but not all: evenly, in patches, or down to one a voxel of a coarser grid.
+    """Loses points: evenly, in patches, or down to one a voxel of a coarser grid.
 
     Attributes:
         share: of the points that may be lost.
         coarsest: largest voxel, metres.
+        least: points that have to be left; otherwise all are.
     """
 
     share: float = 0.85
     coarsest: float = 0.05
+    least: int = 500
 
     def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
         """Keep the others, in their order."""
@@ -45,7 +47,7 @@ class Thinning:
             waves = _field(sample.points, rng.uniform(0.3, 1.2), rng)[:, 0]
             lost *= 2 / (1 + np.exp(-8 * waves))
         kept = rng.random(len(sample), np.float32) >= lost
-        return sample.take(kept) if kept.any() else sample
+        return sample.take(kept) if kept.sum() >= self.least else sample
 
 
 @dataclass(frozen=True)

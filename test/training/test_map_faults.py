@@ -56,10 +56,11 @@ def test_thinning_keeps_points_as_they_were():
     assert min(kept) < 0.4 * len(sample) < max(kept)
 
 
-def test_thinning_leaves_something_of_a_small_part():
-    part = room(20)
-    left = {len(Thinning()(part, np.random.default_rng(seed))) for seed in range(2000)}
-    assert 0 < min(left) < 10
+def test_thinning_leaves_enough_of_a_small_part():
+    """A voxel alone has no variance that a network in training could normalise."""
+    part, thinning = room(60), Thinning(coarsest=0.021, least=20)
+    left = {len(thinning(part, np.random.default_rng(seed))) for seed in range(2000)}
+    assert 20 <= min(left) < 40
 
 
 def test_noise_is_as_large_as_it_says():
