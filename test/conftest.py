@@ -10,6 +10,7 @@ pytest_plugins = ["support.nodes"]
 NEEDS_ROS = ("demo", "node")  # folders whose tests talk to nodes
 # Files of a minute or more: one of them at the end would leave the other process without work.
 LONGEST = ("viewer/test_page.py", "node/test_storm.py", "node/test_lifecycle.py")
+LONGEST_NAME = 60  # of a value in the name of a test
 HAS_ROS = bool(importlib.util.find_spec("rclpy") and importlib.util.find_spec("seg3d_ros.msg"))
 collect_ignore_glob = [] if HAS_ROS else [f"{folder}/test_*.py" for folder in NEEDS_ROS]
 if HAS_ROS:
@@ -29,6 +30,13 @@ def pytest_collection():
     yield
     gc.freeze()
     gc.enable()
+
+
+def pytest_make_parametrize_id(val):
+    """Long values are named by how they begin: colcon hangs at a line of 64 KB."""
+    if isinstance(val, str | bytes) and len(val) > LONGEST_NAME:
+        return ascii(val[:LONGEST_NAME]).strip("b'\"") + "..."
+    return None
 
 
 def pytest_collection_modifyitems(items):
