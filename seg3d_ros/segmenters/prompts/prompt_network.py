@@ -168,8 +168,7 @@ def _thinned(points: Float32, limit: int) -> tuple[Int64, Int64]:
     source = np.full(count, -1)
     source[taken] = np.arange(limit)
     rest = np.flatnonzero(source < 0)
-    threads = torch.get_num_threads()
-    source[rest] = cKDTree(points[taken]).query(points[rest], workers=threads)[1]
+    source[rest] = cKDTree(points[taken]).query(points[rest])[1]
     return taken, source
 
 
