@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,13 +52,6 @@ def cast(
     camera: Camera = CAMERA,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Depth (H, W) float32 metres, NaN where nothing is hit, and colour (H, W, 3) uint8."""
-    depth, color = _cast(map_from_camera.astype(float).tobytes(), boxes, camera)
-    return depth.copy(), color.copy()
-
-
-@functools.lru_cache(maxsize=64)  # hundreds of tests look from the same places; 34 MB
-def _cast(pose: bytes, boxes: tuple[ToyBox, ...], camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    map_from_camera = np.frombuffer(pose).reshape(4, 4)
     u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
     rays = np.stack(
         [(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones_like(u, float)], axis=-1
