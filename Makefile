@@ -11,7 +11,7 @@ FIXED_FRAME ?=
 MODEL ?= mini
 OUTPUT ?= demo_output
 PYTEST_ARGS ?=
-TEST_PROCESSES ?= 2
+TEST_PROCESSES ?= 3
 ROS ?=
 ROOMS ?= rooms
 TRAIN_ROOMS ?= 1000
@@ -38,7 +38,7 @@ demo:
 	python -m seg3d_ros.demo --recording "$(RECORDING)" --topic "$(TOPIC)" \
 	  --fixed-frame "$(FIXED_FRAME)" --model "$(MODEL)" --output "$(OUTPUT)"
 
-# Each process has a core, and waits longer for what another one holds up. Bytecode is kept, or each of
+# Three keep two cores busy while nodes wait; each waits longer for what another one holds up. Bytecode is kept, or each of
 # the hundreds of programs that the tests start would compile the package for itself.
 test:
 	$(prepare)

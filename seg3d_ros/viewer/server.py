@@ -64,8 +64,17 @@ def _start(host: str, port: int, label: str) -> Any:
         raise ImportError(
             "the viewer needs viser; install it with pip install 'seg3d_ros[viewer]'"
         ) from error
+    logging.getLogger("websockets.server").addFilter(_is_of_a_page)
     with contextlib.redirect_stdout(io.StringIO()):  # it prints an address without the token
         return viser.ViserServer(host, port, label=label, verbose=False)
+
+
+def _is_of_a_page(record: logging.LogRecord) -> bool:
+    """False for connections that browsers open ahead and never use.
+
+    viser leaves them out as well, but from the first page on.
+    """
+    return record.msg != "opening handshake failed"
 
 
 def _guard(server: Any, access: Access) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import socket
 
 import pytest
@@ -143,3 +144,14 @@ def test_a_closed_server_frees_its_port(serve):
     server.close()
     with socket.create_server(("127.0.0.1", server.port)):
         pass
+
+
+def test_a_connection_that_a_browser_opens_and_never_uses_is_no_error(serve, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("websockets.server"), "filters", [])  # as in a new node
+    port = serve().port
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as spare:
+        spare.shutdown(socket.SHUT_WR)
+        while spare.recv(4096):
+            pass  # until the server has closed it, too
+    assert connect(port) is None
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
