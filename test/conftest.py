@@ -8,7 +8,7 @@ from hypothesis import settings
 
 pytest_plugins = ["support.nodes"]
 NEEDS_ROS = ("demo", "node")  # folders whose tests talk to nodes
-# Files of a minute or more: one of them at the end would leave the other process without work.
+# Files of a minute or more: one of them at the end would leave the other processes without work.
 LONGEST = ("viewer/test_page.py", "node/test_storm.py", "node/test_lifecycle.py")
 LONGEST_NAME = 60  # of a value in the name of a test
 HAS_ROS = bool(importlib.util.find_spec("rclpy") and importlib.util.find_spec("seg3d_ros.msg"))

@@ -14,7 +14,7 @@ from numpy.random import Generator
 
 from seg3d_ros.datasets.scene_dataset import SceneSample, one_point_per_voxel
 from seg3d_ros.kernels import kernel
-from seg3d_ros.scene import Bool, Float32
+from seg3d_ros.scene import Bool, Float32, Int64
 from seg3d_ros.training.elastic import smooth_noise, trilinear
 
 _CELLS = (128, 256)  # of a depth panorama: elevation, azimuth
@@ -37,17 +37,18 @@ class Thinning:
 
     def __call__(self, sample: SceneSample, rng: Generator) -> SceneSample:
         """Keep the others, in their order."""
+        kept = self._kept(sample.points, rng)
+        return sample.take(kept) if len(kept) >= self.least else sample
+
+    def _kept(self, points: Float32, rng: Generator) -> Int64:
         kind = rng.integers(3)
         if kind == 0:
-            return sample.take(
-                one_point_per_voxel(sample.points, rng.uniform(0.02, self.coarsest))
-            )
-        lost = np.full(len(sample), rng.uniform(0, self.share), np.float32)
+            return one_point_per_voxel(points, rng.uniform(0.02, self.coarsest))
+        lost = np.full(len(points), rng.uniform(0, self.share), np.float32)
         if kind == 1:
-            waves = _field(sample.points, rng.uniform(0.3, 1.2), rng)[:, 0]
+            waves = _field(points, rng.uniform(0.3, 1.2), rng)[:, 0]
             lost *= 2 / (1 + np.exp(-8 * waves))
-        kept = rng.random(len(sample), np.float32) >= lost
-        return sample.take(kept) if kept.sum() >= self.least else sample
+        return np.flatnonzero(rng.random(len(points), np.float32) >= lost)
 
 
 @dataclass(frozen=True)

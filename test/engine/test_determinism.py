@@ -18,7 +18,7 @@ from seg3d_ros.recordings.open import open_recording
 
 engine = Engine(PerceptionSettings.of({"segmentation.model": sys.argv[1]}))
 engine.set_first_vocabulary()
-replay(open_recording(sys.argv[2]), engine, segment_period=2.0, max_frames=3)
+replay(open_recording(sys.argv[2]), engine, segment_period=2.0, max_frames=6)
 engine.save(sys.argv[3])
 print([(item.id, item.label) for item in engine.state.objects])
 """

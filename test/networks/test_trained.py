@@ -73,7 +73,7 @@ def test_nothing_but_networks_is_called(tmp_path, target):
         (None, "a NoneType, not text"),
         (torch.ones(2), "a Tensor, not text"),
         ({}, "a dict, not text"),
-        pytest.param("[" * 100_000, "describes no network", id="deep"),
+        ("[" * 100_000, "describes no network"),
         ("model: 3\ndata: {class_names: [a]}", "its model is a int"),
     ],
 )

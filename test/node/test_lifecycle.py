@@ -189,9 +189,10 @@ def test_a_restart_with_the_saved_map_knows_the_same_objects(
 
 
 @pytest.mark.torch
-def test_a_node_that_still_compiles_its_kernels_can_be_ended(start_node) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_node_that_still_compiles_its_kernels_can_be_ended(start_node, how: int) -> None:
     node = start_node(segmentation__model="mini", wait_for="model mini")
-    assert node.stop() == 0
+    assert node.stop(how) == 0
 
 
 def test_a_signal_ends_a_node_that_a_manager_is_activating(

@@ -132,10 +132,13 @@ def test_a_result_from_before_the_map_was_cleared_is_thrown_away(
     assert answer.success and answer.instances == []
 
 
-def test_a_node_in_mid_segmentation_can_be_ended(stuck: tuple[NodeProcess, Robot]) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_node_in_mid_segmentation_can_be_ended(
+    stuck: tuple[NodeProcess, Robot], how: int
+) -> None:
     node, robot = stuck
     ask_for_segmentation(robot)
-    assert node.stop(signal.SIGTERM) == 0
+    assert node.stop(how) == 0
 
 
 def test_a_node_whose_gpu_is_lost_ends_with_an_error(

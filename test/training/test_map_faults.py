@@ -58,7 +58,7 @@ def test_thinning_keeps_points_as_they_were():
 
 def test_thinning_leaves_enough_of_a_small_part():
     """A voxel alone has no variance that a network in training could normalise."""
-    part, thinning = room(60), Thinning(coarsest=0.021, least=20)
+    part, thinning = room(60), Thinning(least=20)
     left = {len(thinning(part, np.random.default_rng(seed))) for seed in range(2000)}
     assert 20 <= min(left) < 40
 

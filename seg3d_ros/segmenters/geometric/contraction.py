@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Float64, Int64
@@ -58,7 +60,15 @@ def contract(count: int, first: Int64, second: Int64, weight: Float64) -> Int32:
     queue = positive[np.argsort(-weight[positive], kind="stable")]  # sorted, so it is a heap
     parent = np.arange(count)
     _contract(graph, weight[queue], (first * count + second)[queue], parent)
-    return _components(parent)
+    merged = np.flatnonzero(parent != np.arange(count))
+    return join(count, merged, parent[merged])
+
+
+def join(count: int, first: Int64, second: Int64) -> Int32:
+    """Connected components of a graph of `count` nodes, (count,) int32."""
+    graph = sparse.coo_matrix((np.ones(len(first), np.int8), (first, second)), (count, count))
+    components: Int32 = csgraph.connected_components(graph, directed=False)[1]
+    return components
 
 
 @kernel
@@ -165,24 +175,6 @@ def _sift_up(weights, pairs, at):  # type: ignore[no-untyped-def]
         weights[at], pairs[at] = weights[up], pairs[up]
         weights[up], pairs[up] = weight, pair
         at = up
-
-
-@kernel
-def _components(parent):  # type: ignore[no-untyped-def]
-    """Number (N,) of the last node on the way up from each; `parent` is shortened."""
-    numbers = np.full(parent.size, -1, np.int32)
-    result = np.empty(parent.size, np.int32)
-    used = 0
-    for i in range(parent.size):
-        root = i
-        while parent[root] != root:
-            parent[root] = parent[parent[root]]
-            root = parent[root]
-        if numbers[root] < 0:
-            numbers[root] = used
-            used += 1
-        result[i] = numbers[root]
-    return result
 
 
 @kernel(inline="always")

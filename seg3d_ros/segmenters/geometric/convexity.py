@@ -9,12 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse import csgraph
 
 from seg3d_ros.kernels import kernel
 from seg3d_ros.scene import Bool, Float64, Int64
-from seg3d_ros.segmenters.geometric.contraction import contract
+from seg3d_ros.segmenters.geometric.contraction import contract, join
 from seg3d_ros.segmenters.geometric.supervoxels import Supervoxels
 from seg3d_ros.segmenters.geometric.surface import Int32, Surface, square_distance
 
@@ -77,13 +75,6 @@ def is_convex(supervoxels: Supervoxels, contacts: Contacts, *, tolerance: float)
     needed = np.radians(60.0) / (1.0 + np.exp(-0.25 * (np.degrees(angle) - 25.0)))
     meets = np.arccos(np.clip(along_edge, 0.0, 1.0)) > needed
     return (angle < tolerance) | (convex & meets)
-
-
-def join(count: int, first: Int64, second: Int64) -> Int32:
-    """Connected components of a graph of `count` nodes, (count,) int32."""
-    graph = sparse.coo_matrix((np.ones(len(first), np.int8), (first, second)), (count, count))
-    components: Int32 = csgraph.connected_components(graph, directed=False)[1]
-    return components
 
 
 def absorb_fragments(part_of: Int32, contacts: Contacts, *, below: int) -> Int32:

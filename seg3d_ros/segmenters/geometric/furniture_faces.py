@@ -13,7 +13,8 @@ from seg3d_ros.distinct import distinct
 from seg3d_ros.kernels import kernel
 from seg3d_ros.masks import rows_by_label
 from seg3d_ros.scene import Bool
-from seg3d_ros.segmenters.geometric.convexity import CONTACT_DISTANCE, join
+from seg3d_ros.segmenters.geometric.contraction import join
+from seg3d_ros.segmenters.geometric.convexity import CONTACT_DISTANCE
 from seg3d_ros.segmenters.geometric.planes import Planes, covered_area
 from seg3d_ros.segmenters.geometric.point_blocks import PointBlocks
 from seg3d_ros.segmenters.geometric.surface import Int32, Surface, dot, square_distance

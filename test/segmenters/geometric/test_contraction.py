@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from seg3d_ros.scene import Float64, Int64
-from seg3d_ros.segmenters.geometric.contraction import contract
-from seg3d_ros.segmenters.geometric.convexity import join
+from seg3d_ros.segmenters.geometric.contraction import contract, join
 from seg3d_ros.segmenters.geometric.surface import Int32
 
 _TIES = (-3.0, -1.0, -0.05, 0.0, 0.0, 0.05, 0.1, 0.15, 1.0, 1.0, 2.0, 2.0, 3.0, 5.0)
